@@ -1,0 +1,214 @@
+"""The feature kinds of the language. Each kind is a model whose first key names it: `{sum: sales_value, over: 7d}`."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from limner.language.durations import Duration
+from limner.language.expressions import Condition
+from limner.language.template import Template
+
+Window = Literal["lifetime"] | Duration
+Scalar = str | int | float | bool
+
+
+class FeatureBase(BaseModel):
+    """What every kind may carry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: ClassVar[str]
+
+    where: Condition | None = None
+    description: str = ""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows asked for; one lifetime window where none is written."""
+        return ("lifetime",)
+
+    @property
+    def column(self) -> str | None:
+        """The column the kind reads, None for `*` and for texts."""
+        value = getattr(self, self.kind)
+        return value if isinstance(value, str) and value != "*" else None
+
+
+class Windowed(FeatureBase):
+    """A kind that looks at a window: `over: 7d` names one feature, `over: [7d, 30d]` one a window."""
+
+    over: Window | Annotated[tuple[Window, ...], Field(min_length=1)] = "lifetime"
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows asked for."""
+        return self.over if isinstance(self.over, tuple) else (self.over,)
+
+
+class Count(Windowed):
+    """Number of rows (`*`), of rows where a column is not null, or of its distinct values. 0 when empty."""
+
+    kind = "count"
+    count: str
+    distinct: bool = False
+    default: int | None = None
+
+
+class Sum(Windowed):
+    """Sum of a numeric column, correctly rounded. 0 when empty."""
+
+    kind = "sum"
+    sum: str
+    default: float | int | None = None
+
+
+class Mean(Windowed):
+    """Correctly rounded sum divided by the number of values. Null when empty."""
+
+    kind = "mean"
+    mean: str
+    default: float | int | None = None
+
+
+class Min(Windowed):
+    """Least value. Null when empty."""
+
+    kind = "min"
+    min: str
+    default: Scalar | None = None
+
+
+class Max(Windowed):
+    """Greatest value. Null when empty."""
+
+    kind = "max"
+    max: str
+    default: Scalar | None = None
+
+
+class Std(Windowed):
+    """Sample standard deviation (n - 1). Null with fewer than two values."""
+
+    kind = "std"
+    std: str
+    default: float | int | None = None
+
+
+class Distinct(Windowed):
+    """Number of distinct values that are not null. 0 when empty."""
+
+    kind = "distinct"
+    distinct: str
+    default: int | None = None
+
+
+class First(Windowed):
+    """Oldest value that is not null. Null when empty."""
+
+    kind = "first"
+    first: str
+    default: Scalar | None = None
+
+
+class Last(Windowed):
+    """Newest value that is not null. Null when empty."""
+
+    kind = "last"
+    last: str
+    default: Scalar | None = None
+
+
+class Latest(FeatureBase):
+    """An attribute: the column as the newest known row has it, null included."""
+
+    kind = "latest"
+    latest: str
+    default: Scalar | None = None
+
+
+class Top(Windowed):
+    """The k most frequent values, most frequent first, ties by value. Null when empty."""
+
+    kind = "top"
+    top: Annotated[int, Field(ge=1, le=100)]
+    of: str
+    default: tuple[Scalar, ...] | None = None
+
+    @property
+    def column(self) -> str | None:
+        """The column of categories."""
+        return self.of
+
+
+class Share(Windowed):
+    """Sum of a column (or number of rows, `*`) where the condition holds, over the sum of all. Null when that is 0."""
+
+    kind = "share"
+    share: str
+    where: Condition
+    default: float | int | None = None
+
+
+class MeanPool(BaseModel):
+    """Weighted mean of text vectors: by a column, by recency, over the newest n rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    weight: str | None = None
+    half_life: Duration | None = None
+    newest: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Pool(BaseModel):
+    """How a window's text vectors become one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    mean: MeanPool = MeanPool()
+
+
+class Embed(Windowed):
+    """Vectors of a text written from columns, encoded by BERT and pooled over the window. Null when empty."""
+
+    kind = "embed"
+    embed: Template
+    encoder: str
+    pool: Literal["mean"] | Pool = "mean"
+
+    @property
+    def column(self) -> str | None:
+        """None: a text is written from a template."""
+        return None
+
+    @property
+    def pooling(self) -> MeanPool:
+        """The pooling asked for, defaults filled in."""
+        return self.pool.mean if isinstance(self.pool, Pool) else MeanPool()
+
+
+KINDS: tuple[type[FeatureBase], ...] = (
+    Count, Sum, Mean, Min, Max, Std, Distinct, First, Last, Latest, Top, Share, Embed,
+)  # fmt: skip
+_TAGS = [kind.kind for kind in KINDS]
+
+
+def _kind_of(value: Any) -> str | None:
+    """The kind a mapping names; `{count: x, distinct: true}` is a count."""
+    if isinstance(value, FeatureBase):
+        return value.kind
+    return next((tag for tag in _TAGS if isinstance(value, dict) and tag in value), None)
+
+
+Feature = Annotated[
+    Annotated[Count, Tag("count")]
+    | Annotated[Sum, Tag("sum")]
+    | Annotated[Mean, Tag("mean")]
+    | Annotated[Min, Tag("min")]
+    | Annotated[Max, Tag("max")]
+    | Annotated[Std, Tag("std")]
+    | Annotated[Distinct, Tag("distinct")]
+    | Annotated[First, Tag("first")]
+    | Annotated[Last, Tag("last")]
+    | Annotated[Latest, Tag("latest")]
+    | Annotated[Top, Tag("top")]
+    | Annotated[Share, Tag("share")]
+    | Annotated[Embed, Tag("embed")],
+    Discriminator(_kind_of),
+]

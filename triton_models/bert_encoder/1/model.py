@@ -1,0 +1,84 @@
+"""Triton's Python backend entry: TEXT (UTF-8 strings, [n, 1]) to EMBEDDING (float32, [n, dim]).
+
+One call of `execute` gets all requests that gathered while the previous one ran. Their texts are encoded together;
+each request is answered with its own rows, or with its own error.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from encoder import BertEncoder, Floats, Options
+
+# Clients look for this mark: only a request that carries it is cut in halves to find the text at fault.
+BAD_TEXT = "bad text: "
+
+
+def require_numpy_below_2() -> None:
+    """Refuse to load where the stub would crash at the first string or read numbers with stride 0.
+
+    The stubs of this Triton build predate NumPy 2; those of releases that support it say so in their own environment.
+    """
+    if int(np.__version__.split(".")[0]) >= 2 and os.environ.get("TRITON_SERVER_VERSION", "") < "2.52":
+        raise RuntimeError(f"NumPy {np.__version__}: this Triton stub needs numpy<2; run `limner triton install`")
+
+
+class TritonPythonModel:
+    """Triton creates one per instance; its model is the files beside this one, wherever the repository is mounted."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load and warm before the model is reported ready; an exception here is the load's error."""
+        require_numpy_below_2()
+        started = time.perf_counter()
+        config = json.loads(args["model_config"])
+        parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
+        options = Options.from_parameters(config["output"][0]["dims"][-1], parameters)
+        gpu = args["model_instance_kind"] == "GPU"
+        device = f"cuda:{args['model_instance_device_id']}" if gpu else "cpu"
+        self.encoder = BertEncoder(Path(__file__).resolve().parent / "weights", options, device)
+        seconds = time.perf_counter() - started
+        pb_utils.Logger.log_info(f"{config['name']}: {self.encoder.engine.name}, ready in {seconds:.1f} s")
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer every request; no exception may leave, it would fail the requests of other clients too."""
+        responses: list[Any] = [None] * len(requests)
+        texts: list[str] = []
+        spans: list[tuple[int, int, int]] = []
+        for number, request in enumerate(requests):
+            try:
+                decoded = read_texts(request)
+            except UnicodeDecodeError as error:
+                responses[number] = failure(f"{BAD_TEXT}{error}", pb_utils.TritonError.INVALID_ARG)
+                continue
+            spans.append((number, len(texts), len(texts) + len(decoded)))
+            texts += decoded
+        try:
+            vectors = self.encoder.encode(texts) if texts else np.empty((0, 0), np.float32)
+        except Exception as error:  # noqa: BLE001
+            for number, _, _ in spans:
+                responses[number] = failure(f"{type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+        else:
+            for number, start, stop in spans:
+                responses[number] = answer(vectors[start:stop])
+        return responses
+
+
+def read_texts(request: Any) -> list[str]:
+    """Decode one request's texts; raises UnicodeDecodeError."""
+    return [text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()]
+
+
+def answer(vectors: Floats) -> Any:
+    """Wrap one request's rows."""
+    return pb_utils.InferenceResponse([pb_utils.Tensor("EMBEDDING", vectors)])
+
+
+def failure(message: str, code: Any) -> Any:
+    """Wrap one request's error."""
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

@@ -1,0 +1,83 @@
+"""What a run tells while it works. The engine emits events; only the command line renders them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ViewStarted:
+    """A view's materialization over (start, end] begins; instants are µs since 1970 UTC."""
+
+    view: str
+    start: int
+    end: int
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowsPrepared:
+    """The source was read and cleaned for one view."""
+
+    view: str
+    source: str
+    rows_read: int
+    rows_kept: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    quarantined: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TextsEncoded:
+    """Progress of one encoder: `done` of `total` texts that were missing; `known` needed no encoding."""
+
+    encoder: str
+    done: int
+    total: int
+    known: int
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """One shard's history is durably written (or was there already: `reused`)."""
+
+    view: str
+    done: int
+    total: int
+    rows: int
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class OnlineWritten:
+    """`done` of `total` profiles of a view are in the online store."""
+
+    view: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ViewDone:
+    """A view's history and online values are complete up to `end`."""
+
+    view: str
+    history_rows: int
+    online_rows: int
+    seconds: float
+    summary: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ViewFailed:
+    """A view failed; nothing it serves has changed."""
+
+    view: str
+    error: str
+
+
+Event = ViewStarted | RowsPrepared | TextsEncoded | ShardDone | OnlineWritten | ViewDone | ViewFailed
+Reporter = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """A reporter that says nothing."""
