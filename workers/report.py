@@ -1,6 +1,8 @@
 """What a run tells while it works. The engine emits events; only the command line renders them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 
@@ -81,3 +83,21 @@ Reporter = Callable[[Event], None]
 
 def silent(_event: Event) -> None:
     """A reporter that says nothing."""
+
+
+_CURRENT: ContextVar[Reporter] = ContextVar("limner_reporter", default=silent)
+
+
+def current() -> Reporter:
+    """The reporter of the command under way: Feast calls the engine, and has no place to hand one through."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def reporting_to(reporter: Reporter) -> Iterator[None]:
+    """Make `reporter` the current one for the length of a `with` block."""
+    token = _CURRENT.set(reporter)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
