@@ -1,0 +1,56 @@
+# make demo | make test | make lint | make install | make clean
+# Everything lives in .venv and .triton (both ignored by git); each target does only what is not done yet.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python from 3.11 to 3.13 that starts and can make environments; override: make PYTHON=/path/to/python install
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+    $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
+    && echo $$python && break; done)
+
+.PHONY: help demo test lint install dev clean
+
+help:
+	@echo "make demo     install, start Triton, run the demo feature store and show what it knows"
+	@echo "make test     lint and run the whole test suite"
+	@echo "make lint     ruff, mypy --strict, import-linter"
+	@echo "make install  make .venv with limner in it"
+	@echo "make clean    remove build leftovers (keeps .venv, .triton and data)"
+
+demo: install
+	@$(BIN)/limner demo
+
+test: lint
+	$(BIN)/limner triton install
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(VENV)/.installed
+
+dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "error: no Python from 3.11 to 3.13 with venv found: install python3.11 and python3.11-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+# torch goes first and alone: whichever build pip finds for it (CPU or CUDA) is then kept by the step after it.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[demo,postgres]' --group dev
+	@touch $@
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,74 @@
+"""The `limner` command and its one error boundary.
+
+Exit codes: 0 success, 1 expected failure, 2 usage, 3 bug, 130 interrupted.
+Nothing imported here may import Feast, Ray, torch, DuckDB or pydantic: `limner --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from limner.cli import output, project
+from limner.cli.commands import init, materialize, schema, validate
+from limner.cli.crash import record_crash
+from limner.cli.options import ProjectOption
+from limner.language.errors import LimnerError
+
+INTERRUPTED = 130
+BUG = 3
+
+app = typer.Typer(
+    name="limner",
+    help="User profiles declared in YAML, computed by Ray and Triton, registered and served by Feast.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def options(project_folder: ProjectOption = None) -> None:
+    """Options that every command takes."""
+    project.choose(project_folder)
+
+
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("materialize")(materialize.materialize)
+app.command("schema")(schema.schema)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every exception of every command ends here."""
+    try:
+        return int(app(args=list(arguments), prog_name="limner", standalone_mode=False) or 0)
+    except LimnerError as error:
+        output.error(str(error))
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        output.error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: keep the interpreter from failing once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: what nothing expected is a bug, and is reported as one
+        return _unexpected(error, arguments)
+
+
+def _unexpected(error: Exception, arguments: Sequence[str]) -> int:
+    """Tell a usage error (Typer shows it) from a bug (a crash report)."""
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()
+        return int(error.exit_code)
+    output.error(record_crash(error, arguments))
+    return BUG
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))

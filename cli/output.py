@@ -1,0 +1,69 @@
+"""Printing: results on stdout, progress and errors on stderr, JSON alone where it is asked for."""
+
+import json
+import math
+import sys
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def console() -> "Console":
+    """Return the console for results; a log or a pipe gets 120 columns instead of a guessed terminal."""
+    return _console(to_stderr=False)
+
+
+@cache
+def side_console() -> "Console":
+    """Return the console for what is not the result: progress, notes."""
+    return _console(to_stderr=True)
+
+
+def _console(*, to_stderr: bool) -> "Console":
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    return Console(stderr=to_stderr, width=None if stream.isatty() else 120, highlight=False)
+
+
+def emit_json(value: Any) -> None:
+    """Write one JSON document on stdout. Instants become ISO 8601 UTC; NaN and infinities null."""
+    sys.stdout.write(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def error(message: str) -> None:
+    """Write one error on stderr, as it is: no wrapping, so that paths and commands can be copied."""
+    label = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
+    sys.stderr.write(f"{label} {message}\n")
+
+
+def instant(micros: int | None) -> str:
+    """Render µs since 1970 UTC as people read it, to the second (or as exactly as it needs)."""
+    if micros is None:
+        return "-"
+    moment = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    return moment.isoformat(sep=" ").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    """Reduce to what JSON has."""
+    match value:
+        case dict():
+            plain: Any = {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            plain = [_plain(item) for item in value]
+        case datetime() | date():
+            plain = value.isoformat().replace("+00:00", "Z")
+        case float() if not math.isfinite(value):
+            plain = None
+        case str() | int() | float() | None:
+            plain = value
+        case _ if hasattr(value, "tolist"):  # NumPy arrays and scalars
+            plain = _plain(value.tolist())
+        case _:
+            plain = str(value)
+    return plain

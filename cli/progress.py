@@ -1,0 +1,141 @@
+"""Progress of a run: bars with rates on a terminal, one line a step in a log."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from limner.workers.report import (
+    Event,
+    OnlineWritten,
+    Reporter,
+    RowsPrepared,
+    ShardDone,
+    TextsEncoded,
+    ViewDone,
+    ViewFailed,
+    ViewStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+LOG_EVERY_SECONDS = 5.0
+
+
+@contextmanager
+def progress(console: "Console") -> Iterator[Reporter]:
+    """Yield a reporter that renders a run's events on `console` for the length of the block."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=console,
+    ) as bars:
+        yield _Bars(bars)
+
+
+def describe(event: Event) -> str | None:
+    """Say in one line what happened; None for an event that is only a step of a bar."""
+    match event:
+        case ViewStarted(view, _, _, reasons):
+            return f"{view}: {'; '.join(reasons)}" if reasons else None
+        case RowsPrepared(view, source, rows_read, rows_kept, dropped, quarantined):
+            lost = [f"{rows:,} dropped ({reason})" for reason, rows in dropped.items() if rows]
+            lost += [f"{rows:,} quarantined ({reason})" for reason, rows in quarantined.items() if rows]
+            return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(
+                f", {item}" for item in lost
+            )
+        case ViewDone(view, history_rows, online_rows, seconds):
+            return (
+                f"{view}: {history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
+            )
+        case ViewFailed(view, error):
+            return f"{view}: failed: {error}"
+        case _:
+            return None
+
+
+def step(event: Event) -> tuple[str, int, int, str] | None:
+    """Return (label, done, total, unit) of an event that moves a bar, else None."""
+    match event:
+        case TextsEncoded(encoder, done, total, known):
+            return f"encode with {encoder} ({known:,} known)", done, total, "texts"
+        case ShardDone(view, done, total):
+            return f"{view}: shards", done, total, "shards"
+        case OnlineWritten(view, done, total):
+            return f"{view}: online", done, total, "profiles"
+        case _:
+            return None
+
+
+class _Bars:
+    """Rich progress bars, one a label."""
+
+    def __init__(self, bars: "Progress") -> None:
+        self._bars = bars
+        self._tasks: dict[str, tuple[TaskID, float, int]] = {}
+
+    def __call__(self, event: Event) -> None:
+        line = describe(event)
+        if line:
+            self._bars.console.print(f"  {line}", markup=False, soft_wrap=True)
+        moved = step(event)
+        if moved is None:
+            return
+        label, done, total, unit = moved
+        if label not in self._tasks:
+            task = self._bars.add_task(f"  {label}", total=total, rate="")
+            self._tasks[label] = (task, time.monotonic(), done)
+        task, started, first = self._tasks[label]
+        seconds = time.monotonic() - started
+        rate = f"{(done - first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > first else unit
+        self._bars.update(task, completed=done, total=total, rate=rate)
+
+
+class _Lines:
+    """Plain lines: the first and the last step of each bar, and one every few seconds between."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._started: dict[str, tuple[float, int]] = {}
+        self._printed: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        line = describe(event)
+        if line:
+            self._print(line)
+        moved = step(event)
+        if moved is None:
+            return
+        label, done, total, unit = moved
+        now = time.monotonic()
+        started, first = self._started.setdefault(label, (now, done))
+        last = done >= total
+        if not last and now - self._printed.get(label, started) < LOG_EVERY_SECONDS:
+            return
+        if last and self._printed.get(label) == float("inf"):
+            return
+        self._printed[label] = float("inf") if last else now
+        seconds = now - started
+        rate = f", {(done - first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > first else ""
+        self._print(f"{label}: {done:,} of {total:,} {unit}{rate}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"  {line}", markup=False, soft_wrap=True)

@@ -1,0 +1,45 @@
+"""Feast's own command line, run in this process: the code of `feast ...`, with our progress beside it."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from limner.cli import project
+from limner.language.errors import LimnerError
+
+
+def run(root: Path, arguments: Sequence[str]) -> None:
+    """Run `feast ARGUMENTS` on the project's feature repository.
+
+    Raises LimnerError with Feast's message where Feast refuses. The working directory stays.
+    """
+    warnings.simplefilter(
+        "ignore"
+    )  # Feast and its dependencies warn about themselves; our errors are exceptions
+    import click
+    from feast.cli.cli import cli
+
+    repo = project.feature_repo(root)
+    with _working_directory(repo):
+        try:
+            cli.main(args=["--chdir", str(repo), *arguments], prog_name="feast", standalone_mode=False)
+        except click.ClickException as error:
+            raise LimnerError(f"feast {arguments[0]}: {error.format_message()}") from error
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        except SystemExit as error:
+            if error.code:
+                raise LimnerError(f"feast {arguments[0]} ended with exit code {error.code}") from error
+
+
+@contextmanager
+def _working_directory(folder: Path) -> Iterator[None]:
+    """Feast changes the working directory and leaves it there."""
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        assert folder.exists()
