@@ -26,8 +26,8 @@ def shapes(max_tokens: int, budget: int) -> Iterator[tuple[int, int]]:
 def cut_bucketed(lengths: Sequence[int], budget: int, streams: int) -> list[int]:
     """Cut texts, longest first, into micro-batches: their row counts, each from ROW_BUCKETS.
 
-    Minimizes padded tokens plus a fixed cost per launch (dynamic programming from the end). A small request is cut
-    finer, so that every stream has work.
+    Minimizes padded tokens plus a fixed cost per launch (dynamic programming from the end). A small request
+    is cut finer, so that every stream has work.
     """
     padded = [length_bucket(length) for length in lengths]
     count = len(padded)
@@ -51,7 +51,7 @@ def cut_bucketed(lengths: Sequence[int], budget: int, streams: int) -> list[int]
 
 
 def cut_by_budget(lengths: Sequence[int], budget: int) -> list[int]:
-    """Cut texts, longest first, into as few batches as keep longest times rows within `budget` padded tokens."""
+    """Cut texts, longest first, into as few batches as keep longest times rows in `budget` tokens."""
     cuts = []
     position = 0
     while position < len(lengths):

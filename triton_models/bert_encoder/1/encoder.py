@@ -1,12 +1,14 @@
-"""Texts to vectors, in process: tokenize, sort by length, cut into micro-batches, run an engine, put rows back in order.
+"""Texts to vectors, in process: tokenize, sort by length, cut into micro-batches, run, restore the order.
 
-The served model wraps this class; `limner bench encode` runs it without the server to measure what serving costs.
+The served model wraps this class; `limner bench encode` runs it without the server to measure what serving
+costs.
 """
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +51,6 @@ class Options:
     pooling: str = "mean"
     normalize: bool = True
     max_tokens: int = 128
-    prefix: str = ""
     precision: str = "auto"
     engine: str = "auto"
     threads: int = 0
@@ -64,7 +65,6 @@ class Options:
             pooling=parameters["POOLING"],
             normalize=parameters["NORMALIZE"] == "true",
             max_tokens=int(parameters["MAX_TOKENS"]),
-            prefix=parameters["PREFIX"],
             precision=parameters["PRECISION"],
             engine=parameters["ENGINE"],
             threads=int(parameters["THREADS"]) or len(os.sched_getaffinity(0)),
@@ -74,7 +74,7 @@ class Options:
 
 
 class BertEncoder:
-    """A tokenizer and an engine over the files in `folder` (tokenizer.json, config.json, weights, graph.onnx)."""
+    """A tokenizer and an engine over a folder of tokenizer.json, config.json, graph.onnx and weights."""
 
     def __init__(self, folder: Path, options: Options, device: str) -> None:
         """Load everything and warm it; `device` is "cpu" or "cuda:<n>"."""
@@ -91,8 +91,7 @@ class BertEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """One float32 vector a text, [n, dim], in the order given."""
-        prefix = self.options.prefix
-        encoded = self.tokenizer.encode_batch_fast([prefix + text for text in texts] if prefix else list(texts))
+        encoded = self.tokenizer.encode_batch_fast(list(texts))
         out = np.empty((len(texts), self.options.dim), np.float32)
         self.engine.run(self._batches([one.ids for one in encoded]), out)
         return out
@@ -120,7 +119,7 @@ def load_engine(folder: Path, options: Options, device: str) -> Engine:
     """Torch on a GPU, OpenVINO on a CPU, unless ENGINE names one."""
     name = options.engine
     if name == "auto":
-        name = "torch" if device.startswith("cuda") else "openvino"
+        name = "torch" if device.startswith("cuda") and find_spec("torch") else "openvino"
     if name == "torch":
         from torch_engine import TorchEngine
 

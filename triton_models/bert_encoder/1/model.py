@@ -1,7 +1,7 @@
 """Triton's Python backend entry: TEXT (UTF-8 strings, [n, 1]) to EMBEDDING (float32, [n, dim]).
 
-One call of `execute` gets all requests that gathered while the previous one ran. Their texts are encoded together;
-each request is answered with its own rows, or with its own error.
+One call of `execute` gets all requests that gathered while the previous one ran. Their texts are encoded
+together; each request is answered with its own rows, or with its own error.
 """
 
 import json
@@ -23,14 +23,17 @@ BAD_TEXT = "bad text: "
 def require_numpy_below_2() -> None:
     """Refuse to load where the stub would crash at the first string or read numbers with stride 0.
 
-    The stubs of this Triton build predate NumPy 2; those of releases that support it say so in their own environment.
+    The stubs of this Triton build predate NumPy 2; NVIDIA's container brings a stub and a NumPy that fit.
     """
-    if int(np.__version__.split(".")[0]) >= 2 and os.environ.get("TRITON_SERVER_VERSION", "") < "2.52":
-        raise RuntimeError(f"NumPy {np.__version__}: this Triton stub needs numpy<2; run `limner triton install`")
+    in_container = "NVIDIA_TRITON_SERVER_VERSION" in os.environ
+    if int(np.__version__.split(".")[0]) >= 2 and not in_container:
+        raise RuntimeError(
+            f"NumPy {np.__version__}: this Triton stub needs numpy<2; run `limner triton install`"
+        )
 
 
 class TritonPythonModel:
-    """Triton creates one per instance; its model is the files beside this one, wherever the repository is mounted."""
+    """One per instance; its weights lie beside this file, wherever the repository is mounted."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load and warm before the model is reported ready; an exception here is the load's error."""
@@ -59,19 +62,29 @@ class TritonPythonModel:
             spans.append((number, len(texts), len(texts) + len(decoded)))
             texts += decoded
         try:
-            vectors = self.encoder.encode(texts) if texts else np.empty((0, 0), np.float32)
-        except Exception as error:  # noqa: BLE001
-            for number, _, _ in spans:
-                responses[number] = failure(f"{type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+            vectors = self.encoder.encode(texts)
+        except Exception:  # noqa: BLE001
+            # Some request's content is at fault: each is encoded alone, so that the others are served.
+            for number, start, stop in spans:
+                responses[number] = self._alone(texts[start:stop])
         else:
             for number, start, stop in spans:
                 responses[number] = answer(vectors[start:stop])
         return responses
 
+    def _alone(self, texts: list[str]) -> Any:
+        """Answer one request by itself, with its vectors or with its own error."""
+        try:
+            return answer(self.encoder.encode(texts))
+        except Exception as error:  # noqa: BLE001
+            return failure(f"{type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
+
 
 def read_texts(request: Any) -> list[str]:
     """Decode one request's texts; raises UnicodeDecodeError."""
-    return [text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()]
+    return [
+        text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()
+    ]
 
 
 def answer(vectors: Floats) -> Any:

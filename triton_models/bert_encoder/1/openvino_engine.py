@@ -16,7 +16,8 @@ LONE_ROWS = 4
 class OpenVinoEngine:
     """STREAMS streams for work, and a one-stream copy on all threads that answers a lone micro-batch sooner.
 
-    OpenVINO compiles for each new (rows, length), 5 to 10 ms: only bucketed shapes are run, and all are warmed.
+    OpenVINO compiles for each new (rows, length), 5 to 10 ms: only bucketed shapes are run, and all are
+    warmed.
     """
 
     def __init__(self, folder: Path, options: Options) -> None:
@@ -63,7 +64,10 @@ class OpenVinoEngine:
     def warm(self, max_tokens: int, everything: bool) -> None:
         """Run every shape on each stream, or only the shortest ones."""
         for rows, length in shapes(max_tokens if everything else 4, self.budget):
-            inputs = {"input_ids": np.ones((rows, length), np.int64), "attention_mask": np.ones((rows, length), np.int64)}
+            inputs = {
+                "input_ids": np.ones((rows, length), np.int64),
+                "attention_mask": np.ones((rows, length), np.int64),
+            }
             for _ in range(self.streams):
                 self.queue.start_async(inputs, None)
             self.queue.wait_all()
@@ -81,7 +85,7 @@ class OpenVinoEngine:
 
 
 def precision_hint(precision: str, capabilities: Sequence[str]) -> str:
-    """OpenVINO's name for a spec's precision. `auto` is bf16 only where it is native: emulated, it is slower than f32."""
+    """OpenVINO's name for a spec's precision; `auto` is bf16 only where native (emulated it is slow)."""
     if precision == "auto":
         return "bf16" if "BF16" in capabilities else "f32"
     if precision == "float16" and "FP16" not in capabilities:

@@ -1,4 +1,4 @@
-"""The GPU engine: transformers in half precision over large token-budget batches. It also runs on a CPU, for comparison."""
+"""The GPU engine: transformers in half precision over large batches. It also runs on a CPU, to compare."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,7 +36,9 @@ class TorchEngine:
             for batch in batches:
                 ids, mask = self._to_device(batch.ids), self._to_device(batch.mask)
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-                results.append((batch.index, pool(hidden, mask, self.options.pooling, self.options.normalize)))
+                results.append(
+                    (batch.index, pool(hidden, mask, self.options.pooling, self.options.normalize))
+                )
             for index, vectors in results:
                 out[index] = vectors.cpu().numpy()
 

@@ -1,0 +1,137 @@
+"""`limner triton install`: a real Triton from its wheel, and the models' own environment."""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from limner.workers.encoder.errors import TritonFailed, TritonNotInstalled
+from limner.workers.encoder.home import TritonHome
+from limner.workers.encoder.locking import exclusive
+
+SERVER = "nvidia-pytriton==0.7.0"
+# The stubs of this Triton predate NumPy 2: a string input would kill them. OpenVINO and tokenizers need
+# nothing else.
+PACKAGES = ("numpy==1.26.*", "openvino>=2025.3,<2027", "tokenizers>=0.21,<1")
+TORCH_PACKAGES = ("torch==2.13.0", "transformers>=5")
+NEWEST_PYTHON = (3, 12)
+
+Say = Callable[[str], None]
+
+
+def install(home: TritonHome, say: Say = lambda line: None, torch: bool = False) -> bool:
+    """Put the server and the models' environment into `home`; return False if both were there already.
+
+    `torch` adds the GPU engine to the environment. Each part is made in a folder beside its place and moved
+    there when complete, so an interrupted install leaves nothing half done. Raises TritonFailed with what pip
+    said.
+    """
+    require_platform()
+    home.base.mkdir(parents=True, exist_ok=True)
+    with exclusive(home.lock):
+        python = models_python()
+        version = python_version(python)
+        packages = [*PACKAGES, *(TORCH_PACKAGES if torch or has_torch(home) else ())]
+        environment_stamp = {"packages": packages, "python": version}
+        server_stamp = {"packages": [SERVER], "python": version}
+        todo = [
+            (home.environment, environment_stamp, make_environment),
+            (home.server, server_stamp, make_server),
+        ]
+        changed = False
+        for place, stamp, make in todo:
+            if read_stamp(place) == stamp:
+                continue
+            say(f"installing {', '.join(stamp['packages'])} into {place}")
+            building = place.with_name(f"{place.name}.new")
+            shutil.rmtree(building, ignore_errors=True)
+            make(home, building, python, stamp)
+            (building / "limner.json").write_text(json.dumps(stamp))
+            shutil.rmtree(place, ignore_errors=True)
+            building.rename(place)
+            changed = True
+        return changed
+
+
+def require_installed(home: TritonHome) -> None:
+    """Raise TritonNotInstalled unless `install` has completed here."""
+    if read_stamp(home.server) is None or read_stamp(home.environment) is None:
+        raise TritonNotInstalled(f"Triton is not installed in {home.base}: run `limner triton install`")
+
+
+def require_platform() -> None:
+    """Raise TritonFailed where the server's wheel cannot run."""
+    system, machine = platform.system(), platform.machine()
+    if system != "Linux":
+        raise TritonFailed(
+            f"Triton's wheel runs on Linux, this is {system}: point `triton.url` at a server elsewhere"
+        )
+    libc, version = platform.libc_ver()
+    if libc == "glibc" and tuple(map(int, version.split(".")[:2])) < (2, 35):
+        raise TritonFailed(
+            f"Triton's wheel needs glibc 2.35, this machine ({machine}) has {version}: use NVIDIA's container"
+        )
+
+
+def models_python() -> str:
+    """Return the interpreter for the models: this one, or an older one that NumPy 1.26 exists for."""
+    if sys.version_info[:2] <= NEWEST_PYTHON:
+        return sys.executable
+    for name in ("python3.12", "python3.11", "python3.10"):
+        if found := shutil.which(name):
+            return found
+    raise TritonFailed(
+        "the models need NumPy 1.26, so Python 3.10 to 3.12: install python3.12 beside this Python"
+    )
+
+
+def python_version(python: str) -> str:
+    """Return an interpreter's "major.minor", which selects Triton's stub."""
+    return run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], "Python").strip()
+
+
+def make_environment(home: TritonHome, place: Path, python: str, stamp: dict[str, Any]) -> None:
+    """Create the models' environment."""
+    run([python, "-m", "venv", str(place)], "python -m venv (on Debian, install python3-venv)")
+    light = [package for package in stamp["packages"] if package not in TORCH_PACKAGES]
+    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
+    run([*pip, "--no-deps", *light], "pip")
+    if len(light) < len(stamp["packages"]):
+        run([*pip, "numpy==1.26.*", *TORCH_PACKAGES], "pip")
+
+
+def make_server(home: TritonHome, place: Path, python: str, stamp: dict[str, Any]) -> None:
+    """Unpack the server, and put the stub for the models' Python where Triton looks for it."""
+    pip = [str(home.python), "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+    run([*pip, "--target", str(place), SERVER], "pip")
+    tritonserver = place / "pytriton" / "tritonserver"
+    stub = tritonserver / "python_backend_stubs" / stamp["python"] / "triton_python_backend_stub"
+    shutil.copy2(stub, tritonserver / "backends" / "python" / stub.name)
+
+
+def run(command: Sequence[str], what: str) -> str:
+    """Run a command to its end and return its output; raises TritonFailed with its last lines."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        raise TritonFailed(f"{what} failed ({' '.join(command)}):\n{tail}")
+    return done.stdout
+
+
+def has_torch(home: TritonHome) -> bool:
+    """Whether an earlier install asked for torch: a later one without the option keeps it."""
+    stamp = read_stamp(home.environment)
+    return stamp is not None and TORCH_PACKAGES[0] in stamp["packages"]
+
+
+def read_stamp(place: Path) -> dict[str, Any] | None:
+    """Return what a finished part was made of, None if it is not there."""
+    try:
+        stamp: dict[str, Any] = json.loads((place / "limner.json").read_text())
+    except FileNotFoundError:
+        return None
+    return stamp

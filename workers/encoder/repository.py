@@ -1,0 +1,137 @@
+"""The served model repository, PROJECT/.triton/repository: complete in itself, mountable anywhere."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+
+from limner.workers.encoder.errors import TritonFailed
+from limner.workers.encoder.home import TritonHome
+from limner.workers.encoder.install import run
+from limner.workers.encoder.resolve import EncoderModel, weight_files
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a model is served, apart from what it computes: the lower half of config.pbtxt."""
+
+    engine: str = "auto"
+    threads: int = 0
+    token_budget: int = 0
+    warm: str = "all"
+
+
+def build(
+    model: EncoderModel, home: TritonHome, serving: Serving | None = None, say: Say = lambda line: None
+) -> bool:
+    """Build an encoder's folder in the repository; return False if it was up to date.
+
+    The folder is made aside and moved into place, and holds copies of the weights: a later change of the
+    model's own folder does not change what is served under this fingerprint. Raises TritonFailed.
+    """
+    if model.precision == "int8":
+        raise TritonFailed(
+            f"encoder {model.name!r}: precision int8 is not served; choose auto, bfloat16 or float32"
+        )
+    source = templates() / "bert_encoder"
+    config = render(source / "config.pbtxt", model, serving or Serving())
+    code = sorted((source / "1").glob("*.py"))
+    stamp = {
+        "fingerprint": model.fingerprint,
+        "config": config,
+        "code": hashlib.sha256(b"\0".join(path.read_bytes() for path in code)).hexdigest(),
+    }
+    place = home.repository / model.name
+    before = read_stamp(place)
+    if before == stamp:
+        return False
+    building = home.base / "building" / f"{model.name}.{os.getpid()}"
+    shutil.rmtree(building, ignore_errors=True)
+    version = building / model.version
+    version.mkdir(parents=True)
+    for path in code:
+        shutil.copyfile(path, version / path.name)
+    if before is not None and before.get("fingerprint") == model.fingerprint:
+        shutil.copytree(place / version.name / "weights", version / "weights")
+    else:
+        say(f"exporting encoder {model.name}")
+        export(model, version / "weights")
+    (building / "config.pbtxt").write_text(config)
+    (building / "limner.json").write_text(json.dumps(stamp))
+    home.repository.mkdir(parents=True, exist_ok=True)
+    replace(place, building)
+    return True
+
+
+def export(model: EncoderModel, target: Path) -> None:
+    """Fill `target` with what both engines read: tokenizer.json, graph.onnx, config.json and the weights."""
+    target.mkdir()
+    for path in (
+        model.folder / "config.json",
+        *weight_files(model.folder),
+        *model.folder.glob("*.index.json"),
+    ):
+        shutil.copyfile(path, target / path.name)
+    job = {
+        "source": str(model.folder),
+        "target": str(target),
+        "pooling": model.pooling,
+        "normalize": model.normalize,
+    }
+    run(
+        [sys.executable, "-m", "limner.workers.encoder.export", json.dumps(job)],
+        f"export of encoder {model.name!r}",
+    )
+
+
+def render(template: Path, model: EncoderModel, serving: Serving) -> str:
+    """Fill in config.pbtxt."""
+    return Template(template.read_text()).substitute(
+        name=model.name,
+        dim=model.dim,
+        fingerprint=model.fingerprint,
+        pooling=model.pooling,
+        normalize=str(model.normalize).lower(),
+        max_tokens=model.max_tokens,
+        precision=model.precision,
+        engine=serving.engine,
+        threads=serving.threads,
+        token_budget=serving.token_budget,
+        warm=serving.warm,
+    )
+
+
+def templates() -> Path:
+    """Return the folder of model sources: package data, or `triton_models` of a checkout."""
+    spec = find_spec("limner.triton_models")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    if not places:
+        raise TritonFailed("limner.triton_models is missing from this installation: install limner again")
+    return Path(places[0])
+
+
+def replace(place: Path, building: Path) -> None:
+    """Move a finished folder into place; what was there is removed afterwards."""
+    old = building.with_suffix(".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    building.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_stamp(place: Path) -> dict[str, str] | None:
+    """Return what a repository folder was built from, None if there is none."""
+    try:
+        stamp: dict[str, str] = json.loads((place / "limner.json").read_text())
+    except FileNotFoundError:
+        return None
+    return stamp

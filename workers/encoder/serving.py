@@ -1,0 +1,126 @@
+"""`limner triton up`, `down` and `status`: from encoders to a server that answers for each of them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from limner.workers.encoder import server
+from limner.workers.encoder.client import PROBE
+from limner.workers.encoder.errors import TritonFailed
+from limner.workers.encoder.home import TritonHome
+from limner.workers.encoder.install import require_installed
+from limner.workers.encoder.locking import exclusive
+from limner.workers.encoder.repository import Serving, build
+from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.encoder.settings import TritonSettings
+from limner.workers.encoder.transport import Fault, GrpcTransport, Transport, TransportError
+
+LOCAL = ("127.0.0.1", "localhost")
+PROBE_SECONDS = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Health:
+    """One encoder's state, by a real inference: ok, outdated, missing, dead or unreachable; latency in ms."""
+
+    encoder: str
+    state: str
+    detail: str = ""
+    latency_ms: float | None = None
+    fingerprint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it answers as the spec says."""
+        return self.state == "ok"
+
+
+def up(
+    home: TritonHome,
+    settings: TritonSettings,
+    models: Sequence[EncoderModel],
+    say: Say = lambda line: None,
+    serving: Serving | None = None,
+) -> list[Health]:
+    """Make the project's Triton serve `models`: start it, load what is new or changed, mend what is dead.
+
+    Each model has answered a real inference when this returns. Doing it again does nothing. Raises
+    TritonNotInstalled, TritonFailed.
+    """
+    if settings.host not in LOCAL:
+        raise TritonFailed(
+            f"triton.url is {settings.url}, another machine: `up` starts a server on this one; serve "
+            f"{home.repository} there, or set triton.url to 127.0.0.1:{settings.grpc_port}"
+        )
+    require_installed(home)
+    with exclusive(home.lock):
+        changed = {model.name for model in models if build(model, home, serving, say)}
+        running = server.find(home)
+        if running is not None and running.grpc_port != settings.grpc_port:
+            raise TritonFailed(
+                f"Triton already runs for this project at 127.0.0.1:{running.grpc_port}: "
+                "`limner triton down` stops it"
+            )
+        if running is None:
+            server.start(home, settings, say)
+        transport = GrpcTransport(settings.url)
+        try:
+            for model in models:
+                ensure_served(model, transport, say, reload=model.name in changed)
+            return [health(model, transport) for model in models]
+        except TransportError as error:
+            raise TritonFailed(f"{error}\nThe server's log is {home.log}") from error
+        finally:
+            transport.close()
+
+
+def down(home: TritonHome, say: Say = lambda line: None) -> bool:
+    """Stop the project's server; False if none was running."""
+    home.base.mkdir(exist_ok=True)
+    with exclusive(home.lock):
+        return server.stop(home, say)
+
+
+def status(settings: TritonSettings, models: Sequence[EncoderModel]) -> list[Health]:
+    """Make a real inference with each model: a dead model process still reports ready."""
+    transport = GrpcTransport(settings.url)
+    try:
+        return [health(model, transport) for model in models]
+    finally:
+        transport.close()
+
+
+def ensure_served(model: EncoderModel, transport: Transport, say: Say, reload: bool) -> None:
+    """Load, reload or mend one model, whichever it needs; raises TransportError if that does not help."""
+    found = health(model, transport)
+    if found.ok and not reload:
+        return
+    if found.state == "dead":
+        say(f"mending encoder {model.name}: its process had died")
+        transport.unload(model.name)
+    else:
+        say(f"loading encoder {model.name}")
+    transport.load(model.name)
+    found = health(model, transport)
+    if not found.ok:
+        raise TransportError(
+            Fault.ENGINE, f"encoder {model.name} was loaded but is {found.state}: {found.detail}"
+        )
+
+
+def health(model: EncoderModel, transport: Transport) -> Health:
+    """Look at one model as a client would."""
+    try:
+        served = transport.parameters(model.name).get("FINGERPRINT", "")
+        if served != model.fingerprint:
+            detail = f"serves {served[:12]}, the spec asks for {model.fingerprint[:12]}"
+            return Health(model.name, "outdated", detail, fingerprint=served)
+        started = time.perf_counter()
+        transport.infer(model.name, model.version, [PROBE], PROBE_SECONDS)
+        latency = (time.perf_counter() - started) * 1000
+    except TransportError as error:
+        states = {Fault.UNAVAILABLE: "unreachable", Fault.MISSING: "missing", Fault.TIMEOUT: "unreachable"}
+        return Health(model.name, states.get(error.fault, "dead"), str(error))
+    return Health(model.name, "ok", latency_ms=latency, fingerprint=served)

@@ -1,0 +1,163 @@
+"""Triton's gRPC calls, each with a deadline and each failure sorted by what can be done about it.
+
+The only file that imports tritonclient.
+"""
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+# What the served model puts in front of its message when one request's texts are at fault.
+BAD_TEXT = "bad text: "
+
+
+class Fault(Enum):
+    """Why a call failed, and so what helps."""
+
+    UNAVAILABLE = auto()  # no server, a restart, a full queue: wait and try again
+    TIMEOUT = auto()  # the deadline passed: wait and try again
+    MISSING = auto()  # the server does not have this model or this version of it
+    DEAD = auto()  # the model's process died and stays dead until it is loaded again
+    BAD_TEXT = auto()  # a text of this request
+    ENGINE = auto()  # the model raised
+    BUG = auto()  # a malformed request: trying again cannot help
+
+
+class TransportError(Exception):
+    """A failed call; the text is the server's own message."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        self.fault = fault
+        super().__init__(message)
+
+
+class Transport(Protocol):
+    """What is needed of Triton. Every call raises TransportError and nothing else."""
+
+    def infer(self, model: str, version: str, texts: Sequence[bytes], timeout: float) -> Floats:
+        """Vectors [n, dim] of n UTF-8 texts."""
+
+    def parameters(self, model: str, version: str = "") -> dict[str, str]:
+        """The loaded model's config parameters."""
+
+    def live(self, timeout: float = 1.0) -> bool:
+        """Whether a server answers at all."""
+
+    def load(self, model: str, timeout: float = 300.0) -> None:
+        """Load the model, or what has changed of it; the old instance serves until the new one is ready."""
+
+    def unload(self, model: str, timeout: float = 60.0) -> None:
+        """Unload the model and wait until its process has ended."""
+
+    def rows(self, model: str) -> int:
+        """Texts inferred since the model was loaded, as the server counts them."""
+
+
+class GrpcTransport:
+    """A channel to one address. Threads may share it; it is not passed between processes."""
+
+    def __init__(self, url: str) -> None:
+        from tritonclient.grpc import InferenceServerClient
+
+        # A channel left alone backs off for up to two minutes, much longer than a restart takes.
+        options = [
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.keepalive_time_ms", 30_000),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        self.client = InferenceServerClient(url, channel_args=options)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self.client.close()
+
+    def infer(self, model: str, version: str, texts: Sequence[bytes], timeout: float) -> Floats:
+        """Send one request."""
+        from tritonclient.grpc import InferInput, InferRequestedOutput
+
+        tensor = InferInput("TEXT", [len(texts), 1], "BYTES")
+        tensor.set_data_from_numpy(np.array(texts, dtype=np.object_).reshape(-1, 1))
+        result = self._call(
+            self.client.infer,
+            model,
+            [tensor],
+            model_version=version,
+            outputs=[InferRequestedOutput("EMBEDDING")],
+            client_timeout=timeout,
+        )
+        vectors: Floats = result.as_numpy("EMBEDDING")
+        return vectors
+
+    def parameters(self, model: str, version: str = "") -> dict[str, str]:
+        """Ask for the model's config."""
+        config = self._call(self.client.get_model_config, model, version, client_timeout=5.0).config
+        return {key: value.string_value for key, value in config.parameters.items()}
+
+    def live(self, timeout: float = 1.0) -> bool:
+        """Ask for liveness; an unreachable server is not live."""
+        try:
+            return bool(self._call(self.client.is_server_live, client_timeout=timeout))
+        except TransportError:
+            return False
+
+    def load(self, model: str, timeout: float = 300.0) -> None:
+        """Load through the model-control API."""
+        self._call(self.client.load_model, model, client_timeout=timeout)
+
+    def unload(self, model: str, timeout: float = 60.0) -> None:
+        """Unload through the model-control API, which returns before the model has gone: ask until it has."""
+        import time
+
+        self._call(self.client.unload_model, model, client_timeout=timeout)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            index = self._call(self.client.get_model_repository_index, client_timeout=5.0)
+            states = [entry.state for entry in index.models if entry.name == model]
+            if all(state in ("", "UNAVAILABLE") for state in states):
+                return
+            time.sleep(0.05)
+        raise TransportError(Fault.TIMEOUT, f"model {model} is still unloading after {timeout:g} s")
+
+    def rows(self, model: str) -> int:
+        """Read `inference_count`, summed over versions."""
+        statistics = self._call(self.client.get_inference_statistics, model, client_timeout=5.0)
+        return sum(int(version.inference_count) for version in statistics.model_stats)
+
+    def _call(self, method: Any, *arguments: Any, **keywords: Any) -> Any:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return method(*arguments, **keywords)
+        except InferenceServerException as error:
+            message = str(error.message())
+            raise TransportError(sort_fault(str(error.status()), message), message) from error
+
+
+def sort_fault(status: str, message: str) -> Fault:
+    """Sort a gRPC status ("StatusCode.UNAVAILABLE") and Triton's message, as Triton 2.51 words them."""
+    code = status.removeprefix("StatusCode.")
+    text = message.lower()
+    if (
+        "unknown model" in text
+        or "unknown version" in text
+        or "failed to find" in text
+        or code == "NOT_FOUND"
+    ):
+        return Fault.MISSING
+    if code in ("UNAVAILABLE", "CANCELLED", "RESOURCE_EXHAUSTED"):
+        return Fault.UNAVAILABLE
+    if code == "DEADLINE_EXCEEDED":
+        return Fault.TIMEOUT
+    if "is not healthy" in text:
+        return Fault.DEAD
+    if code == "INVALID_ARGUMENT":
+        return Fault.BAD_TEXT if BAD_TEXT in message else Fault.BUG
+    return Fault.ENGINE
