@@ -1,0 +1,59 @@
+"""How a worker process turns texts into vectors: Triton, behind a protocol small enough for a fake."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.encoder.settings import TritonSettings
+
+if TYPE_CHECKING:
+    from limner.workers.encoder.client import TritonEncoder
+
+
+class Encoded(Protocol):
+    """Vectors float32 [n, dim] in the order of the texts; why some texts have none, by their position."""
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def failures(self) -> Mapping[int, str]: ...  # noqa: D102
+
+
+class Encode(Protocol):
+    """Encodes texts. It travels to worker processes, so it must pickle."""
+
+    def check(self) -> None:
+        """Raise LimnerError if texts cannot be encoded now; called once before any work is handed out."""
+        ...
+
+    def __call__(self, texts: Sequence[str]) -> Encoded:
+        """Encode texts, in this order."""
+        ...
+
+
+@dataclass(frozen=True)
+class TritonEncode:
+    """Encodes with a Triton server; a worker process keeps one connection for all its tasks."""
+
+    settings: TritonSettings
+    model: EncoderModel
+
+    def check(self) -> None:
+        """Make a real inference, and compare the served model's fingerprint with the spec's."""
+        _client(self.settings, self.model).check()
+
+    def __call__(self, texts: Sequence[str]) -> Encoded:
+        """Encode texts, in this order."""
+        return _client(self.settings, self.model).encode(texts)
+
+
+@lru_cache(maxsize=4)
+def _client(settings: TritonSettings, model: EncoderModel) -> "TritonEncoder":
+    from limner.workers.encoder.client import TritonEncoder
+
+    return TritonEncoder(settings, model)

@@ -1,0 +1,107 @@
+"""Every wanted text has an embedding, and no text is encoded twice."""
+
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from limner.workers.report import Reporter, TextsEncoded, silent
+from limner.workers.tasks import Workers
+from limner.workers.text.cache import EmbeddingCache, write_part
+from limner.workers.text.encode import Encode
+from limner.workers.text.stage import stage, wanted_digests
+
+_CHUNKS_IN_FLIGHT = 2  # one encodes while the other reads its texts and writes its vectors
+_WORK = "work-"
+
+
+@dataclass(frozen=True)
+class EnsureResult:
+    """`known` texts had an embedding, `encoded` got theirs now, `failed` (digest → reason) have none."""
+
+    known: int
+    encoded: int
+    failed: Mapping[bytes, str] = field(default_factory=dict)
+
+
+def ensure(
+    texts: Sequence[Path],
+    cache: EmbeddingCache,
+    encode: Encode,
+    cluster: Workers,
+    reporter: Reporter = silent,
+    *,
+    memory_limit: str = "1GB",
+) -> EnsureResult:
+    """Encode the texts (Parquet files of digest and text) that the cache does not know.
+
+    Each chunk of texts is one task, and one durable part of the cache when it is done: a run that is killed
+    repeats at most the chunks in flight. One process at a time encodes with an encoder; another one waits,
+    and then finds its texts known. Where nothing is missing neither the encoder nor the cluster is touched.
+    """
+    wanted = wanted_digests(texts)
+    cache.refresh()
+    missing = cache.missing(wanted)
+    if len(missing) == 0:
+        return EnsureResult(known=_distinct(wanted), encoded=0)
+    with cache.lock():
+        cache.refresh()
+        missing = cache.missing(wanted)
+        known = _distinct(wanted) - len(missing)
+        if len(missing) == 0:
+            return EnsureResult(known=known, encoded=0)
+        encode.check()
+        failed: dict[bytes, str] = {}
+        done = 0
+        reporter(TextsEncoded(cache.encoder, 0, len(missing), known))
+        with _work_folder(cache.folder) as folder:
+            task = partial(encode_chunk, encode, cache.folder, cache.dim)
+            chunks = stage(texts, missing, folder, memory_limit)
+            for chunk in cluster.map(task, chunks, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5):
+                done += chunk.rows
+                failed |= chunk.failed
+                reporter(TextsEncoded(cache.encoder, done, len(missing), known))
+    cache.refresh()
+    return EnsureResult(known=known, encoded=done - len(failed), failed=failed)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What became of a chunk of texts."""
+
+    rows: int
+    failed: Mapping[bytes, str]
+
+
+def encode_chunk(encode: Encode, folder: Path, dim: int, path: Path) -> Chunk:
+    """Encode the texts of one staged file and store their vectors durably. Runs in a worker process."""
+    with pa.OSFile(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all().combine_chunks()
+    digests = table.column("digest").to_pylist()
+    encoded = encode(table.column("text").to_pylist())
+    good = np.array([row for row in range(len(digests)) if row not in encoded.failures], np.int64)
+    write_part(folder, pa.array([digests[row] for row in good], pa.binary(16)), encoded.vectors[good], dim)
+    path.unlink()
+    return Chunk(len(digests), {digests[row]: reason for row, reason in encoded.failures.items()})
+
+
+def _distinct(digests: pa.ChunkedArray) -> int:
+    return len(digests.unique())
+
+
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for staged chunks; what killed runs left goes. Needs the cache's lock."""
+    for left in [*folder.glob(f".{_WORK}*"), *folder.glob(".*.tmp")]:
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    work = folder / f".{_WORK}{uuid.uuid4().hex}"
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
