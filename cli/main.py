@@ -11,7 +11,19 @@ from collections.abc import Sequence
 import typer
 
 from limner.cli import output, project
-from limner.cli.commands import init, materialize, schema, validate
+from limner.cli.commands import (
+    demo,
+    doctor,
+    get,
+    history,
+    init,
+    materialize,
+    runs,
+    schema,
+    show,
+    similar,
+    validate,
+)
 from limner.cli.crash import record_crash
 from limner.cli.options import ProjectOption
 from limner.language.errors import LimnerError
@@ -39,7 +51,14 @@ def options(project_folder: ProjectOption = None) -> None:
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("materialize")(materialize.materialize)
+app.command("get")(get.get)
+app.command("show")(show.show)
+app.command("similar")(similar.similar)
+app.command("history")(history.history)
+app.command("runs")(runs.runs)
+app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)
+app.command("demo")(demo.demo)
 
 
 def run(arguments: Sequence[str]) -> int:

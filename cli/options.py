@@ -11,7 +11,7 @@ ProjectOption = Annotated[
         "--project",
         "-C",
         metavar="DIR",
-        help="Project folder. Default: the nearest folder, upwards from here, with feature_repo/feature_store.yaml.",
+        help="Project folder. Default: the nearest, from here upwards, with feature_repo/feature_store.yaml.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]

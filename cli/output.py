@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+LONG_LIST = 8
+
 
 @cache
 def console() -> "Console":
@@ -47,6 +49,23 @@ def instant(micros: int | None) -> str:
         return "-"
     moment = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
     return moment.isoformat(sep=" ").replace("+00:00", "Z")
+
+
+def brief(value: Any) -> str:
+    """Render a feature value for people: vectors by their first numbers, floats to six digits."""
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.6g}"
+        case datetime():
+            return value.isoformat(sep=" ").replace("+00:00", "Z")
+    items = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(items, (list, tuple)):
+        if len(items) > LONG_LIST and all(isinstance(item, float) for item in items):
+            return f"[{', '.join(f'{item:.4f}' for item in items[:4])}, … {len(items)} numbers]"
+        return ", ".join(brief(item) for item in items) or "-"
+    return str(value)
 
 
 def _plain(value: Any) -> Any:

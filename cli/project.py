@@ -2,9 +2,12 @@
 
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
+
+if TYPE_CHECKING:
+    from limner.workers.settings import EngineSettings
 
 MARK = Path("feature_repo/feature_store.yaml")
 _chosen: ContextVar[Path | None] = ContextVar("limner_project", default=None)
@@ -40,18 +43,16 @@ def feature_repo(root: Path) -> Path:
     return root / MARK.parent
 
 
-def section(root: Path, name: str) -> dict[str, Any]:
-    """Return one section of feature_store.yaml, read without importing Feast; {} where it is missing."""
+def settings(root: Path) -> "EngineSettings":
+    """Return the `batch_engine` section of feature_store.yaml, read without importing Feast."""
     import yaml
+
+    from limner.workers.settings import EngineSettings
 
     path = root / MARK
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise LimnerError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict):
-        raise LimnerError(f"{path} must be a mapping, found {type(document).__name__}")
-    found = document.get(name) or {}
-    if not isinstance(found, dict):
-        raise LimnerError(f"{path}: {name} must be a mapping, found {type(found).__name__}")
-    return found
+    found = document.get("batch_engine") if isinstance(document, dict) else None
+    return EngineSettings.from_mapping(found if isinstance(found, dict) else {}, path.parent)

@@ -15,14 +15,11 @@ def run(root: Path, arguments: Sequence[str]) -> None:
 
     Raises LimnerError with Feast's message where Feast refuses. The working directory stays.
     """
-    warnings.simplefilter(
-        "ignore"
-    )  # Feast and its dependencies warn about themselves; our errors are exceptions
-    import click
-    from feast.cli.cli import cli
-
     repo = project.feature_repo(root)
-    with _working_directory(repo):
+    with quiet(), _same_working_directory():
+        import click
+        from feast.cli.cli import cli
+
         try:
             cli.main(args=["--chdir", str(repo), *arguments], prog_name="feast", standalone_mode=False)
         except click.ClickException as error:
@@ -35,11 +32,18 @@ def run(root: Path, arguments: Sequence[str]) -> None:
 
 
 @contextmanager
-def _working_directory(folder: Path) -> Iterator[None]:
-    """Feast changes the working directory and leaves it there."""
+def quiet() -> Iterator[None]:
+    """Silence warnings for a block: Feast and what it imports warn about themselves, not about specs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _same_working_directory() -> Iterator[None]:
+    """Undo what Feast does to the working directory."""
     before = Path.cwd()
     try:
         yield
     finally:
         os.chdir(before)
-        assert folder.exists()

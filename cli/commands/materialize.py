@@ -1,4 +1,4 @@
-"""`limner materialize`: Feast's own materialization with progress; a failure names the command that resumes it."""
+"""`limner materialize`: Feast's own, with progress; a failure names the command that resumes it."""
 
 import contextlib
 import shlex
@@ -34,7 +34,7 @@ def materialize(
 ) -> int:
     """Compute features over (START, END], or from where they are (`incremental END`).
 
-    Writes the history and the online store. The same as `feast materialize` and `feast materialize-incremental`, which may be used instead.
+    Writes the history and the online store, as `feast materialize` and `feast materialize-incremental` do.
     """
     root = project.find(project_folder)
     if start == INCREMENTAL:

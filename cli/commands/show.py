@@ -1,0 +1,60 @@
+"""`limner show KEY`: one readable profile, grouped by feature view, with what each view is."""
+
+from typing import Annotated, Any
+
+import typer
+
+from limner.cli import output, project, serving
+from limner.cli.options import JsonOption, ProjectOption
+from limner.cli.serving import ProfileOption
+from limner.language.errors import LimnerError
+
+
+def show(
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="The entity's key; several join keys: 14,web", show_default=False),
+    ],
+    profile: ProfileOption = None,
+    project_folder: ProjectOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Show everything that is online about one entity, view by view."""
+    store = serving.open_store(project.find(project_folder))
+    profiles = store.profiles()
+    views = {view.name: view for view in store.views()}
+    if profile is None:
+        chosen = {view.name: list(view.features) for view in views.values()}
+    elif profile in profiles:
+        chosen = profiles[profile]
+    else:
+        chosen = {profile: list(views[profile].features) if profile in views else []}
+    if not chosen:
+        raise LimnerError("nothing is online yet: run `limner apply`, then `limner materialize START END`")
+    shown: dict[str, dict[str, Any] | None] = {}
+    for name in chosen:
+        names = serving.join_keys(store, name)
+        values = store.profile(name, serving.parse_key(key, names))
+        shown[name] = values and {feature: values[feature] for feature in chosen[name]}
+    if json:
+        output.emit_json({"key": key, "views": shown})
+    else:
+        as_of = {name: views[name].as_of for name in chosen if name in views}
+        render(key, shown, {name: f"{moment:%Y-%m-%d %H:%M}Z" for name, moment in as_of.items() if moment})
+    return 0 if any(shown.values()) else 1
+
+
+def render(key: str, views: dict[str, dict[str, Any] | None], as_of: dict[str, str]) -> None:
+    """Print a table a view: feature, value."""
+    from rich.table import Table
+
+    console = output.console()
+    console.print(f"[bold]{key}[/bold]")
+    for name, values in views.items():
+        suffix = f" · as of {as_of[name]}" if name in as_of else ""
+        table = Table(
+            title=f"{name}{suffix}", title_justify="left", show_header=False, box=None, padding=(0, 2)
+        )
+        for feature, value in (values or {"": "not known"}).items():
+            table.add_row(feature, output.brief(value))
+        console.print(table)
