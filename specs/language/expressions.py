@@ -1,25 +1,48 @@
-"""Conditions over columns, parsed with sqlglot into a closed set of operators: a spec never reads a file or runs code."""
+"""Conditions over columns: a closed set of operators, so a spec can never read a file or run code."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
+from limner.language.rendering import sql
+from limner.language.syntax import Call, Column, Node, parse
+
+if TYPE_CHECKING:
+    from limner.language.models import LogicalType
+
 
 class Condition:
-    """`quantity > 0 and channel in ('web', 'app')`: `sql` is canonical DuckDB with quoted columns, `columns` what it reads."""
+    """`quantity > 0 and channel in ('web', 'app')`, read once.
 
-    __slots__ = ("columns", "sql", "text")
+    `columns` are the columns it reads, sorted. `sql` is canonical DuckDB, by which conditions compare equal;
+    `sql_over` is what to run once the columns' types are known. Null counts as false.
+    """
+
+    __slots__ = ("columns", "sql", "text", "tree")
+    columns: tuple[str, ...]
+    sql: str
+    text: str
+    tree: Node
 
     def __init__(self, text: str) -> None:
         """Parse `text`; ValueError names the first thing that is not allowed."""
-        import sqlglot
-        from sqlglot import exp
-
-        tree = sqlglot.parse_one(text, dialect="duckdb")  # TODO: whitelist
+        if not isinstance(text, str):
+            raise ValueError(f"found {text!r}, expected a condition such as quantity > 0")
         self.text = text
-        self.columns = tuple(sorted({c.name for c in tree.find_all(exp.Column)}))
-        self.sql = tree.sql(dialect="duckdb", identify=True)
+        self.tree = parse(text)
+        self.columns = tuple(sorted(set(_columns(self.tree))))
+        self.sql = sql(self.tree)
+
+    def sql_over(self, columns: "Mapping[str, LogicalType]") -> str:
+        """DuckDB SQL over `columns`, integers as BIGINT and timestamps as TIMESTAMPTZ or naive UTC.
+
+        Texts compared with timestamps are put as UTC instants. ValueError where the types clash.
+        """
+        from limner.language.condition_types import resolve
+
+        return sql(resolve(self.tree, columns))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.sql == self.sql
@@ -36,10 +59,22 @@ class Condition:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Accept the text; serialize canonically, so that a fingerprint does not see spelling."""
         return core_schema.no_info_plain_validator_function(
             cls._validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda c: c.sql)
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "examples": ["quantity > 0 and channel = 'web'"]}
+    def __get_pydantic_json_schema__(
+        cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "examples": ["quantity > 0 and channel = 'web'"]}
+
+
+def _columns(node: Node) -> list[str]:
+    match node:
+        case Column(name):
+            return [name]
+        case Call(_, args):
+            return [name for arg in args for name in _columns(arg)]
+    return []

@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.durations import Duration
 from limner.language.expressions import Condition
+from limner.language.scalars import Bool, Filled, Int, Number, Scalar, Text, Window
 from limner.language.template import Template
 
-Window = Literal["lifetime"] | Duration
-Scalar = str | int | float | bool
+Windows = Annotated[
+    Annotated[Window, Tag("<one>")] | Annotated[tuple[Window, ...], Field(min_length=1), Tag("<list>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<one>"),
+]
 
 
 class FeatureBase(BaseModel):
@@ -19,7 +22,7 @@ class FeatureBase(BaseModel):
     kind: ClassVar[str]
 
     where: Condition | None = None
-    description: str = ""
+    description: Text = ""
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -32,48 +35,58 @@ class FeatureBase(BaseModel):
         value = getattr(self, self.kind)
         return value if isinstance(value, str) and value != "*" else None
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """The output names of the feature `name`, one a window."""
+        return (name,)
+
 
 class Windowed(FeatureBase):
     """A kind that looks at a window: `over: 7d` names one feature, `over: [7d, 30d]` one a window."""
 
-    over: Window | Annotated[tuple[Window, ...], Field(min_length=1)] = "lifetime"
+    over: Windows = "lifetime"
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The windows asked for."""
         return self.over if isinstance(self.over, tuple) else (self.over,)
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """`name` itself where `over` is one window, else `name_7d` and so on."""
+        if not isinstance(self.over, tuple):
+            return (name,)
+        return tuple(f"{name}_{window if isinstance(window, str) else window.text}" for window in self.over)
+
 
 class Count(Windowed):
     """Number of rows (`*`), of rows where a column is not null, or of its distinct values. 0 when empty."""
 
     kind = "count"
-    count: str
-    distinct: bool = False
-    default: int | None = None
+    count: Filled
+    distinct: Bool = False
+    default: Int | None = None
 
 
 class Sum(Windowed):
     """Sum of a numeric column, correctly rounded. 0 when empty."""
 
     kind = "sum"
-    sum: str
-    default: float | int | None = None
+    sum: Filled
+    default: Number | None = None
 
 
 class Mean(Windowed):
     """Correctly rounded sum divided by the number of values. Null when empty."""
 
     kind = "mean"
-    mean: str
-    default: float | int | None = None
+    mean: Filled
+    default: Number | None = None
 
 
 class Min(Windowed):
     """Least value. Null when empty."""
 
     kind = "min"
-    min: str
+    min: Filled
     default: Scalar | None = None
 
 
@@ -81,7 +94,7 @@ class Max(Windowed):
     """Greatest value. Null when empty."""
 
     kind = "max"
-    max: str
+    max: Filled
     default: Scalar | None = None
 
 
@@ -89,23 +102,23 @@ class Std(Windowed):
     """Sample standard deviation (n - 1). Null with fewer than two values."""
 
     kind = "std"
-    std: str
-    default: float | int | None = None
+    std: Filled
+    default: Number | None = None
 
 
 class Distinct(Windowed):
     """Number of distinct values that are not null. 0 when empty."""
 
     kind = "distinct"
-    distinct: str
-    default: int | None = None
+    distinct: Filled
+    default: Int | None = None
 
 
 class First(Windowed):
     """Oldest value that is not null. Null when empty."""
 
     kind = "first"
-    first: str
+    first: Filled
     default: Scalar | None = None
 
 
@@ -113,7 +126,7 @@ class Last(Windowed):
     """Newest value that is not null. Null when empty."""
 
     kind = "last"
-    last: str
+    last: Filled
     default: Scalar | None = None
 
 
@@ -121,7 +134,7 @@ class Latest(FeatureBase):
     """An attribute: the column as the newest known row has it, null included."""
 
     kind = "latest"
-    latest: str
+    latest: Filled
     default: Scalar | None = None
 
 
@@ -129,8 +142,8 @@ class Top(Windowed):
     """The k most frequent values, most frequent first, ties by value. Null when empty."""
 
     kind = "top"
-    top: Annotated[int, Field(ge=1, le=100)]
-    of: str
+    top: Annotated[Int, Field(ge=1, le=100)]
+    of: Filled
     default: tuple[Scalar, ...] | None = None
 
     @property
@@ -143,18 +156,18 @@ class Share(Windowed):
     """Sum of a column (or number of rows, `*`) where the condition holds, over the sum of all. Null when that is 0."""
 
     kind = "share"
-    share: str
+    share: Filled
     where: Condition
-    default: float | int | None = None
+    default: Number | None = None
 
 
 class MeanPool(BaseModel):
     """Weighted mean of text vectors: by a column, by recency, over the newest n rows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    weight: str | None = None
+    weight: Filled | None = None
     half_life: Duration | None = None
-    newest: Annotated[int, Field(ge=1, le=1000)] | None = None
+    newest: Annotated[Int, Field(ge=1, le=1000)] | None = None
 
 
 class Pool(BaseModel):
@@ -169,8 +182,11 @@ class Embed(Windowed):
 
     kind = "embed"
     embed: Template
-    encoder: str
-    pool: Literal["mean"] | Pool = "mean"
+    encoder: Filled
+    pool: Annotated[
+        Annotated[Literal["mean"], Tag("<one>")] | Annotated[Pool, Tag("<mapping>")],
+        Discriminator(lambda value: "<mapping>" if isinstance(value, dict | Pool) else "<one>"),
+    ] = "mean"
 
     @property
     def column(self) -> str | None:
@@ -186,29 +202,30 @@ class Embed(Windowed):
 KINDS: tuple[type[FeatureBase], ...] = (
     Count, Sum, Mean, Min, Max, Std, Distinct, First, Last, Latest, Top, Share, Embed,
 )  # fmt: skip
-_TAGS = [kind.kind for kind in KINDS]
+KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
 
 def _kind_of(value: Any) -> str | None:
     """The kind a mapping names; `{count: x, distinct: true}` is a count."""
     if isinstance(value, FeatureBase):
-        return value.kind
-    return next((tag for tag in _TAGS if isinstance(value, dict) and tag in value), None)
+        return f"<{value.kind}>"
+    return next((f"<{kind}>" for kind in KIND_NAMES if isinstance(value, dict) and kind in value), None)
 
 
+# Tags stand in angle brackets so that the place of an error tells a tag from the key of the same name.
 Feature = Annotated[
-    Annotated[Count, Tag("count")]
-    | Annotated[Sum, Tag("sum")]
-    | Annotated[Mean, Tag("mean")]
-    | Annotated[Min, Tag("min")]
-    | Annotated[Max, Tag("max")]
-    | Annotated[Std, Tag("std")]
-    | Annotated[Distinct, Tag("distinct")]
-    | Annotated[First, Tag("first")]
-    | Annotated[Last, Tag("last")]
-    | Annotated[Latest, Tag("latest")]
-    | Annotated[Top, Tag("top")]
-    | Annotated[Share, Tag("share")]
-    | Annotated[Embed, Tag("embed")],
+    Annotated[Count, Tag("<count>")]
+    | Annotated[Sum, Tag("<sum>")]
+    | Annotated[Mean, Tag("<mean>")]
+    | Annotated[Min, Tag("<min>")]
+    | Annotated[Max, Tag("<max>")]
+    | Annotated[Std, Tag("<std>")]
+    | Annotated[Distinct, Tag("<distinct>")]
+    | Annotated[First, Tag("<first>")]
+    | Annotated[Last, Tag("<last>")]
+    | Annotated[Latest, Tag("<latest>")]
+    | Annotated[Top, Tag("<top>")]
+    | Annotated[Share, Tag("<share>")]
+    | Annotated[Embed, Tag("<embed>")],
     Discriminator(_kind_of),
 ]

@@ -1,19 +1,30 @@
 """The spec language as frozen models. YAML is parsed once, into these; raw dicts never travel further."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.durations import Duration, parse_instant
 from limner.language.expressions import Condition
 from limner.language.features import Feature
+from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Text, by_shape
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME, description="lower case letters, digits and underscores")]
 Instant = Annotated[int, BeforeValidator(parse_instant)]
 LogicalType = Literal["int", "float", "string", "bool", "timestamp"]
 KeyType = Literal["int", "string"]
-Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]
+OneOrMany = Annotated[
+    Annotated[Filled, Tag("<one>")] | Annotated[Columns, Tag("<list>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<one>"),
+]
+LookupKeys = Annotated[
+    Annotated[Filled, Tag("<one>")]
+    | Annotated[Columns, Tag("<list>")]
+    | Annotated[dict[Filled, Filled], Field(min_length=1), Tag("<mapping>")],
+    Discriminator(by_shape),
+]
 
 
 class Model(BaseModel):
@@ -26,21 +37,27 @@ class Entity(Model):
     """Who or what is described: its join keys and their types."""
 
     entity: Name
-    join_keys: Annotated[dict[str, KeyType], Field(min_length=1)]
-    description: str = ""
+    join_keys: Annotated[dict[Filled, KeyType], Field(min_length=1)]
+    description: Text = ""
 
 
 class Missing(Model):
     """What becomes of a row whose column is null: a value takes its place."""
 
-    fill: str | int | float | bool
+    fill: Scalar
+
+
+MissingRule = Annotated[
+    Annotated[Literal["drop", "quarantine"], Tag("<one>")] | Annotated[Missing, Tag("<mapping>")],
+    Discriminator(lambda value: "<mapping>" if isinstance(value, dict | Missing) else "<one>"),
+]
 
 
 class Range(Model):
     """The closed range a column must lie in, and what becomes of a row outside it."""
 
-    min: float | int | None = None
-    max: float | int | None = None
+    min: Number | None = None
+    max: Number | None = None
     otherwise: Literal["drop", "clip", "quarantine"] = "quarantine"
 
 
@@ -52,7 +69,7 @@ class TextCleaning(Model):
     control: Literal["strip", "keep"] = "strip"
     whitespace: Literal["collapse", "keep"] = "collapse"
     case: Literal["keep", "lower"] = "keep"
-    max_chars: Annotated[int, Field(ge=1)] | None = None
+    max_chars: Annotated[Int, Field(ge=1)] | None = None
 
 
 class Clean(Model):
@@ -60,43 +77,55 @@ class Clean(Model):
 
     cast: dict[str, LogicalType] = {}
     text: dict[str, TextCleaning] = {}
-    missing: dict[str, Literal["drop", "quarantine"] | Missing] = {}
+    missing: dict[str, MissingRule] = {}
     range: dict[str, Range] = {}
     quarantine: tuple[Condition, ...] = ()
     drop: tuple[Condition, ...] = ()
-    drop_duplicates: tuple[str, ...] = ()
+    drop_duplicates: tuple[Filled, ...] = ()
 
 
 class Source(Model):
     """Where rows come from: files or one SQL table; when they happened and when they became known."""
 
     source: Name
-    description: str = ""
-    path: str | tuple[str, ...] | None = None
+    description: Text = ""
+    path: OneOrMany | None = None
     format: Literal["parquet", "csv"] | None = None
-    database: str | None = None
-    table: str | None = None
+    database: Filled | None = None
+    table: Filled | None = None
     entity: Name | None = None
-    event_timestamp: str | None = None
-    created_timestamp: str | None = None
+    event_timestamp: Filled | None = None
+    created_timestamp: Filled | None = None
     since: Instant | None = None
-    timezone: str = "UTC"
+    timezone: Filled = "UTC"
     lag: Duration | None = None
-    tie_break: tuple[str, ...] = ()
-    lookup: dict[Name, str | tuple[str, ...] | dict[str, str]] = {}
+    tie_break: tuple[Filled, ...] = ()
+    lookup: dict[Name, LookupKeys] = {}
     clean: Clean = Clean()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths as written; none for a table."""
+        return self.path if isinstance(self.path, tuple) else () if self.path is None else (self.path,)
+
+    def lookup_pairs(self, dimension: str) -> tuple[tuple[str, str], ...]:
+        """(own column, column of the dimension) for each key of a lookup."""
+        keys = self.lookup[dimension]
+        if isinstance(keys, dict):
+            return tuple(keys.items())
+        return tuple((key, key) for key in (keys if isinstance(keys, tuple) else (keys,)))
 
 
 class Encoder(Model):
     """A BERT-family text encoder: weights, pooling of tokens, and the limits that decide its vectors."""
 
     encoder: Name
-    model: str
-    description: str = ""
+    model: Filled
+    description: Text = ""
     pooling: Literal["mean", "cls", "max"] = "mean"
-    max_tokens: Annotated[int, Field(ge=2, le=8192)] = 128
-    normalize: bool = True
-    prefix: str = ""
+    max_tokens: Annotated[Int, Field(ge=2, le=8192)] = 128
+    normalize: Bool = True
+    prefix: Text = ""
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
 
 
@@ -114,14 +143,14 @@ class FeatureView(Model):
     """Features of one entity from one source, valued at the instants of one grid."""
 
     feature_view: Name
-    description: str = ""
+    description: Text = ""
     entity: Name
     source: Name
-    every: Literal["event"] | Duration
+    every: Every
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
-    online: bool = True
-    owner: str = ""
-    tags: dict[str, str] = {}
+    online: Bool = True
+    owner: Text = ""
+    tags: dict[str, Text] = {}
     features: Annotated[dict[Name, Feature], Field(min_length=1)]
 
     @property
@@ -133,12 +162,27 @@ class FeatureView(Model):
         return Grid(step=self.every.micros, offset=(int(hours) * 60 + int(minutes)) * 60_000_000)
 
 
+Member = Annotated[
+    Annotated[Name, Tag("<one>")] | Annotated[dict[Name, Columns], Field(min_length=1), Tag("<mapping>")],
+    Discriminator(lambda value: "<mapping>" if isinstance(value, dict) else "<one>"),
+]
+
+
 class Profile(Model):
     """A named set of features served together: whole views, or chosen features of a view."""
 
     profile: Name
-    description: str = ""
-    features: Annotated[tuple[Name | dict[Name, Columns], ...], Field(min_length=1)]
+    description: Text = ""
+    features: Annotated[tuple[Member, ...], Field(min_length=1)]
 
 
 Spec = Entity | Source | Encoder | FeatureView | Profile
+
+DOCUMENTS: dict[str, type[Model]] = {
+    "feature_view": FeatureView,
+    "profile": Profile,
+    "encoder": Encoder,
+    "source": Source,
+    "entity": Entity,
+}
+"""Document kinds by the key that names them, in the order in which they are recognized."""

@@ -17,7 +17,7 @@ class Template:
     def __init__(self, text: str) -> None:
         """Parse `text` into literal parts and columns; ValueError says what is wrong."""
         if not isinstance(text, str):
-            raise ValueError(f"{text!r} is not a text template: write columns in braces, e.g. \"{{title}} {{body}}\"")
+            raise ValueError(f'{text!r} is not a text template: write columns in braces, e.g. "{{title}} {{body}}"')
         parts: list[tuple[str, str]] = []
         end = 0
         for match in _PART.finditer(text):
@@ -56,5 +56,7 @@ class Template:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "examples": ["{title} {body}"]}

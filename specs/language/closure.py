@@ -1,0 +1,38 @@
+"""A view together with everything it depends on, as one text: what a run computes is what was applied."""
+
+import json
+from typing import Any
+
+from limner.language.canonical import written
+from limner.language.features import Embed
+from limner.language.models import DOCUMENTS, Model
+from limner.language.repo import Specs
+
+_FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "feature_view": "views"}
+
+
+def closure(specs: Specs, view_name: str) -> str:
+    """JSON of the view's documents and of those it refers to; `from_closure` reads it."""
+    view = specs.views[view_name]
+    source = specs.sources[view.source]
+    encoders = sorted({feature.encoder for feature in view.features.values() if isinstance(feature, Embed)})
+    documents: list[Model] = [
+        view,
+        specs.entities[view.entity],
+        source,
+        *(specs.sources[name] for name in source.lookup),
+        *(specs.encoders[name] for name in encoders),
+    ]
+    data = [written(document) for document in documents]
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def from_closure(text: str) -> Specs:
+    """The specs of one view, as they were when `text` was made."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in _FIELDS.values()}
+    raw: dict[tuple[str, str], dict[str, Any]] = {}
+    for data in json.loads(text):
+        kind = next(kind for kind in DOCUMENTS if kind in data)
+        found[_FIELDS[kind]][data[kind]] = DOCUMENTS[kind].model_validate(data)
+        raw[kind, data[kind]] = data
+    return Specs(found["entities"], found["sources"], found["encoders"], found["views"], raw=raw)

@@ -1,0 +1,87 @@
+"""Rules between documents: every name that is referred to exists, and the parts fit together."""
+
+from collections.abc import Iterator, Mapping
+
+from limner.language.documents import Parsed
+from limner.language.errors import Problem
+from limner.language.features import Embed
+from limner.language.models import Entity, FeatureView, Profile, Source
+from limner.language.suggest import did_you_mean
+
+Names = Mapping[str, Mapping[str, Parsed]]
+"""Documents by kind and name, the unusable ones too: their names are not unknown."""
+
+
+def unresolved(names: Names, *, complete: bool) -> list[Problem]:
+    """Problems between documents; with `complete` false some could not be read, so no name is called unknown."""
+    found: list[Problem] = []
+    for kind in names.values():
+        for parsed in kind.values():
+            match parsed.model:
+                case Source() as source:
+                    found += _source(parsed, source, names, complete)
+                case FeatureView() as view:
+                    found += _view(parsed, view, names, complete)
+                case Profile() as profile:
+                    found += _profile(parsed, profile, names, complete)
+    return found
+
+
+def _unknown(parsed: Parsed, path: tuple[str | int, ...], kind: str, name: str, names: Names, *, at_key: bool = False
+) -> Iterator[Problem]:  # fmt: skip
+    if name not in names[kind]:
+        text = f"there is no {kind.replace('_', ' ')} {name!r}: {did_you_mean(name, names[kind])}"
+        yield parsed.origin.problem(path, text, at_key=at_key)
+
+
+def _source(parsed: Parsed, source: Source, names: Names, complete: bool) -> Iterator[Problem]:
+    if complete and source.entity is not None:
+        yield from _unknown(parsed, ("entity",), "entity", source.entity, names)
+    for name in source.lookup:
+        path = ("lookup", name)
+        if complete:
+            yield from _unknown(parsed, path, "source", name, names, at_key=True)
+        dimension = names["source"][name].model if name in names["source"] else None
+        if isinstance(dimension, Source) and dimension.lookup:
+            text = f"{name!r} has a lookup of its own: a source that is looked up cannot"
+            yield parsed.origin.problem(path, text, at_key=True)
+
+
+def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> Iterator[Problem]:
+    problem = parsed.origin.problem
+    if complete:
+        yield from _unknown(parsed, ("entity",), "entity", view.entity, names)
+        yield from _unknown(parsed, ("source",), "source", view.source, names)
+    source = names["source"][view.source].model if view.source in names["source"] else None
+    if isinstance(source, Source):
+        if source.event_timestamp is None and source.since is None:
+            text = (f"source {view.source!r} has no time, so it can only be looked up: "
+                    "give it event_timestamp (a column) or since (an instant)")  # fmt: skip
+            yield problem(("source",), text)
+        if source.entity is not None and source.entity != view.entity and view.entity in names["entity"]:
+            text = (f"the source {view.source!r} is about {source.entity!r}, the view about {view.entity!r}: "
+                    "remove entity from the source if its rows are about both")  # fmt: skip
+            yield problem(("entity",), text)
+    entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
+    for name, feature in view.features.items():
+        if complete and isinstance(feature, Embed):
+            yield from _unknown(parsed, ("features", name, "encoder"), "encoder", feature.encoder, names)
+        for output in feature.names(name):
+            if isinstance(entity, Entity) and output in entity.join_keys:
+                text = f"a feature cannot be named {output!r}: it is a join key of {view.entity!r}"
+                yield problem(("features", name), text, at_key=True)
+
+
+def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:
+    for i, member in enumerate(profile.features):
+        for name in [member] if isinstance(member, str) else member:
+            path = ("features", i) if isinstance(member, str) else ("features", i, name)
+            if complete:
+                yield from _unknown(parsed, path, "feature_view", name, names, at_key=True)
+            view = names["feature_view"][name].model if name in names["feature_view"] else None
+            if isinstance(view, FeatureView) and not isinstance(member, str):
+                valid = {*view.features, *(out for key, f in view.features.items() for out in f.names(key))}
+                for j, column in enumerate(member[name]):
+                    if column not in valid:
+                        text = f"the view {name!r} has no feature {column!r}: {did_you_mean(column, valid)}"
+                        yield parsed.origin.problem((*path, j), text)

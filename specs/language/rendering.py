@@ -1,0 +1,44 @@
+"""Conditions as DuckDB SQL: every name quoted, every step in parentheses, nothing left to precedence."""
+
+from limner.language.syntax import Call, Column, Literal, Node
+
+_INFIX = frozenset(("and", "or", "=", "<>", "<", "<=", ">", ">=", "like", "ilike"))
+_ARITHMETIC = frozenset("+-*")
+
+
+def sql(node: Node) -> str:  # noqa: PLR0911 - one a rule
+    """The SQL of a tree. Arithmetic that overflows, and division by zero, give null instead of an error."""
+    match node:
+        case Column(name):
+            return '"' + name.replace('"', '""') + '"'
+        case Literal(value):
+            return literal(value)
+        case Call("not" | "is null" | "negate" as op, (only,)):
+            return {"not": "(NOT {})", "is null": "({} IS NULL)", "negate": "TRY(- {})"}[op].format(sql(only))
+        case Call("in", (left, *items)):
+            return f"({sql(left)} IN ({', '.join(map(sql, items))}))"
+        case Call("between", (value, low, high)):
+            return f"({sql(value)} BETWEEN {sql(low)} AND {sql(high)})"
+        case Call("/" | "%" as op, (left, right)):
+            return f"TRY({sql(left)} {op} NULLIF({sql(right)}, 0))"
+        case Call(op, (left, right)) if op in _ARITHMETIC:
+            return f"TRY({sql(left)} {op} {sql(right)})"
+        case Call(op, (left, right)) if op in _INFIX:
+            return f"({sql(left)} {op.upper()} {sql(right)})"
+        case Call("abs", (only,)):
+            return f"TRY(abs({sql(only)}))"
+        case Call("lower" | "upper" | "length" | "coalesce" as op, args):
+            return f"{op}({', '.join(map(sql, args))})"
+    raise AssertionError(f"no rule for {node!r}")
+
+
+def literal(value: int | float | str | bool) -> str:
+    """A constant of the type it is compared as: BIGINT, DOUBLE (never DECIMAL), VARCHAR or BOOLEAN."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    text = repr(value)
+    if isinstance(value, int):
+        return f"CAST({text} AS BIGINT)"
+    return text if "e" in text else f"{text}e0"

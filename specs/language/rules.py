@@ -1,0 +1,172 @@
+"""Rules within one document that no type can say: which keys go together, and which values make sense."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import available_timezones
+
+from limner.language.durations import MICROS, Duration
+from limner.language.features import Count
+from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, Source
+from limner.language.places import Path
+from limner.language.suggest import did_you_mean
+
+Finding = tuple[Path, str, bool]
+RESERVED = ("event_timestamp", "created_timestamp")
+_URL = re.compile(r"(?P<driver>[a-z][a-z0-9_]*(\+[a-z0-9_]+)?)://(?:[^/?#@]*?(?::(?P<password>[^/?#]*))?@)?[^?#]*"
+                  r"(?:\?(?P<query>[^#]*))?")  # fmt: skip
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
+
+
+def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
+    """Every rule that a well-typed document breaks; `data` is what was written."""
+    match model:
+        case Entity():
+            return list(_entity(model))
+        case Source():
+            return list(_source(model, data))
+        case FeatureView():
+            return list(_view(model))
+        case Profile():
+            return list(_profile(model))
+        case Encoder():
+            return []
+    raise AssertionError(f"no rules for {type(model).__name__}")
+
+
+def file_format(path: str) -> str | None:
+    """`parquet` or `csv` by the end of a path or glob, None where it does not say."""
+    return next((kind for suffix, kind in _SUFFIXES.items() if path.lower().endswith(suffix)), None)
+
+
+def _entity(entity: Entity) -> Iterator[Finding]:
+    for key in entity.join_keys:
+        if key in RESERVED or key.startswith("__"):
+            yield ("join_keys", key), f"a join key cannot be named {key!r}: the name is reserved", True
+
+
+def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
+    yield from _location(source)
+    if source.timezone not in available_timezones():
+        yield (
+            ("timezone",),
+            f"there is no time zone {source.timezone!r}: {did_you_mean(source.timezone, _zones())}",
+            False,
+        )
+    if source.event_timestamp is not None and source.since is not None:
+        text = "a source has event_timestamp or since, not both: since is for rows without a time of their own"
+        yield ("since",), text, True
+    if isinstance(data.get("since"), int):
+        yield ("since",), f"found {data['since']}, expected an instant such as 2026-01-31T00:00:00Z", False
+    timeless = source.event_timestamp is None and source.since is None
+    for key in ("created_timestamp", "lag", "tie_break"):
+        if timeless and key in data:
+            yield (key,), f"{key} needs event_timestamp: say which column is the time of a row", True
+    for dimension in source.lookup:
+        if dimension == source.source:
+            yield ("lookup", dimension), "a source cannot look itself up", True
+    for column, limits in source.clean.range.items():
+        yield from _range(("clean", "range", column), limits)
+    for key in ("tie_break", "drop_duplicates"):
+        base: Path = (key,) if key == "tie_break" else ("clean", key)
+        columns = source.tie_break if key == "tie_break" else source.clean.drop_duplicates
+        yield from _repeated(base, columns, "column")
+
+
+def _zones() -> list[str]:
+    return [zone for zone in available_timezones() if "/" in zone or zone == "UTC"]
+
+
+def _location(source: Source) -> Iterator[Finding]:
+    if source.path is not None:
+        if source.database is not None or source.table is not None:
+            key = "database" if source.database is not None else "table"
+            yield (key,), "a source is files (path) or a table (database and table), not both", True
+        kinds = {file_format(path) for path in source.paths}
+        if source.format is None and (None in kinds or len(kinds) > 1):
+            which = "the paths mix formats" if None not in kinds else f"the format of {source.paths[0]!r} is not clear"
+            yield ("path",), f"{which}: add format: parquet or format: csv", False
+    elif source.database is not None and source.table is not None:
+        yield from _database(source.database)
+        if source.format is not None:
+            yield ("format",), "format is for files: a table has none", True
+    elif source.database is None and source.table is None:
+        yield (), "says nothing about where its rows are: add path (files), or database and table", False
+    else:
+        there, lacks = ("table", "database") if source.database is None else ("database", "table")
+        yield (there,), f"a table needs both database and table: add {lacks}", True
+
+
+def _database(url: str) -> Iterator[Finding]:
+    if _VARIABLE.fullmatch(url):
+        return
+    match = _URL.fullmatch(url)
+    if match is None:
+        yield (
+            ("database",),
+            "expected a SQLAlchemy URL such as postgresql+psycopg://user:${DB_PASSWORD}@host/name",
+            False,
+        )
+        return
+    password = match["password"]
+    secrets = [] if password is None else [password]
+    for part in (match["query"] or "").split("&"):
+        name, _, value = part.partition("=")
+        secrets += [value] if "password" in name.lower() or "secret" in name.lower() or "token" in name.lower() else []
+    if any(secret and not _VARIABLE.fullmatch(secret) for secret in secrets):
+        text = "a password does not belong in a spec: write ${NAME} and set the environment variable NAME"
+        yield ("database",), text, False
+
+
+def _range(path: Path, limits: Range) -> Iterator[Finding]:
+    if limits.min is None and limits.max is None:
+        yield path, "a range needs min, max or both", False
+    elif limits.min is not None and limits.max is not None and limits.min > limits.max:
+        yield (*path, "min"), f"min {limits.min} is greater than max {limits.max}", False
+
+
+def _view(view: FeatureView) -> Iterator[Finding]:
+    if view.at is not None and isinstance(view.every, str):
+        yield ("at",), "at is for a grid of whole days: every: event has no time of day", True
+    elif view.at is not None and isinstance(view.every, Duration) and view.every.micros % MICROS["d"]:
+        yield ("at",), f"at needs every to be whole days, e.g. every: 1d; here it is {view.every.text}", True
+    taken: dict[str, str] = {}
+    for name, feature in view.features.items():
+        path: Path = ("features", name)
+        many = isinstance(getattr(feature, "over", None), tuple)
+        if many:
+            yield from _repeated((*path, "over"), feature.windows, "window")
+        if isinstance(feature, Count) and feature.count == "*" and feature.distinct:
+            text = 'distinct needs a column: count: "*" counts rows, which are all distinct'
+            yield (*path, "distinct"), text, True
+        if not isinstance(feature, Count) and feature.kind != "share" and getattr(feature, feature.kind) == "*":
+            yield (*path, feature.kind), f'{feature.kind} needs a column: "*" is for count and share', False
+        for output in feature.names(name):
+            if output in RESERVED:
+                yield path, f"a feature cannot be named {output!r}: the name is reserved", True
+            elif output in taken:
+                yield path, f"makes {output!r}, and so does the feature {taken[output]!r}: rename one", True
+            taken.setdefault(output, name)
+
+
+def _repeated(path: Path, items: tuple[Any, ...], what: str) -> Iterator[Finding]:
+    for i, item in enumerate(items):
+        if item in items[:i]:
+            text = getattr(item, "text", item)
+            yield (
+                (*path, i),
+                f"names the same {what} twice: {text} is item {items.index(item) + 1} of the list",
+                False,
+            )
+
+
+def _profile(profile: Profile) -> Iterator[Finding]:
+    seen: dict[str, None] = {}
+    for i, member in enumerate(profile.features):
+        for view in [member] if isinstance(member, str) else member:
+            if view in seen:
+                yield ("features", i), f"names the feature view {view!r} twice: keep one", False
+            seen[view] = None
+            columns = () if isinstance(member, str) else member[view]
+            yield from _repeated(("features", i, view), columns, "feature")

@@ -1,0 +1,32 @@
+"""Suggestions for misspelled names, worded the same in every error."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_LISTED = 12
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name most like `name`, None when none is alike."""
+    candidates = sorted(set(valid))
+    folded = {candidate.lower(): candidate for candidate in reversed(candidates)}
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """The end of an error about an unknown `name`: the nearest valid name, or else what there is."""
+    candidates = sorted(set(valid))
+    close = nearest(name, candidates)
+    if close is not None:
+        return f"did you mean {close!r}?"
+    if not candidates:
+        return "there is none"
+    more = ", ..." if len(candidates) > _LISTED else ""
+    return f"expected one of: {', '.join(candidates[:_LISTED])}{more}"
+
+
+def listed(names: Iterable[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    items = list(names)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"

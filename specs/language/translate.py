@@ -1,0 +1,145 @@
+"""Pydantic's findings in plain language, at the key or value they are about."""
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from limner.language.features import KIND_NAMES
+from limner.language.features import KINDS as FEATURES
+from limner.language.places import Path
+from limner.language.scalars import found
+from limner.language.suggest import did_you_mean, listed, nearest
+
+Finding = tuple[Path, str, bool]
+"""(path, message, whether it is about the key rather than the value)."""
+
+
+def findings(errors: Iterable[ErrorDetails], data: Any, model: type[BaseModel]) -> list[Finding]:
+    """One finding an error; `data` is the document that `model` refused."""
+    return [_finding(error, data, model) for error in errors]
+
+
+def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:  # noqa: PLR0911 - one a kind of error
+    about_key = error["loc"][-1:] == ("[key]",)
+    path = tuple(part for part in error["loc"] if not _is_tag(part))
+    value = error["input"]
+    match error["type"]:
+        case "missing":
+            return path[:-1], _missing(str(path[-1]), value), False
+        case "extra_forbidden":
+            return path, _unknown(path, data, _keys(model, error["loc"][:-1])), True
+        case "union_tag_not_found":
+            return path, _no_kind(value), False
+        case "value_error":
+            return path, str(error["ctx"]["error"]), about_key
+        case "string_pattern_mismatch":
+            return path, _pattern(str(value), path), about_key
+        case "literal_error":
+            return path, f"found {found(value)}, {_literal(value, error)}", about_key
+        case "too_short":
+            return path, f"found {found(value)}, expected at least one", about_key
+        case "greater_than_equal":
+            return path, f"found {found(value)}, expected {error['ctx']['ge']} or more", about_key
+        case "less_than_equal":
+            return path, f"found {found(value)}, expected {error['ctx']['le']} or less", about_key
+    return (
+        path,
+        f"found {found(value)}, expected {_EXPECTED.get(error['type'], error['msg'].lower())}",
+        about_key,
+    )
+
+
+_EXPECTED = {
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "dict_type": "a mapping of names to values",
+    "tuple_type": "a list",
+    "string_type": "text",
+}
+
+
+def _is_tag(part: str | int) -> bool:
+    return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
+
+
+def _missing(key: str, value: Any) -> str:
+    kind = next((kind for kind in KIND_NAMES if isinstance(value, dict) and kind in value), None)
+    examples = {
+        "where": "say which part, e.g. where: channel = 'web'",
+        "of": "say of which column, e.g. of: category",
+        "encoder": "name an encoder document, e.g. encoder: minilm",
+        "every": "say when it has values, e.g. every: 1d",
+        "entity": "name the entity it describes",
+        "source": "name the source it reads",
+        "features": "list at least one feature",
+        "model": "say which model, e.g. model: path/to/folder",
+        "join_keys": "e.g. join_keys: {user_id: int}",
+    }
+    advice = f": {examples[key]}" if key in examples else ""
+    return f"{kind + ' ' if kind else ''}needs the key {key!r}{advice}"
+
+
+def _unknown(path: Path, data: Any, valid: list[str]) -> str:
+    key, parent = str(path[-1]), _at(data, path[:-1])
+    kinds = [kind for kind in KIND_NAMES if isinstance(parent, dict) and kind in parent]
+    feature = len(path) > 1 and path[-3:-2] == ("features",)
+    if feature and key in kinds and len(kinds) > 1:
+        return f"a feature has one kind, here are {listed(kinds, 'and')}: write two features"
+    if feature and kinds == ["latest"] and key == "over":
+        return "latest is the newest value and has no window: remove over, or use last with a window"
+    return f"unknown key {key!r}: {did_you_mean(key, [name for name in valid if name not in parent])}"
+
+
+def _no_kind(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"found {found(value)}, expected a feature such as {{sum: amount, over: 7d}}"
+    options = ("where", "over", "default", "description", "of", "encoder", "pool")
+    for key in value:
+        if key not in options and (close := nearest(key, KIND_NAMES)):
+            return f"{key!r} is no feature kind: did you mean {close!r}?"
+    return f"names no feature kind: expected one of the keys {listed(KIND_NAMES)}"
+
+
+def _pattern(value: str, path: Path) -> str:
+    if path[-1] == "at":
+        return f'found {value!r}, expected a time of day in UTC between "00:00" and "23:59"'
+    return (f"{value!r} is not a name: use lower case letters, digits and underscores, "
+            "a letter first, 63 characters at most")  # fmt: skip
+
+
+def _literal(value: Any, error: ErrorDetails) -> str:
+    choices = [choice.strip("'") for choice in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
+    close = nearest(value, choices) if isinstance(value, str) else None
+    return f"expected {listed(choices)}" + (f"; did you mean {close!r}?" if close else "")
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """The keys of the model at `loc`, found by walking the annotations."""
+    here: Any = model
+    for part in loc:
+        if isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = here.model_fields[str(part)].annotation
+        elif isinstance(part, str) and part.strip("<>") in KIND_NAMES and _is_tag(part):
+            here = next(kind for kind in FEATURES if kind.kind == part.strip("<>"))
+        if not (isinstance(here, type) and issubclass(here, BaseModel)):
+            here = _only_model(here) or here
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _only_model(annotation: Any) -> type[BaseModel] | None:
+    """The first model inside an annotation such as `dict[str, Range]` or `Word | Missing`."""
+    stack: list[Any] = [annotation]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            return here
+        stack.extend(get_args(here))
+    return None
