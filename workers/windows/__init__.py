@@ -1,1 +1,1 @@
-"""TODO."""
+"""From rows to windowed values: pure functions over Arrow and NumPy."""

@@ -1,0 +1,23 @@
+"""What a run is handed: where tasks go, who encodes texts, who is told, who remembers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from limner.workers.cluster import Workers
+from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.ledger import Ledger
+from limner.workers.report import Reporter
+from limner.workers.text.encode import Encode
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The collaborators of one run. `encode_with` makes, for an encoder, the function that encodes a batch of texts."""
+
+    workers: Workers
+    encode_with: Callable[[EncoderModel], Encode]
+    reporter: Reporter
+    ledger: Ledger
+    run_id: str
+    shards: int
+    memory_limit: str = "1GB"

@@ -1,0 +1,44 @@
+"""Which part of the asked interval must be computed, given what a history covers already. Pure."""
+
+from dataclasses import dataclass
+
+from limner.workers.history.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Interval:
+    """(start, end] to compute, µs; `base`: with the values at `start` itself, since nothing precedes it."""
+
+    start: int
+    end: int
+    base: bool
+    reasons: tuple[str, ...]
+
+
+def missing(manifest: Manifest, start: int, end: int, inputs: str | None) -> Interval | None:
+    """What to compute so that (start, end] is covered by rows made from these inputs; None: it is already.
+
+    The coverage of a history has no gaps: an interval beside it is widened until they touch. What was computed
+    from other inputs (a file came or changed) is computed again; inputs that cannot be told apart (None: a
+    database table) are never taken for equal.
+    """
+    coverage = manifest.coverage
+    if coverage is None:
+        return Interval(start, end, base=True, reasons=("nothing is computed yet",))
+    begin, until = coverage
+    reasons = []
+    low, high = end, start  # nothing
+    if start < begin:
+        reasons.append("begins before the history")
+        low, high = start, max(high, begin)
+    if end > until:
+        reasons.append("goes on after the history")
+        low, high = min(low, until), end
+    for segment in manifest.segments:
+        overlap = max(segment.after, start), min(segment.until, end)
+        if overlap[0] < overlap[1] and (inputs is None or segment.inputs != inputs):
+            reasons.append("source changed" if inputs is not None else "the source cannot tell whether it changed")
+            low, high = min(low, overlap[0]), max(high, overlap[1])
+    if low >= high:
+        return None
+    return Interval(low, high, base=low <= begin, reasons=tuple(dict.fromkeys(reasons)))

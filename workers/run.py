@@ -1,0 +1,256 @@
+"""Materializing one view: select what is missing, execute it in tasks, record it. Repeating a run changes nothing."""
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from limner.workers import report
+from limner.workers.context import RunContext
+from limner.workers.history.latest import latest_rows
+from limner.workers.history.lock import view_lock
+from limner.workers.history.manifest import History, Segment
+from limner.workers.history.served import serve
+from limner.workers.intervals import Interval, missing
+from limner.workers.ledger import TaskKey
+from limner.workers.plan import ViewPlan
+from limner.workers.shard import ShardResult, ShardTask, run_shard
+from limner.workers.sources.inputs import input_fingerprint
+from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.ensure import ensure
+from limner.workers.windows.compute import Task
+from limner.workers.windows.timeline import tick_at_or_before
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run of one view did. `rewritten`: rows served before may have been corrected."""
+
+    plan: ViewPlan
+    history: History
+    start: int
+    end: int
+    history_rows: int
+    rewritten: bool
+    reasons: tuple[str, ...]
+    seconds: float
+    summary: dict[str, object] = field(default_factory=dict)
+
+    def latest(self) -> Iterator[pa.RecordBatch]:
+        """The newest history row of each entity that changed after `start` (all entities, at the beginning)."""
+        return latest_rows(self.history, self.plan.join_keys, self.start)
+
+
+def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> RunResult:
+    """Bring the history of a view up to cover (start, end] (µs). Readers see all of it or nothing new.
+
+    Raises LimnerError, and leaves what is served as it was, if a source, the encoder or a store fails.
+    """
+    begun = time.monotonic()
+    history = History(plan.folder / plan.fingerprint)
+    with view_lock(plan.folder):
+        inputs = input_fingerprint(plan.specs, plan.view.source, plan.root)
+        before = history.coverage()
+        interval = missing(history.manifest(), start, end, inputs)
+        if interval is None:
+            serve(plan.folder, plan.fingerprint)
+            reasons = ("up to date",)
+            return RunResult(plan, history, start, end, 0, False, reasons, time.monotonic() - begun)
+        context.reporter(report.ViewStarted(plan.name, interval.start, interval.end, interval.reasons))
+        stage = plan.data / "stage" / plan.name
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+        try:
+            rows, summary = _extend(plan, history, interval, inputs, stage, context)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+        serve(plan.folder, plan.fingerprint)
+    rewritten = before is not None and interval.start < before[1]
+    return RunResult(
+        plan=plan,
+        history=history,
+        start=min(start, interval.start),
+        end=end,
+        history_rows=rows,
+        rewritten=rewritten,
+        reasons=interval.reasons,
+        seconds=time.monotonic() - begun,
+        summary=summary,
+    )
+
+
+def _extend(
+    plan: ViewPlan, history: History, interval: Interval, inputs: str | None, stage: Path, context: RunContext
+) -> tuple[int, dict[str, object]]:
+    request = _request(plan, interval, stage, context)
+    prepared = next(iter(context.workers.map(prepare, [request])))
+    _tell(plan, prepared, context)
+    failed = _encode(plan, prepared, context)
+    results, name = _shards(plan, history, interval, inputs, request, prepared, context)
+    folder = history.folder / name
+    segment = Segment(
+        after=interval.start,
+        until=interval.end,
+        files=tuple(f"{name}/{_file(r.number)}" for r in results if r.changes),
+        inputs=inputs,
+    )
+    base = [f"{name}/{_base_file(r.number)}" for r in results if r.base] if interval.base else []
+    folder.mkdir(parents=True, exist_ok=True)
+    history.commit(segment, base)
+    rows = sum(r.changes + r.base for r in results)
+    summary: dict[str, object] = {
+        "rows_read": prepared.rows_read,
+        "rows_kept": prepared.rows_kept,
+        "dropped": dict(prepared.dropped),
+        "quarantined": dict(prepared.quarantined),
+        "unmatched": dict(prepared.unmatched),
+        "texts_failed": failed,
+        "history_rows": rows,
+    }
+    return rows, summary
+
+
+def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> PrepareRequest:
+    base = tick_at_or_before(plan.view.grid, interval.start)
+    # The values at the beginning need every entity ever seen, however long ago; later values only what can
+    # still be in a window.
+    lower = None if interval.base or plan.reach is None else base - plan.reach
+    return PrepareRequest(
+        specs=plan.specs,
+        source=plan.view.source,
+        join_keys=plan.join_keys,
+        columns=plan.columns,
+        raw=plan.raw,
+        texts={column: (template, plan.encoders[encoder].prefix) for column, (template, encoder) in plan.texts.items()},
+        lower=lower,
+        known_after=base,
+        until=interval.end,
+        total_order=plan.order_matters,
+        shards=context.shards,
+        root=plan.root,
+        stage=stage,
+        run_id=context.run_id,
+    )
+
+
+def _tell(plan: ViewPlan, prepared: Prepared, context: RunContext) -> None:
+    source = plan.view.source
+    context.reporter(
+        report.RowsPrepared(
+            plan.name,
+            source,
+            prepared.rows_read,
+            prepared.rows_kept,
+            dict(prepared.dropped),
+            dict(prepared.quarantined),
+        )
+    )
+    for reason, count in prepared.quarantined.items():
+        path = str(prepared.quarantine_file) if prepared.quarantine_file else None
+        context.ledger.quarantine(context.run_id, source, reason, count, path)
+
+
+def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
+    """Make sure that every text has a vector, or is on record as failed; returns how many failed."""
+    failed = 0
+    for name, model in plan.encoders.items():
+        files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
+        cache = EmbeddingCache(plan.data / "embeddings", model)
+        result = ensure(files, cache, context.encode_with(model), context.workers, context.reporter)
+        failed += len(result.failed)
+        reasons: dict[str, int] = {}
+        for reason in result.failed.values():
+            reasons[reason] = reasons.get(reason, 0) + 1
+        for reason, count in reasons.items():
+            context.ledger.quarantine(context.run_id, plan.view.source, f"text not encoded: {reason}", count, None)
+    return failed
+
+
+def _shards(
+    plan: ViewPlan,
+    history: History,
+    interval: Interval,
+    inputs: str | None,
+    request: PrepareRequest,
+    prepared: Prepared,
+    context: RunContext,
+) -> tuple[list[ShardResult], str]:
+    """Run the shards that a killed run of the same inputs has not finished; the folder's name is their identity."""
+    identity = inputs[:16] if inputs is not None else uuid.uuid4().hex[:16]
+    name = f"{interval.start}-{interval.end}-{len(prepared.shards)}-{'base-' if interval.base else ''}{identity}"
+    folder = history.folder / name
+    task = Task(
+        plan.join_keys,
+        plan.outputs,
+        plan.digests,
+        plan.view.grid,
+        interval.start,
+        interval.end,
+        interval.base,
+    )
+    base_instant = tick_at_or_before(plan.view.grid, interval.start)
+    pending, done = [], []
+    for number, rows in enumerate(prepared.shards):
+        shard = ShardTask(
+            number=number,
+            rows=rows,
+            changes=folder / _file(number),
+            base=folder / _base_file(number) if interval.base else None,
+            task=task,
+            request=request,
+            base_instant=base_instant,
+            embeddings=plan.data / "embeddings",
+            encoders=plan.encoders,
+        )
+        finished = _finished(shard, _key(plan, interval, number), inputs, context)
+        if finished is None:
+            pending.append(shard)
+        else:
+            done.append(finished)
+            context.reporter(
+                report.ShardDone(plan.name, len(done), len(prepared.shards), finished.changes, reused=True)
+            )
+    begun = time.monotonic()
+    for result in context.workers.map(run_shard, pending):
+        done.append(result)
+        seconds = time.monotonic() - begun
+        key = _key(plan, interval, result.number)
+        context.ledger.record_task(
+            context.run_id,
+            key,
+            inputs,
+            result.changes + result.base,
+            seconds,
+            str(folder / _file(result.number)),
+        )
+        context.reporter(report.ShardDone(plan.name, len(done), len(prepared.shards), result.changes))
+    return sorted(done, key=lambda each: each.number), name
+
+
+def _finished(shard: ShardTask, key: TaskKey, inputs: str | None, context: RunContext) -> ShardResult | None:
+    """What an earlier, killed run of this very task wrote; None if it must be computed."""
+    if inputs is None or not context.ledger.task_done(key, inputs) or not shard.changes.exists():
+        return None
+    if shard.base is not None and not shard.base.exists():
+        return None
+    import pyarrow.parquet as pq
+
+    base = pq.read_metadata(shard.base).num_rows if shard.base is not None else 0
+    return ShardResult(shard.number, pq.read_metadata(shard.changes).num_rows, base)
+
+
+def _key(plan: ViewPlan, interval: Interval, number: int) -> TaskKey:
+    return TaskKey(plan.name, plan.fingerprint, interval.start, interval.end, number)
+
+
+def _file(number: int) -> str:
+    return f"{number:04d}.parquet"
+
+
+def _base_file(number: int) -> str:
+    return f"{number:04d}-base.parquet"

@@ -1,0 +1,94 @@
+"""One task: the history of one shard over one interval, from its cleaned rows to a durable Parquet file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.history.files import write_atomic
+from limner.workers.sources.prepare import PrepareRequest, seen_before
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.windows.column import Bools
+from limner.workers.windows.compute import Task, Vectors, compute
+from limner.workers.windows.pool import Float32s
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What a worker process is handed; all of it picklable, none of it large."""
+
+    number: int
+    rows: Path
+    changes: Path
+    base: Path | None
+    task: Task
+    request: PrepareRequest
+    base_instant: int
+    embeddings: Path
+    encoders: Mapping[str, EncoderModel]
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """Rows written by a shard; a file without rows is not written."""
+
+    number: int
+    changes: int
+    base: int
+
+
+def run_shard(shard: ShardTask) -> ShardResult:
+    """Compute and write one shard. The same rows give the same bytes."""
+    rows = pq.read_table(shard.rows)
+    bounded = shard.request.lower is not None
+
+    def known_before(keys: pa.Table) -> Bools:
+        found = set(_rows(seen_before(shard.request, keys, shard.base_instant)))
+        return np.array([row in found for row in _rows(keys)], bool)
+
+    history = compute(rows, shard.task, _vectors(shard), known_before if bounded else None)
+    _write(shard.changes, history.changes)
+    if shard.base is not None:
+        _write(shard.base, history.base)
+    return ShardResult(shard.number, len(history.changes), len(history.base) if shard.base is not None else 0)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    # A vector is noise to a dictionary or a compressor; scalars shrink well.
+    plain = [f.name for f in table.schema if pa.types.is_list(f.type) and pa.types.is_floating(f.type.value_type)]
+    scalars = [name for name in table.column_names if name not in plain]
+    write_atomic(
+        path,
+        lambda target: pq.write_table(
+            table,
+            target,
+            compression="zstd",
+            use_dictionary=scalars,
+            row_group_size=65_536,
+            write_statistics=scalars,
+            store_schema=True,
+        ),
+    )
+
+
+def _rows(keys: pa.Table) -> list[tuple[object, ...]]:
+    return list(zip(*(column.to_pylist() for column in keys.columns), strict=True))
+
+
+def _vectors(shard: ShardTask) -> Vectors:
+    def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
+        model = shard.encoders[encoder]
+        cache = EmbeddingCache(shard.embeddings, model)
+        # A text without a vector failed to be encoded and stands in quarantine: its row does not count here.
+        found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)
+        matrix = np.zeros((len(digests), model.dim), np.float32)
+        if found.any():
+            matrix[found] = cache.load(digests.filter(pa.array(found)))
+        return matrix, found
+
+    return load

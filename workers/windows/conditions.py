@@ -1,0 +1,26 @@
+"""Conditions evaluated over rows: DuckDB reads the Arrow table; null counts as false."""
+
+import numpy as np
+import pyarrow as pa
+
+from limner.language.expressions import Condition
+from limner.workers.windows.column import Bools
+
+
+def masks(rows: pa.Table, conditions: list[Condition | None]) -> list[Bools | None]:
+    """For each condition a mask of shape [rows]; None where there is no condition."""
+    distinct = list(dict.fromkeys(condition for condition in conditions if condition is not None))
+    if not distinct:
+        return [None] * len(conditions)
+    import duckdb
+
+    needed = sorted({name for condition in distinct for name in condition.columns})
+    # A condition of literals alone still needs a table with rows.
+    source = rows.select(needed) if needed else pa.table({"_": pa.nulls(len(rows), pa.int8())})
+    picks = ", ".join(f"coalesce(({condition.sql}), false) AS m{i}" for i, condition in enumerate(distinct))
+    with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("source", source)
+        result = connection.sql(f"SELECT {picks} FROM source").to_arrow_table()
+    found = {condition: np.asarray(result[f"m{i}"].to_numpy(), bool) for i, condition in enumerate(distinct)}
+    return [None if condition is None else found[condition] for condition in conditions]

@@ -1,0 +1,144 @@
+"""Exact sums of floats and integers, as vectors of limbs.
+
+A float64 is an integer times a power of two. A column is written as signed integers in units of its least
+exponent, cut into 30-bit limbs; limbs add exactly, in any order, and rows can be taken out again. So a
+windowed sum depends on the rows in the window alone, never on the order or the run in which they came:
+splitting an interval, or retrying a task, gives the same bits. The idea is Kulisch's long accumulator.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LIMB = 30
+_MASK = (1 << LIMB) - 1
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limbs:
+    """Integers `sum(limb[k] << 30 k)` in units of `2 ** exponent`; `limb` has shape [limbs, n]."""
+
+    limb: Ints
+    exponent: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(self.limb.shape[1])
+
+
+def of_floats(values: Floats) -> Limbs:
+    """Exact limbs of finite float64 values."""
+    fraction, exponent = np.frexp(values)
+    mantissa = np.ldexp(fraction, 53).astype(np.int64)
+    shift = exponent.astype(np.int64) - 53
+    used = shift[mantissa != 0]
+    if not len(used):
+        return Limbs(np.zeros((1, len(values)), np.int64), 0)
+    lowest = int(used.min())
+    bits = int(used.max()) - lowest + 54
+    limb = np.zeros((bits // LIMB + 2, len(values)), np.int64)
+    shift = np.where(mantissa != 0, shift - lowest, 0)
+    sign, magnitude = np.sign(mantissa), np.abs(mantissa)
+    index, offset = np.divmod(shift, LIMB)
+    column = np.arange(len(values))
+    low, high = (magnitude & _MASK) << offset, (magnitude >> LIMB) << offset  # below 2**60 each
+    for place, part in ((0, low & _MASK), (1, low >> LIMB), (1, high & _MASK), (2, high >> LIMB)):
+        target = np.minimum(index + place, len(limb) - 1)  # a part beyond the last limb is 0
+        limb[target, column] += sign * part
+    return Limbs(limb, lowest)
+
+
+def of_ints(values: Ints) -> Limbs:
+    """Exact limbs of int64 values."""
+    return Limbs(np.stack([values & _MASK, (values >> LIMB) & _MASK, values >> (2 * LIMB)]), 0)
+
+
+def square(column: Limbs) -> Limbs:
+    """Exact squares."""
+    digits = _magnitude(_carry(column.limb))[1]
+    count = len(digits)
+    result = np.zeros((2 * count + 1, column.size), np.int64)
+    for i in range(count):
+        for j in range(count):
+            product = digits[i] * digits[j]
+            result[i + j] += product & _MASK
+            result[i + j + 1] += product >> LIMB
+    return Limbs(_carry(result), 2 * column.exponent)
+
+
+def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:
+    """Running totals: value i counts at places first[i] <= place < last[i]; `size` places."""
+    total = np.empty((len(column.limb), size), np.int64)
+    for k, limb in enumerate(column.limb):
+        # Float weights hold these integers exactly: 2**30 a row, so up to 2**23 rows at one place.
+        weight = limb.astype(np.float64)
+        delta = np.bincount(first, weight, size + 1) - np.bincount(last, weight, size + 1)
+        total[k] = np.cumsum(delta[:size].astype(np.int64))
+    return Limbs(total, column.exponent)
+
+
+def to_floats(column: Limbs) -> Floats:
+    """The values, each rounded once to the nearest float64 (ties to even)."""
+    sign, digits = _magnitude(_carry(column.limb))
+    digits = np.concatenate([np.zeros((2, column.size), np.int64), digits])
+    nonzero = digits != 0
+    top = len(digits) - 1 - np.argmax(nonzero[::-1], axis=0)
+    top = np.maximum(top, 2)
+    at = np.arange(column.size)
+    high = (digits[top, at] << LIMB) | digits[top - 1, at]
+    rounded = high.astype(np.float64)
+    # `rounded` keeps 53 bits of `high`; what it lost, the next limb and one sticky bit for all lower limbs
+    # are together exact in a float64, so the last addition is the only rounding.
+    lost = high - rounded.astype(np.int64)
+    below = np.cumsum(nonzero, axis=0)
+    sticky = below[np.maximum(top - 3, 0), at].astype(bool) & (top >= 3)
+    rest = (((lost << LIMB) + digits[top - 2, at]) << 1) | sticky
+    value = np.ldexp(rounded, LIMB + 1) + rest
+    with np.errstate(over="ignore"):
+        scaled: Floats = np.ldexp(value, LIMB * (top - 4) - 1 + column.exponent)
+    return sign * scaled
+
+
+def to_integers(column: Limbs) -> list[int]:
+    """The values as Python integers, in units of `2 ** exponent`."""
+    limb = _carry(column.limb)
+    total = limb[-1].astype(object)
+    for k in range(len(limb) - 2, -1, -1):
+        total = (total << LIMB) + limb[k].astype(object)
+    return [int(value) for value in total]
+
+
+def to_int64(column: Limbs) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Integer totals and where they fit in 64 bits (elsewhere the total is meaningless)."""
+    limb = _carry(column.limb)
+    head = limb[2].copy()
+    fits = np.ones(column.size, bool)
+    for k in range(3, len(limb)):
+        fits &= (limb[k] == 0) | ((k == len(limb) - 1) & (limb[k] == -1))
+    if len(limb) > 3:
+        head = np.where(limb[-1] < 0, head - (1 << LIMB), head)
+    fits &= (head >= -8) & (head < 8)
+    return (np.where(fits, head, 0) << (2 * LIMB)) + (limb[1] << LIMB) + limb[0], fits
+
+
+def _carry(limb: Ints) -> Ints:
+    """All limbs but the last within [0, 2**30); the last carries the sign."""
+    result = np.empty((len(limb) + 1, limb.shape[1]), np.int64)
+    carry = np.zeros(limb.shape[1], np.int64)
+    for k, value in enumerate(limb):
+        total = value + carry
+        result[k] = total & _MASK
+        carry = total >> LIMB
+    result[-1] = carry
+    return result
+
+
+def _magnitude(limb: Ints) -> tuple[Floats, Ints]:
+    """Sign (+1 or -1) and the limbs of the absolute value, from carried limbs."""
+    negative = limb[-1] < 0
+    flipped = _carry(np.where(negative, -limb, limb))
+    return np.where(negative, -1.0, 1.0), flipped
