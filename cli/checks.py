@@ -54,9 +54,7 @@ def python() -> Iterator[Finding]:
     """Python 3.11 to 3.13 on Linux."""
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info < (3, 14)
-    yield Finding(
-        "python", "ok" if fits else "failed", found, "" if fits else "use Python 3.11, 3.12 or 3.13"
-    )
+    yield Finding("python", "ok" if fits else "failed", found, "" if fits else "use Python 3.11, 3.12 or 3.13")
 
 
 def packages() -> Iterator[Finding]:
@@ -83,9 +81,7 @@ def packages() -> Iterator[Finding]:
             "pip install --upgrade limner (in a checkout: make install)",
         )
     else:
-        yield Finding(
-            "packages", "ok", f"feast {version('feast')}, ray {version('ray')}, numpy {version('numpy')}"
-        )
+        yield Finding("packages", "ok", f"feast {version('feast')}, ray {version('ray')}, numpy {version('numpy')}")
 
 
 def time_zones() -> Iterator[Finding]:
@@ -95,9 +91,7 @@ def time_zones() -> Iterator[Finding]:
     try:
         ZoneInfo("America/New_York")
     except ZoneInfoNotFoundError:
-        yield Finding(
-            "time zones", "failed", "no time zone data", "pip install tzdata (or the system's tzdata)"
-        )
+        yield Finding("time zones", "failed", "no time zone data", "pip install tzdata (or the system's tzdata)")
     else:
         yield Finding("time zones", "ok", "present")
 
@@ -124,9 +118,7 @@ def triton(root: Path) -> Iterator[Finding]:
 
     chosen = project.settings(root).triton
     if _listens(chosen.host, chosen.grpc_port):
-        yield Finding(
-            "triton", "ok", f"{chosen.url} accepts connections (limner triton status makes an inference)"
-        )
+        yield Finding("triton", "ok", f"{chosen.url} accepts connections (limner triton status makes an inference)")
         return
     try:
         require_installed(TritonHome(root))
@@ -134,18 +126,14 @@ def triton(root: Path) -> Iterator[Finding]:
         yield Finding("triton", "warning", str(error), "needed for embed features: limner triton install")
         return
     yield from _models_numpy(TritonHome(root).environment)
-    yield Finding(
-        "triton", "warning", f"nothing listens at {chosen.url}", "needed for new texts: limner triton up"
-    )
+    yield Finding("triton", "warning", f"nothing listens at {chosen.url}", "needed for new texts: limner triton up")
 
 
 def _models_numpy(environment: Path) -> Iterator[Finding]:
     """The Python stub of Triton dies at the first text with NumPy 2, which the rest of Limner needs."""
     found = sorted(path.name for path in environment.glob("lib/python*/site-packages/numpy-*.dist-info"))
     if not any(name.startswith("numpy-1.") for name in found):
-        yield Finding(
-            "models' numpy", "failed", f"found {found or 'none'}, needed 1.26", "limner triton install"
-        )
+        yield Finding("models' numpy", "failed", f"found {found or 'none'}, needed 1.26", "limner triton install")
 
 
 def disk(root: Path) -> Iterator[Finding]:
@@ -162,9 +150,7 @@ def disk(root: Path) -> Iterator[Finding]:
             "let this user write there, or change batch_engine.data",
         )
     elif free < 2 * GIB:
-        yield Finding(
-            "disk", "warning", f"{free / GIB:.1f} GiB free at {place}", "make room: history needs space"
-        )
+        yield Finding("disk", "warning", f"{free / GIB:.1f} GiB free at {place}", "make room: history needs space")
     else:
         yield Finding("disk", "ok", f"{free / GIB:.0f} GiB free at {place}")
 

@@ -1,4 +1,4 @@
-"""What the demo ends with: one household online, the same household in the past, its neighbours, what to try next."""
+"""What the demo ends with: one household online, the same in the past, its neighbours, what to try next."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +100,5 @@ def _next() -> None:
         ),
         ("limner doctor", "is everything in order?"),
     ):
-        output.console().print(
-            f"  {command.replace('limner ', f'{prefix}limner ')}", markup=False, soft_wrap=True
-        )
+        output.console().print(f"  {command.replace('limner ', f'{prefix}limner ')}", markup=False, soft_wrap=True)
         output.console().print(f"      {what}", style="dim", soft_wrap=True)

@@ -25,9 +25,7 @@ def find(given: Path | None = None) -> Path:
         folder = named.expanduser().resolve()
         if (folder / MARK).is_file():
             return folder
-        raise LimnerError(
-            f"{folder} is no Limner project: it has no {MARK}. Make one with: limner init {named}"
-        )
+        raise LimnerError(f"{folder} is no Limner project: it has no {MARK}. Make one with: limner init {named}")
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / MARK).is_file():

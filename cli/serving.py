@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 ProfileOption = Annotated[
     str | None,
-    typer.Option(
-        "--profile", "-p", metavar="NAME", help="A profile or feature view. Default: the only profile."
-    ),
+    typer.Option("--profile", "-p", metavar="NAME", help="A profile or feature view. Default: the only profile."),
 ]
 
 

@@ -22,6 +22,8 @@ def run(root: Path, arguments: Sequence[str]) -> None:
 
         try:
             cli.main(args=["--chdir", str(repo), *arguments], prog_name="feast", standalone_mode=False)
+        except LimnerError:
+            raise  # ours says what to do, and needs no prefix
         except click.ClickException as error:
             raise LimnerError(f"feast {arguments[0]}: {error.format_message()}") from error
         except click.Abort:

@@ -62,7 +62,7 @@ def _data(root: Path) -> None:
 
 @contextmanager
 def _triton(root: Path) -> Iterator[None]:
-    """Triton for the length of a block; stopped after it if it was started here, left out if nothing needs it."""
+    """Triton for the length of a block: stopped after it if started here, left out if nothing needs it."""
     if _complete(root):
         _step("triton: not needed, every view is complete")
         yield
@@ -89,7 +89,7 @@ def _encoders(root: Path) -> list:  # type: ignore[type-arg]
     from limner.language.repo import load
     from limner.workers.encoder.resolve import resolve
 
-    return [resolve(encoder, root) for encoder in load(root / "specs").encoders.values()]
+    return [resolve(encoder, root) for encoder in load(project.settings(root).specs).encoders.values()]
 
 
 def _complete(root: Path) -> bool:

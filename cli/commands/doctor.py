@@ -12,9 +12,7 @@ MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fail
 
 
 def doctor(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out what needs Feast (some seconds).")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what needs Feast (some seconds).")] = False,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:

@@ -28,15 +28,11 @@ def history(
     ],
     profile: Annotated[
         str | None,
-        typer.Option(
-            "--profile", "-p", metavar="NAME", help="A profile or feature view. Default: the only profile."
-        ),
+        typer.Option("--profile", "-p", metavar="NAME", help="A profile or feature view. Default: the only profile."),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write .parquet or .csv. Default: CSV on stdout."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="Write .parquet or .csv. Default: CSV on stdout."),
     ] = None,
     at: Annotated[
         str, typer.Option("--at", metavar="COLUMN", help="FILE's column of instants; UTC if naive.")
@@ -59,9 +55,7 @@ def history(
             pq.write_table(table, write)
         else:
             write.write_text(to_csv(table), encoding="utf-8")
-        output.side_console().print(
-            f"{table.num_rows:,} rows, {table.num_columns} columns → {write}", markup=False
-        )
+        output.side_console().print(f"{table.num_rows:,} rows, {table.num_columns} columns → {write}", markup=False)
     return 0
 
 
@@ -96,9 +90,7 @@ def features_of(store: "FeatureStore", name: str | None) -> Any:
     if not known:
         raise LimnerError("nothing is applied yet: run `limner apply`, then `limner materialize START END`")
     raise LimnerError(
-        f"there is no profile or view {name!r}; there is {known}"
-        if name
-        else f"say which with --profile: {known}"
+        f"there is no profile or view {name!r}; there is {known}" if name else f"say which with --profile: {known}"
     )
 
 
@@ -109,24 +101,18 @@ def read_keys(path: Path, at: str, text: set[str]) -> "pd.DataFrame":
     if not path.is_file():
         raise LimnerError(f"there is no file {path}")
     try:
-        if path.suffix == ".parquet":
-            rows = pd.read_parquet(path)
-        else:
-            rows = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+        parquet = path.suffix == ".parquet"
+        rows = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype=dict.fromkeys(text, str))
     except (ValueError, OSError) as error:
         raise LimnerError(f"cannot read {path}: {error}") from error
     if at not in rows:
-        raise LimnerError(
-            f"{path} has no column {at!r}; it has {', '.join(map(str, rows))}. Name it with --at COLUMN"
-        )
+        raise LimnerError(f"{path} has no column {at!r}; it has {', '.join(map(str, rows))}. Name it with --at COLUMN")
     try:
-        instants = pd.to_datetime(rows[at], utc=True, format=None if path.suffix == ".parquet" else "ISO8601")
+        instants = pd.to_datetime(rows[at], utc=True, format=None if parquet else "ISO8601")
     except (ValueError, TypeError) as error:
         raise LimnerError(f"{path}: column {at!r} holds something that is no instant: {error}") from error
     if instants.isna().any():
-        raise LimnerError(
-            f"{path}: column {at!r} is empty in {int(instants.isna().sum())} rows: give each an instant"
-        )
+        raise LimnerError(f"{path}: column {at!r} is empty in {int(instants.isna().sum())} rows: give each an instant")
     return rows.drop(columns=[at]).assign(**{INSTANT: instants})
 
 
@@ -147,7 +133,6 @@ def to_csv(table: Any) -> str:
     writer.writerow(table.column_names)
     for batch in table.to_batches(max_chunksize=10_000):
         writer.writerows(
-            [cell(value) for value in row]
-            for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+            [cell(value) for value in row] for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)
         )
     return text.getvalue()

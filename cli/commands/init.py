@@ -12,9 +12,7 @@ from limner.language.errors import LimnerError
 
 
 def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The new project's folder.", show_default=False)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new project's folder.", show_default=False)],
     bare: Annotated[bool, typer.Option("--bare", help="Leave out the example spec and its events.")] = False,
 ) -> int:
     """Make a new project in DIR: specs, a Feast feature repository, and a small example."""
@@ -52,14 +50,10 @@ def create(folder: Path, *, bare: bool = False) -> None:
     for path in sorted(folder.rglob("dot-*")):
         path.rename(path.with_name("." + path.name.removeprefix("dot-")))
     settings = folder / project.MARK
-    settings.write_text(
-        settings.read_text(encoding="utf-8").replace("{project}", _name(folder)), encoding="utf-8"
-    )
+    settings.write_text(settings.read_text(encoding="utf-8").replace("{project}", _name(folder)), encoding="utf-8")
 
 
 def _name(folder: Path) -> str:
     """Feast takes letters, digits and underscores in a project's name, and no underscore in front."""
-    text = "".join(
-        char if char.isascii() and char.isalnum() else "_" for char in folder.resolve().name.lower()
-    )
+    text = "".join(char if char.isascii() and char.isalnum() else "_" for char in folder.resolve().name.lower())
     return text.strip("_") or "limner"

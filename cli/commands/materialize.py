@@ -25,9 +25,7 @@ def materialize(
     ],
     end: Annotated[
         str | None,
-        typer.Argument(
-            metavar="END", help="The instant to be complete up to. Default after `incremental`: now."
-        ),
+        typer.Argument(metavar="END", help="The instant to be complete up to. Default after `incremental`: now."),
     ] = None,
     views: ViewsOption = None,
     project_folder: ProjectOption = None,
@@ -80,7 +78,5 @@ def _iso(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not an instant: write e.g. 2026-01-31 or 2026-01-31T06:00:00Z"
-        ) from None
+        raise typer.BadParameter(f"{text!r} is not an instant: write e.g. 2026-01-31 or 2026-01-31T06:00:00Z") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

@@ -9,14 +9,10 @@ from limner.cli.options import JsonOption, ProjectOption
 
 
 def similar(
-    key: Annotated[
-        str, typer.Argument(metavar="KEY", help="The entity to compare with.", show_default=False)
-    ],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The entity to compare with.", show_default=False)],
     feature: Annotated[
         str,
-        typer.Option(
-            "--feature", "-f", metavar="VIEW:FEATURE", help="The vector to compare by.", show_default=False
-        ),
+        typer.Option("--feature", "-f", metavar="VIEW:FEATURE", help="The vector to compare by.", show_default=False),
     ],
     count: Annotated[int, typer.Option("--count", "-k", min=1, max=1000, help="How many.")] = 5,
     project_folder: ProjectOption = None,
@@ -25,9 +21,7 @@ def similar(
     """List the entities nearest to one by the cosine of a vector feature, online values."""
     view, colon, name = feature.partition(":")
     if not colon or not view or not name:
-        raise typer.BadParameter(
-            f"{feature!r} is not VIEW:FEATURE, e.g. shopper_taste:taste", param_hint="--feature"
-        )
+        raise typer.BadParameter(f"{feature!r} is not VIEW:FEATURE, e.g. shopper_taste:taste", param_hint="--feature")
     store = serving.open_store(project.find(project_folder))
     names = serving.join_keys(store, view)
     nearest = store.similar(view, name, serving.parse_key(key, names), count)

@@ -31,7 +31,7 @@ def check(root: Path) -> dict[str, int]:
     from limner.language.repo import load
     from limner.workers.sources.describe import describe
 
-    specs = load(root / "specs")
+    specs = load(project.settings(root).specs)
     check_columns(specs, {name: describe(source, root) for name, source in specs.sources.items()})
     return {
         "entities": len(specs.entities),
