@@ -73,8 +73,14 @@ class _Use:
 
     def condition(self, path: Path, condition: Condition) -> Iterator[Problem]:
         """Every column of a condition, and its types."""
-        found = [problem for name in condition.columns for problem in self.column(path, name)]
-        yield from found
+        found = False
+        for name in condition.columns:
+            text = self._trouble(name)
+            found |= bool(text)
+            if text and f'"{name}"' in condition.text:
+                text += " (double quotes make a column; text goes in single quotes)"
+            if text:
+                yield self.origin.problem(path, text)
         if not found:
             try:
                 resolve(condition.tree, self.types)

@@ -85,14 +85,16 @@ def _alike(op: str, args: tuple[Node, ...], columns: Mapping[str, LogicalType]) 
     for arg, kind in zip(args[1:], kinds[1:], strict=True):
         if kind != first and not (kind in _NUMBERS and first in _NUMBERS):
             raise ValueError(f"{_show(args[0])} is {_a(first)} and {_show(arg)} is {_a(kind)}: "
-                             f"they cannot be compared{_advice(first, kind)}")  # fmt: skip
+                             f"they cannot be compared{_advice(args[0], arg)}")  # fmt: skip
     mixed: LogicalType = "float" if "float" in kinds else first
     return Call(op, tuple(nodes)), mixed
 
 
-def _advice(first: LogicalType, second: LogicalType) -> str:
-    if "string" in (first, second) and {first, second} & set(_NUMBERS):
-        return " (write numbers without quotes; clean: cast: turns a text column into numbers)"
+def _advice(first: Node, second: Node) -> str:
+    for constant in (first, second):
+        if isinstance(constant, Literal) and not isinstance(constant.value, bool):
+            text = isinstance(constant.value, str)
+            return " (write numbers without quotes)" if text else " (write text in single quotes)"
     return ""
 
 

@@ -73,4 +73,4 @@ def _model(
         ]
         return None, list(dict.fromkeys(problems))
     problems = [origin.problem(path, message, at_key=at_key) for path, message, at_key in broken(model, data)]
-    return (None if problems or refused else model), problems
+    return (None if refused else model), problems

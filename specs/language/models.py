@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from limner.language.durations import Duration, parse_instant
 from limner.language.expressions import Condition
@@ -11,7 +11,11 @@ from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Te
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME, description="lower case letters, digits and underscores")]
-Instant = Annotated[int, BeforeValidator(parse_instant)]
+Instant = Annotated[
+    int,
+    BeforeValidator(parse_instant),
+    WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
+]
 LogicalType = Literal["int", "float", "string", "bool", "timestamp"]
 KeyType = Literal["int", "string"]
 Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]

@@ -165,7 +165,7 @@ def _cause(line: str, problem: str) -> str:
     """Advice for the mistakes people make: tabs, unquoted braces or colons, wrong indentation."""
     if "\t" in line[: len(line) - len(line.lstrip())] or ("start any token" in problem and "\t" in line):
         return ": indent with spaces, not with tabs"
-    if "alias" in problem or "anchor" in problem:
+    if "alias" in problem or "anchor" in problem or "alphabetic or numeric" in problem:
         return ': text that starts with * or & must be quoted, e.g. count: "*"'
     value = line.partition(":")[2].strip()
     if (value.startswith("{") and value.count("{") > 1) or "}" in problem:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from limner.language.durations import MICROS, Duration
 from limner.language.features import Count
 from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, Source
 from limner.language.places import Path
-from limner.language.suggest import did_you_mean
+from limner.language.suggest import nearest
 
 Finding = tuple[Path, str, bool]
 RESERVED = ("event_timestamp", "created_timestamp")
@@ -48,12 +48,10 @@ def _entity(entity: Entity) -> Iterator[Finding]:
 
 def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     yield from _location(source)
-    if source.timezone not in available_timezones():
-        yield (
-            ("timezone",),
-            f"there is no time zone {source.timezone!r}: {did_you_mean(source.timezone, _zones())}",
-            False,
-        )
+    if not _is_zone(source.timezone):
+        close = nearest(source.timezone, available_timezones())
+        advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
+        yield ("timezone",), f"there is no time zone {source.timezone!r}: {advice}", False
     if source.event_timestamp is not None and source.since is not None:
         text = "a source has event_timestamp or since, not both: since is for rows without a time of their own"
         yield ("since",), text, True
@@ -74,8 +72,12 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
         yield from _repeated(base, columns, "column")
 
 
-def _zones() -> list[str]:
-    return [zone for zone in available_timezones() if "/" in zone or zone == "UTC"]
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _location(source: Source) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Nothing is converted silently: `"7"` is not a number, `1` is not true, and a num
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from limner.language.durations import Duration
 
 _INT64 = 2**63
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 
 def found(value: Any) -> str:
@@ -29,7 +31,9 @@ def found(value: Any) -> str:
 def _expect(what: str, accept: Callable[[Any], bool]) -> BeforeValidator:
     def check(value: Any) -> Any:
         if not accept(value):
-            raise ValueError(f"found {found(value)}, expected {what}")
+            bare = isinstance(value, str) and (value in ("true", "false") or _NUMBER.fullmatch(value) is not None)
+            quotes = " without quotes" if bare else ""
+            raise ValueError(f"found {found(value)}, expected {what}{quotes}")
         return value
 
     return BeforeValidator(check)

@@ -4,13 +4,24 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _LISTED = 12
+_SYNONYMS = {
+    "average": "mean", "avg": "mean", "stddev": "std", "nunique": "distinct", "unique": "distinct", "mode": "top",
+    "ratio": "share", "embedding": "embed", "minimum": "min", "maximum": "max", "newest": "last", "oldest": "first",
+    "window": "over", "filter": "where", "integer": "int", "long": "int", "bigint": "int", "double": "float",
+    "decimal": "float", "str": "string", "text": "string", "varchar": "string", "boolean": "bool",
+    "datetime": "timestamp", "date": "timestamp", "schedule": "every", "freq": "every", "dedupe": "drop_duplicates",
+    "join": "lookup", "url": "database", "file": "path", "fillna": "missing", "keys": "join_keys",
+}  # fmt: skip
+"""Words of other tools, and the language's own for them."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """The valid name most like `name`, None when none is alike."""
+def nearest(name: str, valid: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The valid name most like `name`, None when none is `alike` (0 to 1) enough."""
     candidates = sorted(set(valid))
+    if _SYNONYMS.get(name.lower()) in candidates:
+        return _SYNONYMS[name.lower()]
     folded = {candidate.lower(): candidate for candidate in reversed(candidates)}
-    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=alike)
     return folded[close[0]] if close else None
 
 

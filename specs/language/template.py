@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-_PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
+_PART = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 
 class Template:

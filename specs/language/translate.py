@@ -97,7 +97,8 @@ def _no_kind(value: Any) -> str:
         return f"found {found(value)}, expected a feature such as {{sum: amount, over: 7d}}"
     options = ("where", "over", "default", "description", "of", "encoder", "pool")
     for key in value:
-        if key not in options and (close := nearest(key, KIND_NAMES)):
+        close = nearest(key, KIND_NAMES, alike=0.75)
+        if key not in options and close:
             return f"{key!r} is no feature kind: did you mean {close!r}?"
     return f"names no feature kind: expected one of the keys {listed(KIND_NAMES)}"
 
