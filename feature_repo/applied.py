@@ -1,0 +1,65 @@
+"""What was applied: plans and profiles read from Feast's registry, whatever the files of the project say meanwhile."""
+
+from collections.abc import Mapping
+
+from feast import FeatureView
+from feast.infra.registry.base_registry import BaseRegistry
+
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG, packed_columns
+from limner.feature_repo.feast_types import feast_type
+from limner.feature_repo.project import Project
+from limner.language.closure import from_closure
+from limner.language.errors import LimnerError
+from limner.language.repo import Specs
+from limner.workers.plan import ViewPlan, plan_view
+
+Members = dict[str, dict[str, list[str]]]  # profile -> view -> features
+
+
+def applied_plan(view: FeatureView, project: Project) -> ViewPlan:
+    """Plan a view as it was applied.
+
+    LimnerError if it is not declared in specs, or if its encoder or its columns have changed since `feast apply`.
+    """
+    if CLOSURE_TAG not in view.tags:
+        raise LimnerError(
+            f"view {view.name!r} is not declared in specs, so Limner's engine cannot compute it: declare it there, or "
+            "keep it in a repository with another batch_engine"
+        )
+    plan = plan_view(from_closure(view.tags[CLOSURE_TAG]), view.name, project.root, project.settings.data)
+    found = {column.name: feast_type(column) for column in packed_columns(plan)}
+    changed = [field.name for field in view.features if found.get(field.name) != field.dtype]
+    if plan.fingerprint != view.tags[FINGERPRINT_TAG] or changed:
+        what = f"feature {changed[0]!r} now has another type" if changed else "its encoder's files are others"
+        raise LimnerError(f"view {view.name!r} is not what was applied ({what}): run `feast apply`, then this again")
+    return plan
+
+
+def served_profiles(registry: BaseRegistry, project: str) -> Members:
+    """The profiles in the registry, as far as they are online."""
+    online = {view.name for view in registry.list_feature_views(project) if _is_online(view)}
+    members: Members = {}
+    for service in registry.list_feature_services(project):
+        chosen = {
+            projection.name: [feature.name for feature in projection.features]
+            for projection in service.feature_view_projections
+            if projection.name in online
+        }
+        if chosen:
+            members[service.name] = chosen
+    return members
+
+
+def served_online(members: Mapping[str, Mapping[str, list[str]]], specs: Specs) -> Members:
+    """`members` without the views that are not online."""
+    kept = {
+        profile: {view: features for view, features in views.items() if specs.views[view].online}
+        for profile, views in members.items()
+    }
+    return {profile: views for profile, views in kept.items() if views}
+
+
+def _is_online(view: FeatureView) -> bool:
+    if CLOSURE_TAG not in view.tags:
+        return bool(view.online)
+    return from_closure(view.tags[CLOSURE_TAG]).views[view.tags[VIEW_TAG]].online

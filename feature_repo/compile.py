@@ -1,0 +1,164 @@
+"""Specs to Feast objects: entities, a plain FeatureView over the history of each view, a FeatureService a profile."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource
+
+from limner.feature_repo.errors import facing_feast
+from limner.feature_repo.feast_types import KEY_TYPES, feast_type
+from limner.feature_repo.project import Project
+from limner.language.closure import closure
+from limner.language.columns import check
+from limner.language.models import KeyType
+from limner.language.repo import Specs, load
+from limner.workers.online.pack import Column
+from limner.workers.plan import ViewPlan, plan_view
+from limner.workers.sources.describe import describe
+
+VIEW_TAG = "limner.view"
+FINGERPRINT_TAG = "limner.fingerprint"
+CLOSURE_TAG = "limner.closure"
+TIMESTAMP = "event_timestamp"
+_last: dict[Path, "Compiled"] = {}
+FeastObject = Entity | FeatureView | FeatureService
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The specs of a project, a plan for each view, and what Feast is to register."""
+
+    specs: Specs
+    plans: Mapping[str, ViewPlan]
+    objects: Mapping[str, FeastObject]
+
+
+def objects(root: Path) -> dict[str, FeastObject]:
+    """Return the Feast objects of the project at `root`, for definitions.py.
+
+    Problems in the specs end `feast apply` with their text alone and exit code 1.
+    """
+    with facing_feast():
+        return dict(compile_project(Project.at(root / "feature_repo")).objects)
+
+
+def compile_project(project: Project) -> Compiled:
+    """Load and check all specs against their sources, and compile them. Raises SpecError or LimnerError."""
+    specs = load(project.settings.specs)
+    raw = {name: describe(source, project.root) for name, source in specs.sources.items()}
+    check(specs, raw)
+    plans = {name: plan_view(specs, name, project.root, project.settings.data) for name in sorted(specs.views)}
+    views = {name: _view(plan, project) for name, plan in plans.items()}
+    entities = [entity for name in sorted(specs.entities) for entity in feast_entities(specs, name)]
+    services = {name: _service(specs, plans, views, name) for name in sorted(specs.profiles)}
+    found: dict[str, FeastObject] = {f"entity_{entity.name}": entity for entity in entities}
+    found |= {f"view_{name}": view for name, view in views.items()}  # Feast takes their sources from them
+    found |= {f"profile_{name}": service for name, service in services.items()}
+    _last[project.repo] = compiled = Compiled(specs, plans, found)
+    return compiled
+
+
+def last_compiled(project: Project) -> Compiled | None:
+    """What this process compiled last for a project: `feast apply` compiles before it calls the engine."""
+    return _last.get(project.repo)
+
+
+def feast_entities(specs: Specs, name: str) -> list[Entity]:
+    """A Feast entity has one join key: an entity of several becomes one Feast entity a key, `name__key`."""
+    entity = specs.entities[name]
+    single = len(entity.join_keys) == 1
+    return [
+        Entity(
+            name=name if single else f"{name}__{key}",
+            join_keys=[key],
+            value_type=KEY_TYPES[kind][0],
+            description=entity.description,
+        )
+        for key, kind in entity.join_keys.items()
+    ]
+
+
+def packed_columns(plan: ViewPlan) -> tuple[Column, ...]:
+    """The columns of a view's profiles."""
+    return tuple(Column(o.name, o.type.base, o.type.list, o.type.dim) for o in plan.outputs)
+
+
+def packed_keys(plan: ViewPlan) -> tuple[tuple[str, KeyType], ...]:
+    """The join keys of a view's entity and their types."""
+    return tuple(plan.specs.entities[plan.view.entity].join_keys.items())
+
+
+def profile_members(specs: Specs, plans: Mapping[str, ViewPlan]) -> dict[str, dict[str, list[str]]]:
+    """Profile -> view -> feature names. A feature of several windows may be named as a whole."""
+    return {name: _members(specs, plans, name) for name in sorted(specs.profiles)}
+
+
+def _members(specs: Specs, plans: Mapping[str, ViewPlan], profile: str) -> dict[str, list[str]]:
+    members: dict[str, list[str]] = {}
+    for member in specs.profiles[profile].features:
+        chosen = {member: None} if isinstance(member, str) else member
+        for view, names in chosen.items():
+            features = members.setdefault(view, [])
+            features += [name for name in _outputs(plans[view], names) if name not in features]
+    return members
+
+
+def _outputs(plan: ViewPlan, names: tuple[str, ...] | None) -> list[str]:
+    every = [output.name for output in plan.outputs]
+    if names is None:
+        return every
+    by_feature = {
+        name: [output.name for output in plan.outputs if output.feature is feature]
+        for name, feature in plan.view.features.items()
+    }
+    return [each for name in names for each in ([name] if name in every else by_feature[name])]
+
+
+def _view(plan: ViewPlan, project: Project) -> FeatureView:
+    spec = plan.view
+    history = project.history(plan.name)
+    history.mkdir(parents=True, exist_ok=True)
+    descriptions = {output.name: output.feature.description for output in plan.outputs}
+    keys = [Field(name=name, dtype=KEY_TYPES[kind][1]) for name, kind in packed_keys(plan)]
+    features = [
+        Field(name=column.name, dtype=feast_type(column), description=descriptions[column.name])
+        for column in packed_columns(plan)
+    ]
+    source = FileSource(
+        name=f"{plan.name}_history",
+        # Relative to the folder of feature_store.yaml: a copy of the project reads and drops its own data.
+        path=os.path.relpath(history, project.repo),
+        timestamp_field=TIMESTAMP,
+        description=f"Feature history of {plan.name}: a row at each instant at which a value changes.",
+        tags={VIEW_TAG: plan.name},
+    )
+    return FeatureView(
+        name=plan.name,
+        entities=feast_entities(plan.specs, spec.entity),
+        ttl=timedelta(0),
+        schema=[*keys, *features],
+        source=source,
+        # Feast materializes online views only. `online: false` is the engine's business: it writes no online values.
+        online=True,
+        description=spec.description,
+        owner=spec.owner,
+        tags=spec.tags
+        | {
+            VIEW_TAG: plan.name,
+            FINGERPRINT_TAG: plan.fingerprint,
+            CLOSURE_TAG: closure(plan.specs, plan.name),
+        },
+    )
+
+
+def _service(
+    specs: Specs, plans: Mapping[str, ViewPlan], views: Mapping[str, FeatureView], name: str
+) -> FeatureService:
+    features = []
+    for view, chosen in _members(specs, plans, name).items():
+        whole = len(chosen) == len(plans[view].outputs)
+        features.append(views[view] if whole else views[view][chosen])
+    return FeatureService(name=name, features=features, description=specs.profiles[name].description)

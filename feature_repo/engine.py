@@ -1,0 +1,275 @@
+"""Feast's batch engine: `feast materialize` computes histories with Limner's workers and fills the online store."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from feast import Entity, FeatureView, RepoConfig
+from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
+from feast.infra.common.retrieval_task import HistoricalRetrievalTask
+from feast.infra.compute_engines.base import ComputeEngine
+from feast.infra.offline_stores.offline_store import OfflineStore
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.repo_config import FeastConfigBaseModel
+
+from limner.feature_repo import interval
+from limner.feature_repo.applied import applied_plan, served_online, served_profiles
+from limner.feature_repo.compile import FINGERPRINT_TAG, VIEW_TAG, last_compiled, profile_members
+from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.online_sink import Sink, state_of
+from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.project import Project
+from limner.feature_repo.recovery import keep_servable, recover
+from limner.language.errors import LimnerError
+from limner.workers import report
+from limner.workers.context import RunContext
+from limner.workers.history.lock import view_lock
+from limner.workers.history.manifest import History
+from limner.workers.ledger import Ledger
+from limner.workers.online.writer import OnlineWriter
+from limner.workers.report import Reporter
+from limner.workers.text.encode import TritonEncode
+
+
+class LimnerEngineConfig(FeastConfigBaseModel):
+    """`batch_engine:` of feature_store.yaml. EngineSettings reads the keys; Feast does not look at them."""
+
+    model_config = {"extra": "allow"}
+    type: str = "limner.feature_repo.engine.LimnerEngine"
+
+
+@dataclass
+class Job(MaterializationJob):
+    """How one view's task ended."""
+
+    task: MaterializationTask
+    failure: BaseException | None = None
+
+    def status(self) -> MaterializationJobStatus:
+        """SUCCEEDED or ERROR."""
+        return MaterializationJobStatus.ERROR if self.failure else MaterializationJobStatus.SUCCEEDED
+
+    def error(self) -> BaseException | None:
+        """Why it failed; Feast takes an ERROR without one for a success."""
+        return self.failure
+
+    def should_be_retried(self) -> bool:
+        """Never by Feast: what can be retried has been."""
+        return False
+
+    def job_id(self) -> str:
+        """View and interval."""
+        return f"{self.task.feature_view.name}-{self.task.start_time:%Y%m%dT%H%M%S}-{self.task.end_time:%Y%m%dT%H%M%S}"
+
+    def url(self) -> str | None:
+        """There is no page to look at."""
+        return None
+
+
+class LimnerEngine(ComputeEngine):
+    """Computes what was applied. A failure of one view leaves the others, and all that is served, as they were."""
+
+    supports_batch = True  # all views in one call, one job each; Feast ends with exit code 1 if one failed
+
+    def __init__(
+        self, *, repo_config: RepoConfig, offline_store: OfflineStore, online_store: OnlineStore, **settings: Any
+    ) -> None:
+        super().__init__(repo_config=repo_config, offline_store=offline_store, online_store=online_store)
+        del settings  # the same section that `repo_config` carries
+        with facing_feast():
+            self._project = Project.configured(repo_config)
+
+    def update(
+        self,
+        project: str,
+        views_to_delete: Sequence[FeatureView],
+        views_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],
+        entities_to_keep: Sequence[Entity],
+    ) -> None:
+        """Part of `feast apply`: serve the profiles as now declared, and record the deployment."""
+        with facing_feast():
+            compiled = last_compiled(self._project)
+            if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
+                members = profile_members(compiled.specs, compiled.plans)
+                self._serve_profiles(served_online(members, compiled.specs))
+            kept = [view for view in views_to_keep if VIEW_TAG in getattr(view, "tags", {})]
+            changes = [
+                *((view.name, _change(view), view.tags[FINGERPRINT_TAG]) for view in kept),
+                *((view.name, "dropped", None) for view in views_to_delete),
+            ]
+            if changes:
+                ledger = Ledger(self._project.settings.ledger)
+                try:
+                    ledger.deploy(changes)
+                finally:
+                    ledger.close()
+
+    def teardown_infra(self, project: str, fvs: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
+        """Nothing runs between materializations."""
+
+    def get_historical_features(self, registry: BaseRegistry, task: HistoricalRetrievalTask) -> Any:
+        """Feast asks the offline store, never an engine."""
+        raise FeastFacingError("historical features come from the offline store: use store.get_historical_features")
+
+    def materialize(
+        self, registry: BaseRegistry, tasks: MaterializationTask | list[MaterializationTask], **kwargs: Any
+    ) -> list[MaterializationJob]:
+        """Run one task a view, in order; one job each, also after Ctrl-C."""
+        tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
+        for task in tasks:
+            keep_servable(task.feature_view)
+        jobs: list[MaterializationJob] = [Job(task) for task in tasks]
+        try:
+            self._run_all(registry, tasks, jobs)
+        except BaseException as error:  # noqa: BLE001 (not swallowed: Feast raises it from the jobs)
+            # A job that is not told apart from success would advance the watermark.
+            for position, task in enumerate(tasks):
+                if jobs[position].error() is None:
+                    jobs[position] = Job(task, _facing(error))
+        return jobs
+
+    def _run_all(
+        self, registry: BaseRegistry, tasks: list[MaterializationTask], jobs: list[MaterializationJob]
+    ) -> None:
+        """Fill `jobs`. A failure that is not one view's own (Ctrl-C, no ledger) is raised."""
+        recover(registry, self.repo_config.project)
+        names = [task.feature_view.name for task in tasks]
+        failures: dict[str, BaseException] = {}
+        summary: dict[str, Any] = {}
+        with self._run(names, tasks, failures, summary) as context:
+            unfinished: BaseException | None = None
+            for position, task in enumerate(tasks):
+                if unfinished is None:
+                    try:
+                        summary[task.feature_view.name] = self._one(task, context)
+                    except LimnerError as error:
+                        failures[task.feature_view.name] = error
+                    except BaseException as error:  # noqa: BLE001 (raised below, once every job knows its fate)
+                        unfinished = error
+                if unfinished is not None:
+                    failures[task.feature_view.name] = unfinished
+                if task.feature_view.name in failures:
+                    context.reporter(report.ViewFailed(task.feature_view.name, str(failures[task.feature_view.name])))
+                    jobs[position] = Job(task, failures[task.feature_view.name])
+            if unfinished is None and isinstance(self.online_store, LimnerOnlineStore):
+                self._serve_profiles(served_profiles(registry, self.repo_config.project))
+        told = _one_error(failures)
+        for position, job in enumerate(jobs):
+            if job.error() is not None:
+                jobs[position] = Job(tasks[position], told)
+
+    @contextmanager
+    def _run(
+        self,
+        names: list[str],
+        tasks: list[MaterializationTask],
+        failures: dict[str, BaseException],
+        summary: dict[str, Any],
+    ) -> Iterator[RunContext]:
+        """A run in the ledger, and the workers for it."""
+        from limner.workers.cluster import Cluster
+
+        settings = self._project.settings
+        ledger = Ledger(settings.ledger)
+        start = min(interval.micros(task.start_time) for task in tasks) if tasks else None
+        end = max(interval.micros(task.end_time) for task in tasks) if tasks else None
+        run_id = ledger.start_run("materialize", names, start, end)
+        status, error = "failed", None
+        try:
+            with Cluster(settings) as cluster:
+                yield RunContext(
+                    workers=cluster,
+                    encode_with=lambda model: TritonEncode(settings.triton, model),
+                    reporter=report.current(),
+                    ledger=ledger,
+                    run_id=run_id,
+                    shards=settings.shards or max(4, 2 * cluster.cpus),
+                    memory_limit=settings.memory_limit,
+                )
+            interrupted = any(isinstance(failure, KeyboardInterrupt) for failure in failures.values())
+            status = "interrupted" if interrupted else "failed" if failures else "done"
+            error = "; ".join(f"{view}: {failure}" for view, failure in failures.items()) or None
+        except BaseException as raised:
+            error = str(raised)
+            raise
+        finally:
+            ledger.finish_run(run_id, status, error, summary)
+            ledger.close()
+
+    def _one(self, task: MaterializationTask, context: RunContext) -> dict[str, Any]:
+        """History, then online values, then the ledger: each step can be repeated, and the last one records success."""
+        from limner.workers.run import materialize
+
+        begun = time.monotonic()
+        plan = applied_plan(task.feature_view, self._project)
+        with view_lock(plan.data / "online" / plan.name):
+            history = History(plan.folder / plan.fingerprint)
+            wanted = interval.wanted(task, plan, history)
+            before = state_of(history)
+            result = materialize(plan, wanted.start, wanted.end, context)
+            online = 0
+            if plan.view.online:
+                sink = Sink(self.repo_config, self.online_store, task.feature_view, plan, before)
+                with _progress(task, context.reporter) as progress:
+                    online = sink.write(result.history, result.latest(), progress)
+            context.ledger.serve(plan.name, plan.fingerprint, context.run_id)
+        seconds = time.monotonic() - begun
+        context.reporter(report.ViewDone(plan.name, result.history_rows, online, seconds, result.summary))
+        return {**result.summary, "reasons": list(result.reasons), "online_rows": online, "seconds": round(seconds, 3)}
+
+    def _serve_profiles(self, members: dict[str, dict[str, list[str]]]) -> None:
+        writer = OnlineWriter(online_path(self.repo_config))
+        try:
+            writer.set_profiles(members)
+        finally:
+            writer.database.close()
+
+
+@contextmanager
+def _progress(task: MaterializationTask, reporter: Reporter) -> Iterator[Any]:
+    """Tell how many profiles are written: to our reporter, or by Feast's own bar where nobody listens."""
+    view, done = task.feature_view.name, 0
+
+    def tell(rows: int) -> None:
+        nonlocal done
+        done += rows
+        reporter(report.OnlineWritten(view, done, done))
+
+    if reporter is not report.silent or task.tqdm_builder is None:
+        yield tell
+        return
+    bar = task.tqdm_builder(0)
+    bar.total = None  # not known before the last row is read
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
+
+def _change(view: FeatureView) -> str:
+    return "changed" if view.materialization_intervals else "new"
+
+
+def _facing(error: BaseException) -> BaseException:
+    if isinstance(error, LimnerError) and not isinstance(error, FeastFacingError):
+        facing = FeastFacingError(str(error))
+        facing.__cause__ = error
+        return facing
+    return error
+
+
+def _one_error(failures: dict[str, BaseException]) -> BaseException | None:
+    """Feast raises the first job's error alone: let it speak for all views. A bug or Ctrl-C is raised as it is."""
+    for error in failures.values():
+        if not isinstance(error, LimnerError):
+            return error
+    if not failures:
+        return None
+    first = next(iter(failures.values()))
+    told = FeastFacingError("\n".join(f"{view}: {error}" for view, error in failures.items()))
+    told.__cause__ = first
+    return told

@@ -1,0 +1,60 @@
+"""Which interval a task of Feast's asks of a view, in the light of what Feast and the history know."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from feast.infra.common.materialization_job import MaterializationTask
+from feast.utils import make_tzaware
+
+from limner.language.errors import LimnerError
+from limner.workers.history.manifest import History
+from limner.workers.history.served import served_history
+from limner.workers.online.pack import EPOCH
+from limner.workers.plan import ViewPlan
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """(start, end] in µs since 1970 UTC."""
+
+    start: int
+    end: int
+
+
+def micros(moment: datetime) -> int:
+    """µs since 1970 UTC; a naive moment is UTC, as everywhere in Feast."""
+    return (make_tzaware(moment) - EPOCH) // timedelta(microseconds=1)
+
+
+def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wanted:
+    """Return the interval to cover.
+
+    A view with a new definition (or a lost history) is computed anew over all it served before: Feast keeps the old
+    watermark. LimnerError for a first run whose interval is empty, as `materialize-incremental` makes it when the
+    data are older than a year.
+    """
+    start, end = micros(task.start_time), micros(task.end_time)
+    if history.coverage() is None:
+        earlier = _served_before(task, plan)
+        if earlier is not None:
+            return Wanted(min(start, earlier.start), max(end, earlier.end))
+    elif start >= end:  # an incremental run to an instant that is already covered
+        return Wanted(end, end)
+    if start >= end:
+        raise LimnerError(
+            f"{plan.name} has never been materialized, and the interval from {make_tzaware(task.start_time):%Y-%m-%d} to "
+            f"{make_tzaware(task.end_time):%Y-%m-%d} is empty: give the first run its beginning, "
+            "`feast materialize START END`"
+        )
+    return Wanted(start, end)
+
+
+def _served_before(task: MaterializationTask, plan: ViewPlan) -> Wanted | None:
+    old = served_history(plan.folder)
+    coverage = None if old is None else old.coverage()
+    if coverage is not None:
+        return Wanted(*coverage)
+    intervals = [(micros(a), micros(b)) for a, b in task.feature_view.materialization_intervals if a < b]
+    if not intervals:
+        return None
+    return Wanted(min(a for a, _ in intervals), max(b for _, b in intervals))

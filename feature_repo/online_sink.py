@@ -1,0 +1,125 @@
+"""After a run: the newest row of each entity into the online store, counted, and read back."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from feast import FeatureView, RepoConfig
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.utils import _convert_arrow_to_proto
+
+from limner.feature_repo.compile import packed_columns, packed_keys
+from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.language.errors import LimnerError
+from limner.workers.history.files import write_atomic
+from limner.workers.history.latest import latest_rows
+from limner.workers.history.manifest import History
+from limner.workers.online.schema import ViewSchema
+from limner.workers.online.writer import OnlineWriter
+from limner.workers.plan import ViewPlan
+
+_PROBES = 16  # entities a batch whose values are read back
+Progress = Callable[[int], object]
+
+
+def state_of(history: History) -> str:
+    """A name for all that a history shows: equal names, equal rows."""
+    return hashlib.sha256(history.manifest().model_dump_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Sink:
+    """The online store of one view. `before` is the state of its history before the run."""
+
+    config: RepoConfig
+    store: OnlineStore
+    view: FeatureView
+    plan: ViewPlan
+    before: str
+
+    def write(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
+        """Bring the store to the end of the history; return the rows written.
+
+        `changed` holds the newest row of each entity that the run changed. It is enough where the store holds just what
+        the history held before; else (another fingerprint, a killed run, a lost store) every entity is written.
+        """
+        if isinstance(self.store, LimnerOnlineStore):
+            return self._write_own(history, changed, progress)
+        return self._write_foreign(history, changed, progress)
+
+    def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
+        schema = ViewSchema(self.plan.name, self.plan.fingerprint, packed_keys(self.plan), packed_columns(self.plan))
+        state, coverage = state_of(history), history.coverage()
+        assert coverage is not None
+        writer = OnlineWriter(online_path(self.config))
+        try:
+            served = writer.served(self.plan.name)
+            if served is not None and served.schema == schema and served.loaded in {self.before, state}:
+                if served.loaded == state:
+                    return 0
+                return writer.update(served, changed, loaded=state, as_of=coverage[1], progress=progress)
+            rows = latest_rows(history, self.plan.join_keys, coverage[0])
+            return writer.replace(schema, rows, loaded=state, as_of=coverage[1], progress=progress)
+        finally:
+            writer.database.close()
+
+    def _write_foreign(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
+        state, mark = state_of(history), self._mark()
+        loaded = mark.read_text() if mark.exists() else None
+        if loaded == f"{self.plan.fingerprint} {state}":
+            return 0
+        if loaded == f"{self.plan.fingerprint} {self.before}":
+            rows = changed
+        else:
+            coverage = history.coverage()
+            assert coverage is not None
+            rows = latest_rows(history, self.plan.join_keys, coverage[0])
+            if loaded is None or not loaded.startswith(self.plan.fingerprint):
+                self._clear()
+        # Until it is known how far the write came, nothing is known.
+        mark.unlink(missing_ok=True)
+        written = 0
+        for batch in rows:
+            written += self._send(batch, progress)
+        write_atomic(mark, lambda path: _write_text(path, f"{self.plan.fingerprint} {state}"))
+        return written
+
+    def _clear(self) -> None:
+        """Values of another definition go first: some stores drop a row whose timestamp is not newer."""
+        for delete, keep in (([self.view], []), ([], [self.view])):
+            self.store.update(
+                config=self.config,
+                tables_to_delete=delete,
+                tables_to_keep=keep,
+                entities_to_delete=[],
+                entities_to_keep=[],
+                partial=True,
+            )
+
+    def _send(self, batch: pa.RecordBatch, progress: Progress) -> int:
+        """A RecordBatch: of a Table of several chunks, Feast's conversion keeps the first alone."""
+        keys = {column.name: column.dtype.to_value_type() for column in self.view.entity_columns}
+        data = _convert_arrow_to_proto(batch, self.view, keys)
+        self.store.online_write_batch(self.config, self.view, data, progress)
+        probes = data[:: max(1, len(data) // _PROBES)]
+        answers: list[Any] = self.store.online_read(self.config, self.view, [row[0] for row in probes])
+        if any(values is None for _, values in answers):
+            raise LimnerError(
+                f"the online store ({type(self.store).__name__}) took rows of {self.view.name!r} and does not return them: "
+                "check its memory limit and eviction policy, then run the same command again"
+            )
+        return len(data)
+
+    def _mark(self) -> Path:
+        """Where it is written down what a store that is not ours holds."""
+        identity = hashlib.sha256(self.config.online_store.model_dump_json().encode()).hexdigest()[:16]
+        return (
+            self.plan.data / "online" / self.plan.name / f"{self.config.online_store.type}-{identity}".replace("/", "_")
+        )
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)

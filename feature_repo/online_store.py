@@ -1,0 +1,144 @@
+"""Feast's online store over the packed SQLite file: a row a view and entity, decoded as far as it is asked for."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from feast import Entity, FeatureView, RepoConfig
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.repo_config import FeastConfigBaseModel
+
+from limner.feature_repo.compile import FINGERPRINT_TAG
+from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.feast_types import columns_of, keys_of
+from limner.feature_repo.values import batch_of, decoder, encoded_keys
+from limner.workers.online.locate import DEFAULT_PATH, STORE_TYPE
+from limner.workers.online.pack import instant
+from limner.workers.online.schema import ViewSchema
+from limner.workers.online.sqlite import Database, Generation
+from limner.workers.online.writer import OnlineWriter
+
+Row = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
+Answer = tuple[datetime | None, dict[str, Value] | None]
+
+
+class LimnerOnlineStoreConfig(FeastConfigBaseModel):
+    """`online_store:` of feature_store.yaml. `path` is relative to that file's folder."""
+
+    type: str = STORE_TYPE
+    path: str = DEFAULT_PATH
+
+
+class LimnerOnlineStore(OnlineStore):
+    """The embedded online store. An older event timestamp never replaces a newer one."""
+
+    def __init__(self) -> None:
+        self._databases: dict[Path, Database] = {}
+
+    def online_read(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: list[EntityKey],
+        requested_features: list[str] | None = None,
+    ) -> list[Answer]:
+        """Event timestamp and features of each entity, in order; (None, None) for one that is not there."""
+        path = online_path(config)
+        if not path.exists():
+            return [(None, None)] * len(entity_keys)
+        with facing_feast(), self._database(path).reading() as snapshot:
+            generation = snapshot.served().get(table.name)
+            if generation is None:
+                return [(None, None)] * len(entity_keys)
+            schema = generation.schema
+            names = _names(schema, requested_features)
+            keys = encoded_keys(schema, entity_keys)
+            found = snapshot.fetch(generation, keys)
+        decoders = [(name, decoder(schema, name)) for name in names]
+        answers: list[Answer] = []
+        for key in keys:
+            row = found.get(key)
+            if row is None:
+                answers.append((None, None))
+            else:
+                schema.layout.check(row[1])
+                answers.append((instant(row[0]), {name: decode(row[1]) for name, decode in decoders}))
+        return answers
+
+    def online_write_batch(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: list[Row],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write rows that were pushed, into what is served; a run of the engine takes a shorter way."""
+        with facing_feast():
+            writer = OnlineWriter(online_path(config))
+            try:
+                generation = _generation(writer, table)
+                writer.update(generation, [batch_of(generation.schema, data)] if data else [], progress=progress)
+            finally:
+                writer.database.close()
+
+    def update(
+        self,
+        config: RepoConfig,
+        tables_to_delete: Sequence[FeatureView],
+        tables_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],
+        entities_to_keep: Sequence[Entity],
+        partial: bool,
+    ) -> None:
+        """Drop the values of views that are no more. Tables of new views are made when they are first written."""
+        self.teardown(config, tables_to_delete, entities_to_delete)
+
+    def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
+        """Drop the values of some views."""
+        path = online_path(config)
+        if tables and path.exists():
+            with facing_feast():
+                writer = OnlineWriter(path)
+                try:
+                    writer.drop([table.name for table in tables])
+                finally:
+                    writer.database.close()
+
+    def _database(self, path: Path) -> Database:
+        return self._databases.setdefault(path, Database(path, readonly=True))
+
+
+def online_path(config: RepoConfig) -> Path:
+    """The SQLite file of a Feast configuration that uses this store."""
+    return (Path(config.repo_path or ".") / str(config.online_store.path)).absolute()
+
+
+def _names(schema: ViewSchema, requested: list[str] | None) -> list[str]:
+    if requested is None:
+        return [column.name for column in schema.columns]
+    for name in requested:
+        if name not in schema.layout.index:
+            raise FeastFacingError(
+                f"feature {name!r} of view {schema.view!r} is declared but not yet computed: "
+                "run `feast materialize`; until then the view serves its earlier definition"
+            )
+    return requested
+
+
+def _generation(writer: OnlineWriter, view: FeatureView) -> Generation:
+    """The generation that pushed rows of a view belong to."""
+    served = writer.served(view.name)
+    names = {field.name for field in view.features}
+    if served is not None and {column.name for column in served.schema.columns} == names:
+        return served
+    if FINGERPRINT_TAG in view.tags:
+        raise FeastFacingError(
+            f"view {view.name!r} has not been computed as it is declared: run `feast materialize` first"
+        )
+    columns, keys = columns_of(view), keys_of(view)
+    identity = hashlib.sha256(repr((keys, columns)).encode()).hexdigest()
+    return writer.create(ViewSchema(view.name, identity, keys, columns))

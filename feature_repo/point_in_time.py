@@ -1,0 +1,171 @@
+"""The point-in-time join: DuckDB's ASOF join over the visible parts of a history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limner.language.errors import LimnerError
+from limner.workers.history.manifest import Part
+from limner.workers.history.served import served_history
+
+ROW = "__row"
+STAMP = "__stamp"
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of one view.
+
+    `keys` pairs a key column of the history with the entity table's column; `features` pairs a column of the
+    history with the name it gets and the Arrow type it has.
+    """
+
+    view: str
+    history: Path | None  # folder of a view's histories
+    files: str | None  # or, for a view that is not ours, a Parquet file or folder
+    keys: tuple[tuple[str, str], ...]
+    features: tuple[tuple[str, str, pa.DataType], ...]
+    timestamp: str = "event_timestamp"
+    created: str | None = None
+    ttl: timedelta = field(default_factory=timedelta)
+
+
+class Joiner:
+    """One answer: an entity table (join keys and `__stamp`, int64 µs UTC), and features joined to it view by view."""
+
+    def __init__(self, *, threads: int | None = None, memory_limit: str | None = None) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        if threads is not None:
+            self._connection.execute(f"SET threads = {int(threads)}")
+        if memory_limit is not None:
+            self._connection.execute("SET memory_limit = ?", [memory_limit])
+
+    def close(self) -> None:
+        """Free DuckDB's memory."""
+        self._connection.close()
+
+    def join(self, entities: pa.Table, wanted: Wanted) -> list[pa.ChunkedArray]:
+        """Return the features of one view, a column each, with as many rows as `entities` and in their order."""
+        if not len(entities):
+            return [_nothing(entities, kind) for _, _, kind in wanted.features]
+        newest = pc.max(entities.column(STAMP)).as_py()
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._join(entities, wanted, newest)
+            except duckdb.IOException as error:
+                # A run that replaced a part between our look at the manifest and our read of the file.
+                if attempt == _ATTEMPTS - 1:
+                    raise LimnerError(f"the history of {wanted.view!r} cannot be read: {error}") from error
+        raise AssertionError("unreachable")
+
+    def _join(self, entities: pa.Table, wanted: Wanted, newest: int | None) -> list[pa.ChunkedArray]:
+        rows = self.rows(wanted, newest)
+        if rows is None or newest is None:
+            return [_nothing(entities, kind) for _, _, kind in wanted.features]
+        left = entities.select(list(dict.fromkeys([STAMP, *(own for _, own in wanted.keys)])))
+        left = left.append_column(ROW, pa.array(range(len(left)), pa.int64()))
+        on = " AND ".join(f"e.{name(own)} = h.{name(theirs)}" for theirs, own in wanted.keys)
+        value = "h.{}"
+        if wanted.ttl:
+            age = wanted.ttl // timedelta(microseconds=1)
+            value = f"CASE WHEN e.{STAMP} - h.{STAMP} <= {age} THEN h.{{}} END"
+        picked = ", ".join(f"{value.format(name(column))} AS {name(alias)}" for column, alias, _ in wanted.features)
+        self._connection.register("entities", left)
+        query = (
+            f"SELECT {picked} FROM entities e ASOF LEFT JOIN ({rows}) h ON {on} AND e.{STAMP} >= h.{STAMP} "
+            f"ORDER BY e.{ROW}"
+        )
+        answer = self._connection.sql(query).to_arrow_table()
+        return [answer.column(alias).cast(kind) for _, alias, kind in wanted.features]
+
+    def table(self, query: str) -> pa.Table:
+        """The result of a query made from `rows`."""
+        return self._connection.sql(query).to_arrow_table()
+
+    def rows(self, wanted: Wanted, newest: int | None = None, oldest: int | None = None) -> str | None:
+        """SQL of a view's visible rows at oldest < event timestamp <= newest; None while it has none.
+
+        Columns: keys and features under the history's names, and `__stamp`. LimnerError if the history that is
+        served has not got a feature yet.
+        """
+        stamp = f"epoch_us({name(wanted.timestamp)}::TIMESTAMPTZ)"
+        columns = list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(c for c, _, _ in wanted.features)]))
+        if wanted.history is None:
+            assert wanted.files is not None
+            source = f"read_parquet({quote(_glob(wanted.files))}, union_by_name = true)"
+            tied = ", ".join(name(theirs) for theirs, _ in wanted.keys)
+            order = f"ORDER BY {name(wanted.created)} DESC NULLS LAST" if wanted.created else ""
+            unique = f"QUALIFY row_number() OVER (PARTITION BY {tied or '1'}, {stamp} {order}) = 1" if tied else ""
+            where = _between(f"{name(wanted.timestamp)}::TIMESTAMPTZ", oldest, newest)
+            return f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM {source} WHERE {where} {unique}"
+        history = served_history(wanted.history)
+        parts = [] if history is None else history.parts()
+        if not parts:
+            return None
+        self._require(parts, columns, wanted)
+        selects = []
+        for (after, until), files in _grouped(parts).items():
+            low = max((bound for bound in (after, oldest) if bound is not None), default=None)
+            high = until if newest is None else min(until, newest)
+            if low is not None and low >= high:
+                continue
+            listed = ", ".join(quote(str(path)) for path in files)
+            selects.append(
+                f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM read_parquet([{listed}]) "
+                f"WHERE {_between(name(wanted.timestamp), low, high)}"
+            )
+        return " UNION ALL ".join(selects) or None
+
+    def _require(self, parts: Sequence[Part], columns: Sequence[str], wanted: Wanted) -> None:
+        """All parts of a history share one schema: look at one."""
+        have = self._connection.sql(f"SELECT * FROM read_parquet({quote(str(parts[0].path))})").columns
+        for column in columns:
+            if column not in have:
+                raise LimnerError(
+                    f"feature {column!r} of view {wanted.view!r} is declared but not yet computed: "
+                    "run `feast materialize`; until then the view serves its earlier definition"
+                )
+
+
+def name(text: str) -> str:
+    """An SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def quote(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _list(columns: Sequence[str]) -> str:
+    return ", ".join(name(column) for column in columns)
+
+
+def _between(column: str, low: int | None, high: int | None) -> str:
+    """A condition on the column itself, which lets DuckDB skip row groups."""
+    bounds = [
+        f"{column} {sign} make_timestamptz({at}::BIGINT)" for sign, at in ((">", low), ("<=", high)) if at is not None
+    ]
+    return " AND ".join(bounds) or "true"
+
+
+def _grouped(parts: Sequence[Part]) -> dict[tuple[int | None, int], list[Path]]:
+    groups: dict[tuple[int | None, int], list[Path]] = {}
+    for part in parts:
+        groups.setdefault((part.after, part.until), []).append(part.path)
+    return groups
+
+
+def _glob(files: str) -> str:
+    return files if Path(files).suffix else f"{files.rstrip('/')}/**/*.parquet"
+
+
+def _nothing(entities: pa.Table, kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(len(entities), kind)])

@@ -1,0 +1,130 @@
+"""Feast's protobuf values from packed bytes, and back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import (
+    BoolList,
+    DoubleList,
+    Int64List,
+    StringList,
+    Value,
+)
+
+from limner.workers.online.pack import EPOCH, Column, Layout, unpack_list
+from limner.workers.online.schema import ViewSchema
+
+MICROS = 1_000_000
+_FLOAT_LIST_TAG = b"\x82\x01"  # field 16 of Value, length-delimited
+_PACKED_TAG = b"\x0a"  # field 1 of FloatList, length-delimited
+Decode = Callable[[bytes], Value]
+
+
+def decoder(schema: ViewSchema, feature: str) -> Decode:
+    """Return the function that takes a packed value to the Feast value of one feature (an empty one if null).
+
+    Feast's timestamps count whole seconds: the fraction is dropped, downwards.
+    """
+    layout: Layout = schema.layout
+    position = layout.index[feature]
+    build = _builder(layout.columns[position])
+
+    def decode(packed: bytes) -> Value:
+        raw = layout.raw(packed, position)
+        return Value() if raw is None else build(raw)
+
+    return decode
+
+
+def _builder(column: Column) -> Callable[[bytes], Value]:
+    if column.dim is not None:
+        # A FloatList on the wire is the little-endian float32 array itself behind two headers.
+        inner = _PACKED_TAG + _varint(4 * column.dim)
+        head = _FLOAT_LIST_TAG + _varint(len(inner) + 4 * column.dim) + inner
+        return lambda raw: _parsed(head + raw)
+    if column.many:
+        return _LISTS[column.base]
+    return _SCALARS[column.base]
+
+
+def _parsed(wire: bytes) -> Value:
+    value = Value()
+    value.ParseFromString(wire)
+    return value
+
+
+def _signed(raw: bytes) -> int:
+    return int.from_bytes(raw, "little", signed=True)
+
+
+def _double(raw: bytes) -> Value:
+    return _parsed(b"\x29" + raw)  # field 5, 64 bits: the bytes as they are
+
+
+_SCALARS: Mapping[str, Callable[[bytes], Value]] = {
+    "int": lambda raw: Value(int64_val=_signed(raw)),
+    "float": _double,
+    "string": lambda raw: Value(string_val=raw.decode()),
+    "bool": lambda raw: Value(bool_val=raw != b"\0"),
+    "timestamp": lambda raw: Value(unix_timestamp_val=_signed(raw) // MICROS),
+}
+_LISTS: Mapping[str, Callable[[bytes], Value]] = {
+    "int": lambda raw: Value(int64_list_val=Int64List(val=unpack_list(raw, "int"))),
+    "float": lambda raw: Value(double_list_val=DoubleList(val=unpack_list(raw, "float"))),
+    "string": lambda raw: Value(string_list_val=StringList(val=unpack_list(raw, "string"))),
+    "bool": lambda raw: Value(bool_list_val=BoolList(val=unpack_list(raw, "bool"))),
+    "timestamp": lambda raw: Value(
+        unix_timestamp_list_val=Int64List(val=[item // MICROS for item in unpack_list(raw, "timestamp")])
+    ),
+}
+
+
+def encoded_keys(schema: ViewSchema, keys: Sequence[EntityKey]) -> list[bytes]:
+    """Feast's entity keys as ours."""
+    encoded = []
+    for key in keys:
+        values = {
+            name: getattr(value, value.WhichOneof("val"))
+            for name, value in zip(key.join_keys, key.entity_values, strict=True)
+        }
+        encoded.append(schema.encode([values[name] for name, _ in schema.keys]))
+    return encoded
+
+
+def batch_of(
+    schema: ViewSchema, rows: Sequence[tuple[EntityKey, Mapping[str, Value], datetime, datetime | None]]
+) -> pa.RecordBatch:
+    """Feast's rows as one batch: join keys, columns, `event_timestamp`. A naive timestamp is UTC."""
+    columns: dict[str, pa.Array] = dict(
+        schema.key_arrays(schema.decode(key) for key in encoded_keys(schema, [row[0] for row in rows]))
+    )
+    for column in schema.columns:
+        values = [_plain(row[1].get(column.name), column) for row in rows]
+        columns[column.name] = pa.array(values, column.arrow)
+    stamps = [row[2] if row[2].tzinfo else row[2].replace(tzinfo=UTC) for row in rows]
+    micros = [(stamp - EPOCH) // (EPOCH.resolution) for stamp in stamps]
+    columns["event_timestamp"] = pa.array(micros, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    return pa.record_batch(columns)
+
+
+def _plain(value: Value | None, column: Column) -> Any:
+    kind = None if value is None else value.WhichOneof("val")
+    if value is None or kind is None or kind == "null_val":
+        return None
+    plain = getattr(value, kind)
+    many = column.many or column.dim is not None
+    if column.base == "timestamp" and column.dim is None:
+        return [item * MICROS for item in plain.val] if many else plain * MICROS
+    return list(plain.val) if many else plain
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

@@ -1,0 +1,36 @@
+"""Where a project keeps its online values, read from feature_store.yaml without Feast."""
+
+import os
+from pathlib import Path
+
+from limner.language.errors import LimnerError
+
+STORE_TYPE = "limner.feature_repo.online_store.LimnerOnlineStore"
+DEFAULT_PATH = "../data/online.db"  # relative to the folder of feature_store.yaml
+
+
+def online_path(path: Path) -> Path:
+    """The SQLite file of the project at `path` (its root, its feature_repo folder, or the file itself)."""
+    if path.suffix == ".db" or path.is_file():
+        return path
+    for folder in (path / "feature_repo", path):
+        if (folder / "feature_store.yaml").is_file():
+            return _configured(folder)
+    raise LimnerError(
+        f"{path.absolute()} is not a Limner project: it has no feature_repo/feature_store.yaml "
+        "(`limner init` makes one)"
+    )
+
+
+def _configured(folder: Path) -> Path:
+    import yaml
+
+    text = os.path.expandvars((folder / "feature_store.yaml").read_text())
+    config = (yaml.safe_load(text) or {}).get("online_store") or {}
+    kind = config.get("type") if isinstance(config, dict) else config
+    if kind != STORE_TYPE:
+        raise LimnerError(
+            f"the online store of this project is {kind!r}, which only Feast reads: use feast.FeatureStore, "
+            f"or set online_store.type to {STORE_TYPE} in {folder / 'feature_store.yaml'}"
+        )
+    return folder / str(config.get("path", DEFAULT_PATH))

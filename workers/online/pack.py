@@ -1,0 +1,263 @@
+"""The packed value: all columns of a view for one entity as one little-endian byte string.
+
+    byte 0          version of this layout (1)
+    bitmap          one bit a column, least significant first; set where the value is not null
+    slots           one a column: int64, float64 and timestamp (int64 µs) 8 bytes, bool 1 byte, a vector
+                    dim x float32, a string or list 8 bytes: uint32 offset from the start of the value and
+                    uint32 length in bytes
+    tail            UTF-8 strings; a list of strings is a uint32 count, a uint32 length each, then the
+                    strings; other lists are their items, 8 bytes each (bool: 1)
+
+A column costs one `struct.unpack_from` to read, and the columns that nobody asked for cost nothing.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from limner.language.errors import LimnerError
+from limner.language.models import LogicalType
+
+VERSION = 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ARROW: dict[LogicalType, pa.DataType] = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+_NUMPY = {"int": "<i8", "float": "<f8", "timestamp": "<i8", "bool": "<u1"}
+_ITEM = {
+    "int": struct.Struct("<q"),
+    "float": struct.Struct("<d"),
+    "timestamp": struct.Struct("<q"),
+    "bool": struct.Struct("<?"),
+}
+_SPAN = struct.Struct("<II")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature: a scalar of `base`, a list of `base` (`many`), or a float32 vector of `dim` values."""
+
+    name: str
+    base: LogicalType
+    many: bool = False
+    dim: int | None = None
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """Its Arrow type in a history and in answers."""
+        if self.dim is not None:
+            return pa.list_(pa.float32())
+        return pa.list_(ARROW[self.base]) if self.many else ARROW[self.base]
+
+    @property
+    def tailed(self) -> bool:
+        """Whether its bytes lie in the tail."""
+        return self.dim is None and (self.many or self.base == "string")
+
+    @property
+    def size(self) -> int:
+        """Bytes of its slot."""
+        if self.dim is not None:
+            return 4 * self.dim
+        return 1 if self.base == "bool" and not self.many else 8
+
+
+class Layout:
+    """Where each column of a view lies in a packed value."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self.bitmap = (len(self.columns) + 7) // 8
+        at = 1 + self.bitmap
+        offsets = []
+        for column in self.columns:
+            offsets.append(at)
+            at += column.size
+        self.offsets = tuple(offsets)
+        self.size = at
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Column name to position."""
+        return {column.name: position for position, column in enumerate(self.columns)}
+
+    def pack(self, table: pa.Table | pa.RecordBatch) -> list[bytes]:
+        """One value a row; `table` has the layout's columns by name, in the types of `Column.arrow`.
+
+        LimnerError if a vector has another length than its column's `dim`.
+        """
+        rows = table.num_rows
+        fixed = np.zeros((rows, self.size), dtype=np.uint8)
+        fixed[:, 0] = VERSION
+        tails: list[tuple[int, list[bytes | None]]] = []
+        for position, column in enumerate(self.columns):
+            array = _flat(table.column(column.name), column)
+            valid = array.is_valid().to_numpy(zero_copy_only=False)
+            fixed[valid, 1 + position // 8] |= np.uint8(1 << (position % 8))
+            if column.tailed:
+                tails.append((position, [None if item is None else _tail(item, column) for item in _items(array)]))
+            else:
+                start = self.offsets[position]
+                fixed[valid, start : start + column.size] = _slots(array.drop_null(), column)
+        if not tails:
+            whole = fixed.tobytes()
+            return [whole[at : at + self.size] for at in range(0, rows * self.size, self.size)]
+        return [
+            self._with_tail(fixed[row], [(position, items[row]) for position, items in tails]) for row in range(rows)
+        ]
+
+    def _with_tail(self, fixed: "np.ndarray[Any, np.dtype[np.uint8]]", items: list[tuple[int, bytes | None]]) -> bytes:
+        """A whole value: the fixed part, its spans filled in, and the tail."""
+        head = bytearray(fixed.tobytes())
+        end = self.size
+        parts = []
+        for position, item in items:
+            if item is not None:
+                _SPAN.pack_into(head, self.offsets[position], end, len(item))
+                end += len(item)
+                parts.append(item)
+        return b"".join((head, *parts))
+
+    def check(self, value: bytes) -> None:
+        """LimnerError if `value` is of another version or too short: never guess at bytes."""
+        if len(value) < self.size or value[0] != VERSION:
+            raise LimnerError(
+                "an online value is damaged or was written by another version: run `limner materialize` again"
+            )
+
+    def raw(self, value: bytes, position: int) -> bytes | None:
+        """The bytes of one column, None where null; of a tailed column, those in the tail."""
+        if not value[1 + position // 8] >> (position % 8) & 1:
+            return None
+        start, column = self.offsets[position], self.columns[position]
+        if column.tailed:
+            start, length = _SPAN.unpack_from(value, start)
+            return value[start : start + length]
+        return value[start : start + column.size]
+
+    def get(self, value: bytes, position: int) -> Any:
+        """One column as a Python value: vectors as lists of float, timestamps as aware datetimes."""
+        raw = self.raw(value, position)
+        column = self.columns[position]
+        if raw is None:
+            return None
+        if column.dim is not None:
+            return np.frombuffer(raw, dtype="<f4").tolist()
+        if column.many:
+            return [_python(item, column.base) for item in unpack_list(raw, column.base)]
+        if column.base == "string":
+            return raw.decode()
+        return _python(_ITEM[column.base].unpack(raw)[0], column.base)
+
+    def arrow(self, values: Sequence[bytes | None], position: int) -> pa.Array:
+        """One column of many values as an Arrow array; None is a row of nulls."""
+        column = self.columns[position]
+        raws = [None if value is None else self.raw(value, position) for value in values]
+        if column.dim is None and (column.many or column.base == "string"):
+            if not column.many:
+                return pa.array([None if raw is None else raw.decode() for raw in raws], pa.string())
+            return pa.array([None if raw is None else unpack_list(raw, column.base) for raw in raws], column.arrow)
+        missing = np.array([raw is None for raw in raws], dtype=bool)
+        joined = b"".join(raw for raw in raws if raw is not None)
+        if column.dim is not None:
+            return _vectors(np.frombuffer(joined, dtype="<f4"), missing, column.dim)
+        numbers = np.zeros(len(raws), dtype=_NUMPY[column.base])
+        numbers[~missing] = np.frombuffer(joined, dtype=_NUMPY[column.base])
+        if column.base == "bool":
+            return pa.array(numbers.astype(bool), mask=missing)
+        return pa.array(numbers, mask=missing).cast(column.arrow)
+
+    def matrix(
+        self, values: Sequence[bytes], position: int
+    ) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", list[int]]:
+        """A vector column as float32 [n, dim], with the positions in `values` that have a vector."""
+        raws = [(row, self.raw(value, position)) for row, value in enumerate(values)]
+        dim = self.columns[position].dim
+        assert dim is not None
+        joined = b"".join(raw for _, raw in raws if raw is not None)
+        return np.frombuffer(joined, dtype="<f4").reshape(-1, dim), [row for row, raw in raws if raw is not None]
+
+
+def unpack_list(raw: bytes, base: LogicalType) -> list[Any]:
+    """The items of a list in a tail: str, int, float, bool, or int µs of timestamps."""
+    if base != "string":
+        items = np.frombuffer(raw, dtype=_NUMPY[base]).tolist()
+        return [bool(item) for item in items] if base == "bool" else items
+    (count,) = struct.unpack_from("<I", raw)
+    lengths = struct.unpack_from(f"<{count}I", raw, 4)
+    at = 4 + 4 * count
+    strings = []
+    for length in lengths:
+        strings.append(raw[at : at + length].decode())
+        at += length
+    return strings
+
+
+def instant(micros: int) -> datetime:
+    """An aware UTC datetime, exact."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def _python(item: Any, base: LogicalType) -> Any:
+    return instant(item) if base == "timestamp" else item
+
+
+def _flat(array: pa.Array | pa.ChunkedArray, column: Column) -> pa.Array:
+    """One contiguous array in the column's type."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if array.type == column.arrow else array.cast(column.arrow)
+
+
+def _slots(array: pa.Array, column: Column) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    """Bytes [n, size] of the slots of an array without nulls."""
+    rows = len(array)
+    if column.dim is not None:
+        flat = array.flatten()
+        if len(flat) != rows * column.dim or not (np.diff(array.offsets.to_numpy()) == column.dim).all():
+            raise LimnerError(
+                f"feature {column.name!r} holds vectors of another length than {column.dim}: its encoder has changed"
+            )
+        numbers = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=False)
+    elif column.base == "bool":
+        numbers = array.to_numpy(zero_copy_only=False).astype("<u1")
+    else:
+        plain = array.cast(pa.int64()) if column.base == "timestamp" else array
+        numbers = plain.to_numpy(zero_copy_only=False).astype(_NUMPY[column.base], copy=False)
+    return np.ascontiguousarray(numbers).view(np.uint8).reshape(rows, column.size)
+
+
+def _items(array: pa.Array) -> list[Any]:
+    """Python values, timestamps as int µs (a datetime could not hold every one, and need not)."""
+    kind = array.type
+    if pa.types.is_list(kind) and pa.types.is_timestamp(kind.value_type):
+        array = array.cast(pa.list_(pa.int64()))
+    items: list[Any] = array.to_pylist()
+    return items
+
+
+def _tail(item: Any, column: Column) -> bytes:
+    if not column.many:
+        return bytes(item.encode())
+    if column.base != "string":
+        return np.asarray(item, dtype=_NUMPY[column.base]).tobytes()
+    encoded = [text.encode() for text in item]
+    return b"".join((struct.pack(f"<{len(encoded) + 1}I", len(encoded), *map(len, encoded)), *encoded))
+
+
+def _vectors(
+    flat: "np.ndarray[Any, np.dtype[np.float32]]", missing: "np.ndarray[Any, np.dtype[np.bool_]]", dim: int
+) -> pa.Array:
+    """A list<float32> array from the vectors that exist."""
+    offsets = np.concatenate(([0], np.cumsum(np.where(missing, 0, dim)))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, pa.float32()), mask=pa.array(missing))

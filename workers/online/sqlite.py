@@ -1,0 +1,210 @@
+"""The SQLite file of online values: a table a generation of a view, and a pointer to the generation served.
+
+A generation is a view's values as computed by one fingerprint. A new one is filled beside the old one and takes
+its place in one transaction; a reader's transaction sees one or the other, never both.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.language.errors import LimnerError
+from limner.workers.online.schema import ViewSchema
+
+APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQLite store
+FORMAT = 1
+BUSY_MS = 30_000
+_MAX_PARAMETERS = 500
+_TABLES = """
+CREATE TABLE generation(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    view TEXT NOT NULL,
+    description TEXT NOT NULL,  -- ViewSchema as JSON
+    loaded TEXT                 -- the state of the history its rows were taken from
+);
+CREATE TABLE served(
+    view TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    as_of INTEGER               -- µs since 1970 UTC
+);
+CREATE TABLE profile(
+    name TEXT PRIMARY KEY,
+    members TEXT NOT NULL       -- JSON: {view: [features]}
+);
+"""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A table of packed values. `as_of` is the instant (µs UTC) the view was last materialized to."""
+
+    id: int
+    schema: ViewSchema
+    loaded: str | None
+    as_of: int | None = None
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return f"values_{self.id}"
+
+
+class Database:
+    """Connections to one file: one a thread and process, opened when first needed."""
+
+    def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
+        self.path = Path(path)
+        self.readonly = readonly
+        self._local = threading.local()
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection. LimnerError if the file cannot be used."""
+        owner, connection = getattr(self._local, "opened", (None, None))
+        if connection is None or owner != os.getpid():
+            with explained(self.path):
+                connection = self._open()
+            self._local.opened = (os.getpid(), connection)
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        _, connection = getattr(self._local, "opened", (None, None))
+        if connection is not None:
+            connection.close()
+            self._local.opened = (None, None)
+
+    def _open(self) -> sqlite3.Connection:
+        if self.readonly:
+            if not self.path.exists():
+                raise LimnerError(f"there are no online values yet ({self.path}): run `limner materialize START END`")
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "ro" if self.readonly else "rwc"
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if (application, version) == (0, 0) and not self.readonly:
+            self._create(connection)
+            connection.execute("PRAGMA journal_mode=WAL")
+        elif application != APPLICATION or version != FORMAT:
+            raise LimnerError(
+                f"{self.path} is not an online store of this version of Limner: "
+                "set another online_store.path in feature_store.yaml, or delete the file and materialize again"
+            )
+        connection.execute("PRAGMA mmap_size=268435456")
+        # With WAL, NORMAL can lose the last transactions to a power cut, never tear one; `loaded` is lost with the
+        # rows it speaks for, so the next run sees that they are missing.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version:  # another process was faster
+                return
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise LimnerError(
+                    f"{self.path} belongs to another program (Feast's own SQLite store?): set another online_store.path"
+                )
+            for statement in _TABLES.split(";")[:-1]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION}")
+            connection.execute(f"PRAGMA user_version={FORMAT}")
+
+    @contextmanager
+    def reading(self) -> Iterator["Snapshot"]:
+        """A consistent view of the file for the length of a `with` block."""
+        connection = self.connection()
+        with explained(self.path):
+            connection.execute("BEGIN")
+            try:
+                yield Snapshot(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
+
+class Snapshot:
+    """Reads within one transaction: all answers come from the same state."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def served(self) -> dict[str, Generation]:
+        """The generation each view serves."""
+        rows = self._connection.execute(
+            "SELECT g.id, g.description, g.loaded, s.as_of, s.view "
+            "FROM served s JOIN generation g ON g.id = s.generation ORDER BY s.view"
+        )
+        return {
+            view: Generation(id_, ViewSchema.from_json(text), loaded, as_of) for id_, text, loaded, as_of, view in rows
+        }
+
+    def profiles(self) -> dict[str, str]:
+        """The members of each profile, as JSON `{view: [features]}`."""
+        return dict(self._connection.execute("SELECT name, members FROM profile ORDER BY name").fetchall())
+
+    def fetch(self, generation: Generation, keys: Sequence[bytes]) -> Mapping[bytes, tuple[int, bytes]]:
+        """Event timestamp (µs UTC) and packed value of those of `keys` that have one."""
+        found: dict[bytes, tuple[int, bytes]] = {}
+        for start in range(0, len(keys), _MAX_PARAMETERS):
+            part = keys[start : start + _MAX_PARAMETERS]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT key, event_ts, value FROM {generation.table} WHERE key IN ({marks})"
+            for key, event_ts, value in self._connection.execute(query, part):
+                found[key] = (event_ts, value)
+        return found
+
+    def scan(self, generation: Generation) -> Iterator[tuple[bytes, int, bytes]]:
+        """Key, event timestamp and packed value of every entity, in no particular order."""
+        yield from self._connection.execute(f"SELECT key, event_ts, value FROM {generation.table}")
+
+    def count(self, generation: Generation) -> int:
+        """How many entities it holds."""
+        (rows,) = self._connection.execute(f"SELECT count(*) FROM {generation.table}").fetchone()
+        return int(rows)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; waits for another writer up to the busy timeout."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say what to do about an SQLite error, in one message."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            advice = "another process has been writing for more than 30 s: wait for it, or end it"
+        elif "readonly" in text or "unable to open" in text:
+            advice = "check that the file and its folder may be written by this user"
+        elif "full" in text:
+            advice = "free some disk space"
+        elif "malformed" in text or "not a database" in text:
+            advice = "the file is damaged: delete it and run `limner materialize` again (the history is safe)"
+        else:
+            advice = "see the file's folder"
+        raise LimnerError(f"online store {path}: {text}; {advice}") from error

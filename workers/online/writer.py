@@ -1,0 +1,146 @@
+"""Writing online values: a whole generation beside the served one, or newer rows into it."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from limner.language.errors import LimnerError
+from limner.workers.online.schema import ViewSchema
+from limner.workers.online.sqlite import Database, Generation, Snapshot, explained, transaction
+
+_UPSERT = """
+INSERT INTO {table}(key, event_ts, value) VALUES (?, ?, ?) ON CONFLICT(key) DO
+UPDATE SET event_ts = excluded.event_ts, value = excluded.value WHERE excluded.event_ts >= event_ts
+"""
+Progress = Callable[[int], object]
+
+
+class OnlineWriter:
+    """The writing side of one file. Each method is all or nothing: after a failure all is as it was."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.database = Database(path)
+
+    def served(self, view: str) -> Generation | None:
+        """The generation a view serves."""
+        with self.database.reading() as snapshot:
+            return snapshot.served().get(view)
+
+    def replace(
+        self,
+        schema: ViewSchema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        loaded: str,
+        as_of: int,
+        progress: Progress | None = None,
+    ) -> int:
+        """Fill a new generation and serve it instead of the old one, which goes. Returns the rows it holds.
+
+        Batches have the join keys, the columns and `event_timestamp` (timestamp, UTC), at most one row a key.
+        """
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            generation = _create(connection, schema)
+            offered = _upsert(connection, generation, batches, progress)
+            held = Snapshot(connection).count(generation)
+            if held != offered:
+                raise LimnerError(
+                    f"view {schema.view!r}: {offered} rows were to be served, the online store holds {held}"
+                )
+            _serve(connection, generation, loaded, as_of)
+            _drop_others(connection, schema.view, keep=generation.id)
+        return held
+
+    def update(
+        self,
+        generation: Generation,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        loaded: str | None = None,
+        as_of: int | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write rows into a generation; an older event timestamp never replaces a newer one. Returns rows offered."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            offered = _upsert(connection, generation, batches, progress)
+            if loaded is not None:
+                _serve(connection, generation, loaded, as_of)
+        return offered
+
+    def create(self, schema: ViewSchema) -> Generation:
+        """An empty generation, served at once: for values that are pushed, not materialized."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            generation = _create(connection, schema)
+            _serve(connection, generation, None, None)
+            _drop_others(connection, schema.view, keep=generation.id)
+        return generation
+
+    def set_profiles(self, profiles: Mapping[str, Mapping[str, list[str]]]) -> None:
+        """Make `profiles` (profile -> view -> features) the profiles that are served."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            connection.execute("DELETE FROM profile")
+            connection.executemany(
+                "INSERT INTO profile(name, members) VALUES (?, ?)",
+                [(name, json.dumps(members)) for name, members in profiles.items()],
+            )
+
+    def drop(self, views: Iterable[str]) -> None:
+        """Remove all values of some views."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            for view in views:
+                connection.execute("DELETE FROM served WHERE view = ?", (view,))
+                _drop_others(connection, view, keep=None)
+
+
+def _create(connection: sqlite3.Connection, schema: ViewSchema) -> Generation:
+    cursor = connection.execute(
+        "INSERT INTO generation(view, description) VALUES (?, ?)", (schema.view, schema.to_json())
+    )
+    assert cursor.lastrowid is not None
+    generation = Generation(cursor.lastrowid, schema, None)
+    connection.execute(
+        f"CREATE TABLE {generation.table}(key BLOB NOT NULL UNIQUE, event_ts INTEGER NOT NULL, value BLOB NOT NULL)"
+    )
+    return generation
+
+
+def _upsert(
+    connection: sqlite3.Connection,
+    generation: Generation,
+    batches: Iterable[pa.RecordBatch],
+    progress: Progress | None,
+) -> int:
+    statement = _UPSERT.format(table=generation.table)
+    offered = 0
+    for batch in batches:
+        keys = generation.schema.encode_table(batch)
+        stamps = batch.column("event_timestamp").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+        connection.executemany(statement, zip(keys, stamps, generation.schema.layout.pack(batch), strict=True))
+        offered += batch.num_rows
+        if progress is not None:
+            progress(batch.num_rows)
+    return offered
+
+
+def _serve(connection: sqlite3.Connection, generation: Generation, loaded: str | None, as_of: int | None) -> None:
+    connection.execute("UPDATE generation SET loaded = ? WHERE id = ?", (loaded, generation.id))
+    connection.execute(
+        "INSERT INTO served(view, generation, as_of) VALUES (?, ?, ?) "
+        "ON CONFLICT(view) DO UPDATE SET generation = excluded.generation, as_of = excluded.as_of",
+        (generation.schema.view, generation.id, as_of),
+    )
+
+
+def _drop_others(connection: sqlite3.Connection, view: str, keep: int | None) -> None:
+    rows = connection.execute("SELECT id FROM generation WHERE view = ? AND id IS NOT ?", (view, keep)).fetchall()
+    for (id_,) in rows:
+        connection.execute(f"DROP TABLE IF EXISTS values_{int(id_)}")
+        connection.execute("DELETE FROM generation WHERE id = ?", (id_,))
