@@ -30,7 +30,8 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@rm -rf build/lint && mkdir -p build/lint && cp -rL .types/limner build/lint/limner
+	cd build/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml --no-logo --no-cache
 
 install: $(VENV)/.installed
 

@@ -6,7 +6,7 @@ Nothing imported here may import Feast, Ray, torch, DuckDB or pydantic: `limner 
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -31,34 +31,37 @@ from limner.language.errors import LimnerError
 INTERRUPTED = 130
 BUG = 3
 
+# In the order a newcomer meets them; the texts fit the help's one line.
+COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
+    ("init", init.init, "Make a new project."),
+    ("validate", validate.validate, "Check the specs and what they read."),
+    ("materialize", materialize.materialize, "Compute features, serve them."),
+    ("get", get.get, "Online values of entities."),
+    ("show", show.show, "One readable profile."),
+    ("similar", similar.similar, "The nearest entities by a vector."),
+    ("history", history.history, "A training set, as of any instants."),
+    ("runs", runs.runs, "What was run and how it ended."),
+    ("doctor", doctor.doctor, "What is wrong, and what to do about it."),
+    ("schema", schema.schema, "JSON Schema of the spec language."),
+    ("demo", demo.demo, "The whole loop on a demo data set."),
+)
+
 app = typer.Typer(
     name="limner",
     help="User profiles declared in YAML, computed by Ray and Triton, registered and served by Feast.",
     no_args_is_help=True,
-    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+for _name, _function, _help in COMMANDS:
+    app.command(_name, short_help=_help)(_function)
 
 
 @app.callback()
 def options(project_folder: ProjectOption = None) -> None:
-    """Options that every command takes."""
+    """Remember the options given before the command."""
     project.choose(project_folder)
-
-
-app.command("init")(init.init)
-app.command("validate")(validate.validate)
-app.command("materialize")(materialize.materialize)
-app.command("get")(get.get)
-app.command("show")(show.show)
-app.command("similar")(similar.similar)
-app.command("history")(history.history)
-app.command("runs")(runs.runs)
-app.command("doctor")(doctor.doctor)
-app.command("schema")(schema.schema)
-app.command("demo")(demo.demo)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -91,3 +94,7 @@ def _unexpected(error: Exception, arguments: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the console script."""
     sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ def init(
         say("  limner validate")
         say("  limner apply --yes")
         say("  limner materialize 2026-01-01 2026-02-01")
-        say("  limner get recommender_v1 1")
+        say("  limner get 1")
     else:
         say("  write specs/*.yaml (`limner schema` gives your editor completion), then: limner validate")
     return 0
