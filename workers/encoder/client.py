@@ -35,9 +35,7 @@ class Encoded:
 class TritonEncoder:
     """One encoder served by Triton. It may be pickled: each process opens its own channel when it calls."""
 
-    def __init__(
-        self, settings: TritonSettings, model: EncoderModel, transport: Transport | None = None
-    ) -> None:
+    def __init__(self, settings: TritonSettings, model: EncoderModel, transport: Transport | None = None) -> None:
         self.settings = settings
         self.model = model
         self.version = model.version

@@ -30,9 +30,7 @@ def export_graph(source: Path, target: Path, pooling: str, normalize: bool) -> N
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             types = {"token_type_ids": torch.zeros_like(input_ids)} if self.typed else {}
-            hidden = self.encoder(
-                input_ids=input_ids, attention_mask=attention_mask, **types
-            ).last_hidden_state
+            hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
             weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
             if pooling == "cls":
                 vectors = hidden[:, 0]

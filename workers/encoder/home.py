@@ -41,6 +41,11 @@ class TritonHome:
         return self.base / "repository"
 
     @property
+    def exports(self) -> Path:
+        """Exported graphs and tokenizers, by content; the repository links to them."""
+        return self.base / "exports"
+
+    @property
     def log(self) -> Path:
         """What the server and its models write."""
         return self.base / "tritonserver.log"

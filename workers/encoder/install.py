@@ -67,9 +67,7 @@ def require_platform() -> None:
     """Raise TritonFailed where the server's wheel cannot run."""
     system, machine = platform.system(), platform.machine()
     if system != "Linux":
-        raise TritonFailed(
-            f"Triton's wheel runs on Linux, this is {system}: point `triton.url` at a server elsewhere"
-        )
+        raise TritonFailed(f"Triton's wheel runs on Linux, this is {system}: point `triton.url` at a server elsewhere")
     libc, version = platform.libc_ver()
     if libc == "glibc" and tuple(map(int, version.split(".")[:2])) < (2, 35):
         raise TritonFailed(
@@ -84,9 +82,7 @@ def models_python() -> str:
     for name in ("python3.12", "python3.11", "python3.10"):
         if found := shutil.which(name):
             return found
-    raise TritonFailed(
-        "the models need NumPy 1.26, so Python 3.10 to 3.12: install python3.12 beside this Python"
-    )
+    raise TritonFailed("the models need NumPy 1.26, so Python 3.10 to 3.12: install python3.12 beside this Python")
 
 
 def python_version(python: str) -> str:

@@ -31,11 +31,7 @@ class Process:
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 fields = stat_fields(int(folder.name))
-                if (
-                    fields is not None
-                    and int(fields[1]) == self.pid
-                    and (child := Process.of(int(folder.name)))
-                ):
+                if fields is not None and int(fields[1]) == self.pid and (child := Process.of(int(folder.name))):
                     found.append(child)
         return found
 

@@ -14,7 +14,7 @@ from string import Template
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.install import run
-from limner.workers.encoder.resolve import EncoderModel, weight_files
+from limner.workers.encoder.resolve import EncoderModel, digest, weight_files
 
 Say = Callable[[str], None]
 
@@ -29,18 +29,14 @@ class Serving:
     warm: str = "all"
 
 
-def build(
-    model: EncoderModel, home: TritonHome, serving: Serving | None = None, say: Say = lambda line: None
-) -> bool:
+def build(model: EncoderModel, home: TritonHome, serving: Serving | None = None, say: Say = lambda line: None) -> bool:
     """Build an encoder's folder in the repository; return False if it was up to date.
 
     The folder is made aside and moved into place, and holds copies of the weights: a later change of the
     model's own folder does not change what is served under this fingerprint. Raises TritonFailed.
     """
     if model.precision == "int8":
-        raise TritonFailed(
-            f"encoder {model.name!r}: precision int8 is not served; choose auto, bfloat16 or float32"
-        )
+        raise TritonFailed(f"encoder {model.name!r}: precision int8 is not served; choose auto, bfloat16 or float32")
     source = templates() / "bert_encoder"
     config = render(source / "config.pbtxt", model, serving or Serving())
     code = sorted((source / "1").glob("*.py"))
@@ -59,37 +55,53 @@ def build(
     version.mkdir(parents=True)
     for path in code:
         shutil.copyfile(path, version / path.name)
-    if before is not None and before.get("fingerprint") == model.fingerprint:
-        shutil.copytree(place / version.name / "weights", version / "weights")
-    else:
-        say(f"exporting encoder {model.name}")
-        export(model, version / "weights")
+    fill_weights(model, home, version / "weights", say)
     (building / "config.pbtxt").write_text(config)
     (building / "limner.json").write_text(json.dumps(stamp))
     home.repository.mkdir(parents=True, exist_ok=True)
     replace(place, building)
+    drop_unused_exports(home)
     return True
 
 
-def export(model: EncoderModel, target: Path) -> None:
-    """Fill `target` with what both engines read: tokenizer.json, graph.onnx, config.json and the weights."""
+def fill_weights(model: EncoderModel, home: TritonHome, target: Path, say: Say) -> None:
+    """Fill `target` with what both engines read: config.json, the weights, and the exported graph and tokenizer."""
     target.mkdir()
-    for path in (
-        model.folder / "config.json",
-        *weight_files(model.folder),
-        *model.folder.glob("*.index.json"),
-    ):
+    for path in (model.folder / "config.json", *weight_files(model.folder), *model.folder.glob("*.index.json")):
         shutil.copyfile(path, target / path.name)
-    job = {
-        "source": str(model.folder),
-        "target": str(target),
-        "pooling": model.pooling,
-        "normalize": model.normalize,
-    }
-    run(
-        [sys.executable, "-m", "limner.workers.encoder.export", json.dumps(job)],
-        f"export of encoder {model.name!r}",
-    )
+    for path in exported(model, home, say).iterdir():
+        os.link(path, target / path.name)
+
+
+def exported(model: EncoderModel, home: TritonHome, say: Say) -> Path:
+    """Return the folder of the exported graph and tokenizer, exporting them if no other encoder has needed them yet."""
+    exporter = Path(__file__).with_name("export.py").read_text()
+    key = digest({"files": model.files, "pooling": model.pooling, "normalize": model.normalize, "code": exporter})
+    place = home.exports / key[:32]
+    if not place.is_dir():
+        say(f"exporting encoder {model.name}")
+        building = place.with_suffix(f".{os.getpid()}")
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        job = {
+            "source": str(model.folder),
+            "target": str(building),
+            "pooling": model.pooling,
+            "normalize": model.normalize,
+        }
+        run(
+            [sys.executable, "-m", "limner.workers.encoder.export", json.dumps(job)],
+            f"export of encoder {model.name!r}",
+        )
+        building.rename(place)
+    return place
+
+
+def drop_unused_exports(home: TritonHome) -> None:
+    """Remove exports that no repository folder links to any more."""
+    for place in home.exports.iterdir():
+        if all(path.stat().st_nlink == 1 for path in place.iterdir()):
+            shutil.rmtree(place)
 
 
 def render(template: Path, model: EncoderModel, serving: Serving) -> str:

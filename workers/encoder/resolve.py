@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,7 @@ class EncoderModel:
     precision: str
     dim: int
     fingerprint: str
+    files: str = ""  # sha256 of the files alone
 
     @property
     def version(self) -> str:
@@ -72,8 +74,9 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
     if not isinstance(dim, int):
         raise LimnerError(f"encoder {encoder.encoder!r}: {folder / 'config.json'} names no hidden_size")
     hashes = FileHashes(root / "data" / ".limner-cache" / "file-hashes.json")
+    files = {path.name: hashes.sha256(path) for path in model_files(folder, encoder.encoder)}
     identity = {
-        "files": {path.name: hashes.sha256(path) for path in model_files(folder, encoder.encoder)},
+        "files": files,
         "pooling": encoder.pooling,
         "max_tokens": encoder.max_tokens,
         "normalize": encoder.normalize,
@@ -81,7 +84,6 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
         "precision": encoder.precision,
     }
     hashes.save()
-    fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return EncoderModel(
         name=encoder.encoder,
         folder=folder,
@@ -91,8 +93,14 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
         prefix=encoder.prefix,
         precision=encoder.precision,
         dim=dim,
-        fingerprint=fingerprint,
+        fingerprint=digest(identity),
+        files=digest(files),
     )
+
+
+def digest(value: Mapping[str, object]) -> str:
+    """Return the sha256 of a JSON object, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def locate(model: str, root: Path) -> Path:
@@ -152,9 +160,7 @@ def read_config(folder: Path, name: str) -> dict[str, object]:
     """Read a model's config.json."""
     path = folder / "config.json"
     if not path.is_file():
-        raise LimnerError(
-            f"encoder {name!r}: {folder} has no config.json; expected a transformers model folder"
-        )
+        raise LimnerError(f"encoder {name!r}: {folder} has no config.json; expected a transformers model folder")
     config: dict[str, object] = json.loads(path.read_text())
     return config
 

@@ -17,8 +17,10 @@ from limner.workers.encoder.settings import TritonSettings
 from limner.workers.encoder.transport import GrpcTransport
 
 START_SECONDS = 60.0
-# The server lets requests in flight finish (Triton's own limit is 30 s); a little more, then it is ended.
-STOP_SECONDS = 40.0
+# How long a stopping server lets requests in flight finish. Their clients try again elsewhere or later, and a server
+# in which a model has died always waits this long in vain.
+EXIT_SECONDS = 8
+STOP_SECONDS = EXIT_SECONDS + 12.0
 
 Say = Callable[[str], None]
 
@@ -48,7 +50,7 @@ def start(home: TritonHome, settings: TritonSettings, say: Say = lambda line: No
 
     Raises TritonFailed for a taken port (naming it and its option) and for a server that does not come up.
     """
-    require_free_ports(settings)
+    require_free_ports(home, settings)
     sweep_shared_memory(home)
     home.repository.mkdir(parents=True, exist_ok=True)
     say(f"starting Triton at 127.0.0.1:{settings.grpc_port}")
@@ -67,9 +69,7 @@ def start(home: TritonHome, settings: TritonSettings, say: Say = lambda line: No
         transport.close()
     if not process.alive():
         home.record.unlink()
-        raise TritonFailed(
-            f"Triton ended while starting; its log ({home.log}) ends with:\n{log_tail(home.log)}"
-        )
+        raise TritonFailed(f"Triton ended while starting; its log ({home.log}) ends with:\n{log_tail(home.log)}")
     if not answered:
         stop(home)
         raise TritonFailed(f"Triton did not answer within {START_SECONDS:g} s; see its log, {home.log}")
@@ -96,19 +96,28 @@ def stop(home: TritonHome, say: Say = lambda line: None) -> bool:
     return True
 
 
-def require_free_ports(settings: TritonSettings) -> None:
+def require_free_ports(home: TritonHome, settings: TritonSettings) -> None:
     """Raise TritonFailed for ports that something else listens on."""
-    wanted = {"grpc": settings.grpc_port, "http": settings.http_port, "metrics": settings.metrics_port}
+    if home.record.exists():
+        # A killed server's model processes hold its ports until they notice, for a second or two.
+        wait_until(lambda: not taken_ports(settings), 5.0)
+    taken = [f"port {port} is taken: choose another with --{name}-port" for name, port in taken_ports(settings)]
+    if taken:
+        raise TritonFailed("Triton cannot start: " + "; ".join(taken))
+
+
+def taken_ports(settings: TritonSettings) -> list[tuple[str, int]]:
+    """Return which of the wanted ports cannot be listened on, as (option's name, port)."""
+    wanted = [("grpc", settings.grpc_port), ("http", settings.http_port), ("metrics", settings.metrics_port)]
     taken = []
-    for name, port in wanted.items():
+    for name, port in wanted:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                taken.append(f"port {port} is taken: choose another with --{name}-port")
-    if taken:
-        raise TritonFailed("Triton cannot start: " + "; ".join(taken))
+                taken.append((name, port))
+    return taken
 
 
 def command(home: TritonHome, settings: TritonSettings) -> list[str]:
@@ -118,6 +127,7 @@ def command(home: TritonHome, settings: TritonSettings) -> list[str]:
         str(triton / "bin" / "tritonserver"),
         f"--model-repository={home.repository}",
         "--model-control-mode=explicit",
+        f"--exit-timeout-secs={EXIT_SECONDS}",
         f"--backend-directory={triton / 'backends'}",
         f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(home)}",
         f"--cache-directory={triton / 'caches'}",

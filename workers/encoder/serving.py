@@ -60,8 +60,7 @@ def up(
         running = server.find(home)
         if running is not None and running.grpc_port != settings.grpc_port:
             raise TritonFailed(
-                f"Triton already runs for this project at 127.0.0.1:{running.grpc_port}: "
-                "`limner triton down` stops it"
+                f"Triton already runs for this project at 127.0.0.1:{running.grpc_port}: `limner triton down` stops it"
             )
         if running is None:
             server.start(home, settings, say)
@@ -105,9 +104,7 @@ def ensure_served(model: EncoderModel, transport: Transport, say: Say, reload: b
     transport.load(model.name)
     found = health(model, transport)
     if not found.ok:
-        raise TransportError(
-            Fault.ENGINE, f"encoder {model.name} was loaded but is {found.state}: {found.detail}"
-        )
+        raise TransportError(Fault.ENGINE, f"encoder {model.name} was loaded but is {found.state}: {found.detail}")
 
 
 def health(model: EncoderModel, transport: Transport) -> Health:

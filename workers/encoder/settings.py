@@ -53,9 +53,7 @@ class TritonSettings:
             expected = types[key]
             allowed = (int, float) if expected is float else expected
             if not isinstance(value, allowed) or (isinstance(value, bool) and expected is not bool):  # type: ignore[arg-type]
-                raise LimnerError(
-                    f"triton {key} {value!r}: expected {getattr(expected, '__name__', expected)}"
-                )
+                raise LimnerError(f"triton {key} {value!r}: expected {getattr(expected, '__name__', expected)}")
         return cls(**mapping)
 
     def to_mapping(self) -> dict[str, Any]:
