@@ -1,5 +1,5 @@
 """Fixtures that every test may use."""
 
-from integration.triton_server import own_triton, triton
+from tests.integration.triton_server import own_triton, triton
 
 __all__ = ["own_triton", "triton"]

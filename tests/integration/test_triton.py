@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from integration.tiny_bert import write_tiny_bert
-from integration.triton_server import TritonServer, free_ports
 
 from limner.language.models import Encoder
 from limner.workers.encoder import server, serving
@@ -19,6 +17,8 @@ from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.processes import Process
 from limner.workers.encoder.resolve import EncoderModel, resolve
 from limner.workers.encoder.transport import Fault, GrpcTransport, TransportError
+from tests.integration.tiny_bert import write_tiny_bert
+from tests.integration.triton_server import TritonServer, free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -184,7 +184,7 @@ def test_up_again_does_nothing(triton: TritonServer) -> None:
 
 def triton_fast() -> serving.Serving:
     """Return the settings the session's server was built with."""
-    from integration.triton_server import FAST
+    from tests.integration.triton_server import FAST
 
     return FAST
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from integration.tiny_bert import write_tiny_bert
 
 from limner.language.models import Encoder
 from limner.workers.encoder import serving
@@ -17,6 +16,7 @@ from limner.workers.encoder.repository import Serving
 from limner.workers.encoder.resolve import EncoderModel, resolve
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.encoder.transport import GrpcTransport
+from tests.integration.tiny_bert import write_tiny_bert
 
 CHECKOUT = Path(__file__).parents[2]
 # Tests meet few shapes, and a start must be fast: only the shortest are warmed.
