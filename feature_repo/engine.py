@@ -1,12 +1,13 @@
 """Feast's batch engine: `feast materialize` computes histories with Limner's workers and fills the online store."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from feast import Entity, FeatureView, RepoConfig
+from feast.base_feature_view import BaseFeatureView
 from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
 from feast.infra.common.retrieval_task import HistoricalRetrievalTask
 from feast.infra.compute_engines.base import ComputeEngine
@@ -14,10 +15,11 @@ from feast.infra.offline_stores.offline_store import OfflineStore
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
+from pydantic import ConfigDict
 
 from limner.feature_repo import interval
 from limner.feature_repo.applied import applied_plan, served_online, served_profiles
-from limner.feature_repo.compile import FINGERPRINT_TAG, VIEW_TAG, last_compiled, profile_members
+from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_members
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
@@ -29,6 +31,7 @@ from limner.workers.context import RunContext
 from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
+from limner.workers.ledger.tables import Status
 from limner.workers.online.writer import OnlineWriter
 from limner.workers.report import Reporter
 from limner.workers.text.encode import TritonEncode
@@ -37,7 +40,7 @@ from limner.workers.text.encode import TritonEncode
 class LimnerEngineConfig(FeastConfigBaseModel):
     """`batch_engine:` of feature_store.yaml. EngineSettings reads the keys; Feast does not look at them."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
     type: str = "limner.feature_repo.engine.LimnerEngine"
 
 
@@ -85,8 +88,8 @@ class LimnerEngine(ComputeEngine):
     def update(
         self,
         project: str,
-        views_to_delete: Sequence[FeatureView],
-        views_to_keep: Sequence[FeatureView],
+        views_to_delete: Sequence[BaseFeatureView],
+        views_to_keep: Sequence[BaseFeatureView],
         entities_to_delete: Sequence[Entity],
         entities_to_keep: Sequence[Entity],
     ) -> None:
@@ -96,17 +99,8 @@ class LimnerEngine(ComputeEngine):
             if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
                 members = profile_members(compiled.specs, compiled.plans)
                 self._serve_profiles(served_online(members, compiled.specs))
-            kept = [view for view in views_to_keep if VIEW_TAG in getattr(view, "tags", {})]
-            changes = [
-                *((view.name, _change(view), view.tags[FINGERPRINT_TAG]) for view in kept),
-                *((view.name, "dropped", None) for view in views_to_delete),
-            ]
-            if changes:
-                ledger = Ledger(self._project.settings.ledger)
-                try:
-                    ledger.deploy(changes)
-                finally:
-                    ledger.close()
+            kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
+            _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])
 
     def teardown_infra(self, project: str, fvs: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
         """Nothing runs between materializations."""
@@ -178,7 +172,8 @@ class LimnerEngine(ComputeEngine):
         start = min(interval.micros(task.start_time) for task in tasks) if tasks else None
         end = max(interval.micros(task.end_time) for task in tasks) if tasks else None
         run_id = ledger.start_run("materialize", names, start, end)
-        status, error = "failed", None
+        status: Status = "failed"
+        error: str | None = None
         try:
             with Cluster(settings) as cluster:
                 yield RunContext(
@@ -250,8 +245,25 @@ def _progress(task: MaterializationTask, reporter: Reporter) -> Iterator[Any]:
         bar.close()
 
 
-def _change(view: FeatureView) -> str:
-    return "changed" if view.materialization_intervals else "new"
+def _record(url: str, kept: Mapping[str, str], dropped: Sequence[str]) -> None:
+    """Record a deployment: what it changed, by fingerprint."""
+    if not kept and not dropped:
+        return
+    ledger = Ledger(url)
+    try:
+        last: dict[str, str | None] = {}
+        for deployment in ledger.deployments(limit=10_000):
+            last.setdefault(deployment.view, deployment.fingerprint)
+        changes = [
+            (view, "new" if last.get(view) is None else "changed", fingerprint)
+            for view, fingerprint in kept.items()
+            if last.get(view) != fingerprint
+        ]
+        gone: list[tuple[str, str, str | None]] = [(view, "dropped", None) for view in dropped]
+        if changes or gone:
+            ledger.deploy([*changes, *gone])
+    finally:
+        ledger.close()
 
 
 def _facing(error: BaseException) -> BaseException:

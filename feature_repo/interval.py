@@ -42,8 +42,8 @@ def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wante
         return Wanted(end, end)
     if start >= end:
         raise LimnerError(
-            f"{plan.name} has never been materialized, and the interval from {make_tzaware(task.start_time):%Y-%m-%d} to "
-            f"{make_tzaware(task.end_time):%Y-%m-%d} is empty: give the first run its beginning, "
+            f"{plan.name} has never been materialized, and the interval from {make_tzaware(task.start_time):%Y-%m-%d} "
+            f"to {make_tzaware(task.end_time):%Y-%m-%d} is empty: give the first run its beginning, "
             "`feast materialize START END`"
         )
     return Wanted(start, end)

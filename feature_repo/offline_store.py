@@ -73,7 +73,7 @@ class LimnerOfflineStore(OfflineStore):
                 taken = {alias for _, alias, _ in each.features} & set(rows.column_names)
                 if taken:
                     raise FeastFacingError(
-                        f"the entity rows have a column {min(taken)!r} already: rename it, or pass full_feature_names=True"
+                        f"the entity rows already have a column {min(taken)!r}: rename it, or pass full_feature_names"
                     )
             entities = entity_table(frame, _keys(wanted, feature_views), timestamp)
         metadata = RetrievalMetadata(
@@ -161,10 +161,14 @@ def _grouped(refs: Sequence[str], views: Sequence[FeatureView]) -> list[tuple[Fe
         asked.setdefault(view, []).append(feature)
     groups = []
     for each in views:
-        names = asked.get(str(each.projection.name_to_use()), [])
+        names = asked.get(_called(each), [])
         if names:
             groups.append((each, list(dict.fromkeys(names))))
     return groups
+
+
+def _called(view: FeatureView) -> str:
+    return str(view.projection.name_to_use())  # type: ignore[no-untyped-call]
 
 
 def _wanted(config: RepoConfig, view: FeatureView, features: Sequence[str], full_names: bool) -> Wanted:
@@ -173,7 +177,7 @@ def _wanted(config: RepoConfig, view: FeatureView, features: Sequence[str], full
         raise FeastFacingError(f"view {view.name!r} has no file source, and Limner's offline store reads files only")
     column = {mapped: own for own, mapped in source.field_mapping.items()}
     kinds = {field.name: arrow_type(field.dtype) for field in view.features}
-    prefix = f"{view.projection.name_to_use()}__" if full_names else ""
+    prefix = f"{_called(view)}__" if full_names else ""
     aliases = view.projection.join_key_map
     path = FileSource.get_uri_for_file_path(config.repo_path, source.path)
     ours = VIEW_TAG in view.tags

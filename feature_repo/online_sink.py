@@ -108,7 +108,7 @@ class Sink:
         answers: list[Any] = self.store.online_read(self.config, self.view, [row[0] for row in probes])
         if any(values is None for _, values in answers):
             raise LimnerError(
-                f"the online store ({type(self.store).__name__}) took rows of {self.view.name!r} and does not return them: "
+                f"the online store ({type(self.store).__name__}) took rows of {self.view.name!r} and returns none: "
                 "check its memory limit and eviction policy, then run the same command again"
             )
         return len(data)

@@ -162,9 +162,8 @@ def _members(
         wanted = list(features)
         unknown = [n for n in wanted if not any(n in chosen for chosen in members.values())]
         if unknown:
-            raise LimnerError(
-                f"{name!r} has no feature {unknown[0]!r}{_choose(unknown[0], [n for chosen in members.values() for n in chosen])}"
-            )
+            known = [n for chosen in members.values() for n in chosen]
+            raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{_choose(unknown[0], known)}")
         members = {view: [n for n in wanted if n in chosen] for view, chosen in members.items()}
         members = {view: chosen for view, chosen in members.items() if chosen}
     for view, chosen in members.items():
