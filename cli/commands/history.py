@@ -61,9 +61,9 @@ def history(
 
 def training_set(root: Path, keys: Path, name: str | None, at: str) -> Any:
     """Return an Arrow table: the rows of `keys` in their order, with the features of `name`."""
-    from limner.cli.stock_feast import quiet
+    from limner.cli.stock_feast import quiet, translated
 
-    with quiet():
+    with quiet(), translated():
         from feast import FeatureStore
 
         store = FeatureStore(repo_path=str(project.feature_repo(root)))

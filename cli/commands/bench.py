@@ -1,0 +1,8 @@
+"""`limner bench`: how fast this machine is."""
+
+import typer
+
+from limner.cli.commands import bench_encode
+
+app = typer.Typer(help="How fast this machine is.", no_args_is_help=True, rich_markup_mode=None)
+app.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)
