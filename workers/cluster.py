@@ -6,7 +6,7 @@ import os
 import pickle
 import shutil
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,7 @@ class Cluster:
         *,
         in_flight: int | None = None,
         cpus: float = 1,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """See `Workers.map`. A task whose process dies (out of memory, a signal) is sent again twice."""
         queue = iter(items)
         first = list(islice(queue, 1))
@@ -159,9 +159,7 @@ def _portable(error: Exception) -> Exception:
         if type(twin) is type(error) and str(twin) == str(error):
             return error
     return (
-        LimnerError(str(error))
-        if isinstance(error, LimnerError)
-        else RuntimeError(f"{type(error).__name__}: {error}")
+        LimnerError(str(error)) if isinstance(error, LimnerError) else RuntimeError(f"{type(error).__name__}: {error}")
     )
 
 
@@ -206,9 +204,7 @@ def _keep_local() -> None:
     """
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault(
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0"
-    )  # else `uv run` makes Ray pack and copy the project
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else `uv run` makes Ray pack and copy the project
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_task_oom_retries", str(_CRASHES))
     from ray._private import ray_constants

@@ -8,9 +8,7 @@ from limner.language.errors import LimnerError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL_PASSWORD = re.compile(r"(?P<keep>[A-Za-z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]*@")
-_NAMED_SECRET = re.compile(
-    r"(?i)\b(?P<keep>\w*(?:password|passwd|pwd|secret|token|api_?key)\s*=\s*)[^\s&;'\",)]+"
-)
+_NAMED_SECRET = re.compile(r"(?i)\b(?P<keep>\w*(?:password|passwd|pwd|secret|token|api_?key)\s*=\s*)[^\s&;'\",)]+")
 
 
 def expand(text: str, where: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -21,9 +19,7 @@ def expand(text: str, where: str, environment: Mapping[str, str] = os.environ) -
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in environment:
-            raise LimnerError(
-                f"{where}: the environment variable {match[1]} is not set: `export {match[1]}=…`"
-            )
+            raise LimnerError(f"{where}: the environment variable {match[1]} is not set: `export {match[1]}=…`")
         return environment[match[1]]
 
     return _REFERENCE.sub(value, text)

@@ -72,9 +72,7 @@ def _value(key: str, raw: Any) -> Any:
     if key == "triton":
         if not isinstance(raw, Mapping):
             raise LimnerError(f"{where}: found {raw!r}, expected a mapping such as {{url: 127.0.0.1:8001}}")
-        return TritonSettings.from_mapping(
-            {k: expand(v, where) if isinstance(v, str) else v for k, v in raw.items()}
-        )
+        return TritonSettings.from_mapping({k: expand(v, where) if isinstance(v, str) else v for k, v in raw.items()})
     if key in _WHOLE_NUMBERS:
         if raw is not None and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
             raise LimnerError(f"{where}: found {raw!r}, expected a whole number from 1")

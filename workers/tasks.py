@@ -1,6 +1,6 @@
 """Where tasks run, as a protocol, and its plainest form: this process."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Protocol, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -22,12 +22,12 @@ class Workers(Protocol):
         *,
         in_flight: int | None = None,
         cpus: float = 1,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Yield `task(item)` for every item, in order of completion.
 
         `items` is read lazily: at most `in_flight` of them (default: twice the CPUs) are with the workers.
         The first exception of a task ends the iteration: it is raised as it was, with its own type, and the
-        rest is cancelled. Leaving the iteration early cancels the rest too.
+        rest is cancelled. Closing the generator early cancels the rest too.
         """
         ...
 
@@ -44,10 +44,10 @@ class InProcess:
         *,
         in_flight: int | None = None,
         cpus: float = 1,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Yield `task(item)` in the order of `items`."""
         del in_flight, cpus
-        return map(task, items)
+        yield from map(task, items)
 
     def close(self) -> None:
         """Nothing to stop."""

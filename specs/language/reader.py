@@ -167,6 +167,8 @@ def _cause(line: str, problem: str) -> str:
         return ": indent with spaces, not with tabs"
     if "alias" in problem or "anchor" in problem or "alphabetic or numeric" in problem:
         return ': text that starts with * or & must be quoted, e.g. count: "*"'
+    if "',' or" in problem:
+        return ": text with commas, quotes or braces must be quoted inside {...} and [...]; or a bracket is not closed"
     value = line.partition(":")[2].strip()
     if (value.startswith("{") and value.count("{") > 1) or "}" in problem:
         return ': text with braces must be quoted, e.g. embed: "{title} {body}"'

@@ -49,7 +49,7 @@ def _entity(entity: Entity) -> Iterator[Finding]:
 def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     yield from _location(source)
     if not _is_zone(source.timezone):
-        close = nearest(source.timezone, available_timezones())
+        close = nearest(source.timezone, available_timezones(), alike=0.75)
         advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
         yield ("timezone",), f"there is no time zone {source.timezone!r}: {advice}", False
     if source.event_timestamp is not None and source.since is not None:

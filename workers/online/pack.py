@@ -16,17 +16,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.language.models import LogicalType
+
+if TYPE_CHECKING:  # pydantic is half of the time that importing `limner.Store` would take
+    from limner.language.models import LogicalType
 
 VERSION = 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ARROW: dict[LogicalType, pa.DataType] = {
+ARROW: "dict[LogicalType, pa.DataType]" = {
     "int": pa.int64(),
     "float": pa.float64(),
     "string": pa.string(),
@@ -48,7 +50,7 @@ class Column:
     """A feature: a scalar of `base`, a list of `base` (`many`), or a float32 vector of `dim` values."""
 
     name: str
-    base: LogicalType
+    base: "LogicalType"
     many: bool = False
     dim: int | None = None
 
@@ -188,7 +190,7 @@ class Layout:
         return np.frombuffer(joined, dtype="<f4").reshape(-1, dim), [row for row, raw in raws if raw is not None]
 
 
-def unpack_list(raw: bytes, base: LogicalType) -> list[Any]:
+def unpack_list(raw: bytes, base: "LogicalType") -> list[Any]:
     """The items of a list in a tail: str, int, float, bool, or int µs of timestamps."""
     if base != "string":
         items = np.frombuffer(raw, dtype=_NUMPY[base]).tolist()
@@ -208,7 +210,7 @@ def instant(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
-def _python(item: Any, base: LogicalType) -> Any:
+def _python(item: Any, base: "LogicalType") -> Any:
     return instant(item) if base == "timestamp" else item
 
 

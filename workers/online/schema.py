@@ -5,13 +5,15 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.language.models import KeyType
 from limner.workers.online.pack import Column, Layout
+
+if TYPE_CHECKING:
+    from limner.language.models import KeyType
 
 _INT = struct.Struct(">q")
 _LENGTH = struct.Struct(">I")
@@ -23,7 +25,7 @@ class ViewSchema:
 
     view: str
     fingerprint: str
-    keys: tuple[tuple[str, KeyType], ...]
+    keys: "tuple[tuple[str, KeyType], ...]"
     columns: tuple[Column, ...]
 
     @cached_property
@@ -57,7 +59,7 @@ class ViewSchema:
             raise LimnerError(f"view {self.view!r} is keyed by {names}: give {len(self.keys)} value(s), not {len(key)}")
         return b"".join([self._part(value, name, kind) for value, (name, kind) in zip(key, self.keys, strict=True)])
 
-    def _part(self, value: Any, name: str, kind: KeyType) -> bytes:
+    def _part(self, value: Any, name: str, kind: "KeyType") -> bytes:
         if kind == "string":
             if not isinstance(value, str):
                 raise LimnerError(f"join key {name!r} of view {self.view!r} is a string, not {value!r}")

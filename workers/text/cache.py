@@ -60,9 +60,7 @@ class EmbeddingCache:
 
     def refresh(self) -> None:
         """Notice the parts written since (by any process)."""
-        names = (
-            sorted(path.name for path in self.folder.glob(f"part-*{_SUFFIX}")) if self.folder.is_dir() else []
-        )
+        names = sorted(path.name for path in self.folder.glob(f"part-*{_SUFFIX}")) if self.folder.is_dir() else []
         digests: list[npt.NDArray[np.uint64]] = []
         for name in names:
             if name not in self._seen:
@@ -123,9 +121,7 @@ def write_part(folder: Path, digests: pa.Array, vectors: Vectors, dim: int) -> P
     if not len(digests):
         return None
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    batch = pa.record_batch(
-        {"digest": digests.cast(DIGEST), "vector": pa.FixedSizeListArray.from_arrays(flat, dim)}
-    )
+    batch = pa.record_batch({"digest": digests.cast(DIGEST), "vector": pa.FixedSizeListArray.from_arrays(flat, dim)})
     folder.mkdir(parents=True, exist_ok=True)
     name = uuid.uuid4().hex
     hidden, path = folder / f".{name}.tmp", folder / f"part-{name}{_SUFFIX}"

@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -49,24 +49,26 @@ def ensure(
     cache.refresh()
     missing = cache.missing(wanted)
     if len(missing) == 0:
-        return EnsureResult(known=_distinct(wanted), encoded=0)
+        return _all_known(cache, wanted, reporter)
     with cache.lock():
         cache.refresh()
         missing = cache.missing(wanted)
-        known = _distinct(wanted) - len(missing)
         if len(missing) == 0:
-            return EnsureResult(known=known, encoded=0)
+            return _all_known(cache, wanted, reporter)
+        known = _distinct(wanted) - len(missing)
         encode.check()
         failed: dict[bytes, str] = {}
         done = 0
         reporter(TextsEncoded(cache.encoder, 0, len(missing), known))
         with _work_folder(cache.folder) as folder:
             task = partial(encode_chunk, encode, cache.folder, cache.dim)
-            chunks = stage(texts, missing, folder, memory_limit)
-            for chunk in cluster.map(task, chunks, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5):
-                done += chunk.rows
-                failed |= chunk.failed
-                reporter(TextsEncoded(cache.encoder, done, len(missing), known))
+            staged = stage(texts, missing, folder, memory_limit)
+            chunks = cluster.map(task, staged, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5)
+            with closing(staged), closing(chunks):
+                for chunk in chunks:
+                    done += chunk.rows
+                    failed |= chunk.failed
+                    reporter(TextsEncoded(cache.encoder, done, len(missing), known))
     cache.refresh()
     return EnsureResult(known=known, encoded=done - len(failed), failed=failed)
 
@@ -89,6 +91,13 @@ def encode_chunk(encode: Encode, folder: Path, dim: int, path: Path) -> Chunk:
     write_part(folder, pa.array([digests[row] for row in good], pa.binary(16)), encoded.vectors[good], dim)
     path.unlink()
     return Chunk(len(digests), {digests[row]: reason for row, reason in encoded.failures.items()})
+
+
+def _all_known(cache: EmbeddingCache, wanted: pa.ChunkedArray, reporter: Reporter) -> EnsureResult:
+    known = _distinct(wanted)
+    if known:
+        reporter(TextsEncoded(cache.encoder, 0, 0, known))
+    return EnsureResult(known=known, encoded=0)
 
 
 def _distinct(digests: pa.ChunkedArray) -> int:

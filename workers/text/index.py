@@ -40,9 +40,7 @@ class DigestIndex:
 
     def __init__(self) -> None:
         self._keys: Digests = np.empty((0, 2), np.uint64)  # sorted
-        self._place: npt.NDArray[np.int64] = np.empty(
-            0, np.int64
-        )  # row counted through all parts, by sorted key
+        self._place: npt.NDArray[np.int64] = np.empty(0, np.int64)  # row counted through all parts, by sorted key
         self._starts: npt.NDArray[np.int64] = np.zeros(1, np.int64)  # first row of each part, and the end
 
     def __len__(self) -> int:
@@ -62,9 +60,7 @@ class DigestIndex:
         self._keys, self._place = keys[first], place[first]
         self._starts = np.concatenate([self._starts, end + np.cumsum([len(part) for part in parts])])
 
-    def find(
-        self, wanted: Digests
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def find(self, wanted: Digests) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Return part, row in it, and whether known, of each wanted digest; where not, part and row mean
         nothing.
         """

@@ -1,6 +1,6 @@
 """The texts still to encode, out of any number of files: distinct, sorted by length, cut in chunks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -28,7 +28,7 @@ def wanted_digests(texts: Sequence[Path]) -> pa.ChunkedArray:
 
 def stage(
     texts: Sequence[Path], missing: pa.Array, folder: Path, memory_limit: str = "1GB"
-) -> Iterator[Path]:
+) -> Generator[Path, None, None]:
     """Write chunk files of the `missing` texts (columns digest, text) below `folder`, and yield each.
 
     Texts of equal length stand together, so that a batch needs little padding; the longest come first, so

@@ -10,18 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limner.language.durations import parse_instant
+from limner.language.models import LogicalType
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-ARROW: dict[str, pa.DataType] = {
+ARROW: dict[LogicalType, pa.DataType] = {
     "int": pa.int64(),
     "float": pa.float64(),
     "string": pa.string(),
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+
+
+def logical(kind: pa.DataType) -> LogicalType:
+    """The language's name of a column's type."""
+    return next(name for name, each in ARROW.items() if each == kind)
 
 
 @dataclass(frozen=True)

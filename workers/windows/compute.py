@@ -28,7 +28,7 @@ class Task:
     grid: Grid
     start: int
     end: int
-    base: bool
+    base: bool = True
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.expressions import Condition
-from limner.workers.windows.column import Bools
+from limner.workers.windows.column import Bools, logical
 
 
 def masks(rows: pa.Table, conditions: list[Condition | None]) -> list[Bools | None]:
@@ -17,7 +17,8 @@ def masks(rows: pa.Table, conditions: list[Condition | None]) -> list[Bools | No
     needed = sorted({name for condition in distinct for name in condition.columns})
     # A condition of literals alone still needs a table with rows.
     source = rows.select(needed) if needed else pa.table({"_": pa.nulls(len(rows), pa.int8())})
-    picks = ", ".join(f"coalesce(({condition.sql}), false) AS m{i}" for i, condition in enumerate(distinct))
+    types = {field.name: logical(field.type) for field in source.schema}
+    picks = ", ".join(f"coalesce(({each.sql_over(types)}), false) AS m{i}" for i, each in enumerate(distinct))
     with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("source", source)

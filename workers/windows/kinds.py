@@ -125,9 +125,19 @@ def _std(feature: f.Std, rows: Rows) -> c.Output:
     squares = exact.to_integers(exact.Limbs(squared.limb[:, several], 0))
     for place, n, total, square in zip(several, count[several].tolist(), sums, squares, strict=True):
         top, bottom = n * square - total * total, n * (n - 1)
-        top, bottom = (top, bottom << shift) if shift >= 0 else (top << -shift, bottom)
-        result[place] = math.sqrt(top / bottom)
+        result[place] = _root(top, bottom << shift) if shift >= 0 else _root(top << -shift, bottom)
     return c.of_floats(result, count > 1, feature.default)
+
+
+def _root(top: int, bottom: int) -> float:
+    """The square root of top / bottom, rounded once (to an odd last bit first, as CPython's statistics does)."""
+    if not top:
+        return 0.0
+    shift = (top.bit_length() - bottom.bit_length() - 109) // 2
+    top, bottom = (top, bottom << 2 * shift) if shift >= 0 else (top << -2 * shift, bottom)
+    root = math.isqrt(top // bottom)
+    root |= root * root * bottom != top
+    return float(root << shift) if shift >= 0 else root / (1 << -shift)
 
 
 def _share(feature: f.Share, rows: Rows, selected: Bools) -> c.Output:

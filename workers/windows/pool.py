@@ -117,8 +117,7 @@ def _cells(texts: Texts, vectors: Float32s, half_life: int | None, *, single: bo
 def _pairs(cells: _Cells, at: Ints, newest: int | None) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Chunks of places (indices into `at`) with the cells that count at each: (places, row of the chunk, cell)."""
     # Rows in canonical order, and cells by their leaving, have a `last` that never falls. `first` may (late
-    # rows): its minimum from the
-    # right bounds the range, and what is not known yet is dropped after expansion.
+    # rows): its minimum from the right bounds the range; what is not known yet is dropped after expansion.
     low = np.searchsorted(cells.last, at, side="right")
     bound = np.minimum.accumulate(cells.first[::-1])[::-1] if len(cells.first) else cells.first
     high = np.maximum(np.searchsorted(bound, at, side="right"), low)

@@ -27,9 +27,7 @@ def require_numpy_below_2() -> None:
     """
     in_container = "NVIDIA_TRITON_SERVER_VERSION" in os.environ
     if int(np.__version__.split(".")[0]) >= 2 and not in_container:
-        raise RuntimeError(
-            f"NumPy {np.__version__}: this Triton stub needs numpy<2; run `limner triton install`"
-        )
+        raise RuntimeError(f"NumPy {np.__version__}: this Triton stub needs numpy<2; run `limner triton install`")
 
 
 class TritonPythonModel:
@@ -82,9 +80,7 @@ class TritonPythonModel:
 
 def read_texts(request: Any) -> list[str]:
     """Decode one request's texts; raises UnicodeDecodeError."""
-    return [
-        text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()
-    ]
+    return [text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()]
 
 
 def answer(vectors: Floats) -> Any:

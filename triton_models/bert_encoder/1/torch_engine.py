@@ -36,9 +36,7 @@ class TorchEngine:
             for batch in batches:
                 ids, mask = self._to_device(batch.ids), self._to_device(batch.mask)
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-                results.append(
-                    (batch.index, pool(hidden, mask, self.options.pooling, self.options.normalize))
-                )
+                results.append((batch.index, pool(hidden, mask, self.options.pooling, self.options.normalize)))
             for index, vectors in results:
                 out[index] = vectors.cpu().numpy()
 
