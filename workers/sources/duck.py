@@ -1,0 +1,66 @@
+"""One DuckDB connection a preparation: bounded memory, UTC, no network; and the quoting every SQL text goes through."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limner.language.errors import LimnerError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def quoted(identifier: str) -> str:
+    """`identifier` as a SQL name, whatever it holds."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as a SQL string, whatever it holds."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def connection(
+    folder: Path | None, memory_limit: str = "1GB", threads: int | None = None
+) -> Iterator["DuckDBPyConnection"]:
+    """An in-memory database that spills to `folder`; sessions are in UTC and extensions are never fetched."""
+    import duckdb
+
+    config: dict[str, str | int | bool | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "memory_limit": memory_limit,
+        "preserve_insertion_order": "false",
+        "TimeZone": "UTC",
+    }
+    if folder is not None:
+        config["temp_directory"] = str(folder)
+    if threads is not None:
+        config["threads"] = threads
+    database = duckdb.connect(":memory:", config=config)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def reading(source: str, doing: str) -> Iterator[None]:
+    """Turn what DuckDB says about unreadable input, or about the machine, into an error that names the source."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise LimnerError(
+            f"source {source!r}: not enough memory while {doing}: raise `memory_limit` or the number of `shards` "
+            f"in feature_store.yaml ({first_line(error)})"
+        ) from error
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise LimnerError(f"source {source!r}: error while {doing}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a message that goes on for a page."""
+    return str(error).strip().partition("\n")[0]

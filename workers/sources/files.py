@@ -1,0 +1,94 @@
+"""The files of a source: from a path, a folder, a glob or several of them to a sorted list and a SQL scan."""
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from limner.language.errors import LimnerError
+from limner.language.models import Source
+from limner.workers.sources.duck import literal
+
+Format = Literal["parquet", "csv"]
+SUFFIXES: dict[Format, tuple[str, ...]] = {
+    "parquet": (".parquet", ".pq"),
+    "csv": (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz"),
+}
+
+
+def files_of(source: Source, root: Path) -> list[Path]:
+    """Every file a source reads, sorted, each once. Paths are relative to `root`.
+
+    A path that exists is taken as it is, whatever characters it holds; else it is a glob (`**` crosses folders). A folder
+    stands for all files of the format below it, save those below a name that starts with `.` or `_`. Raises LimnerError
+    where a path finds nothing.
+    """
+    found = [file for path in source.paths for file in _matches(source, path, root)]
+    return sorted(set(found))
+
+
+def format_of(source: Source, files: list[Path]) -> Format:
+    """The declared format, or the one that the names of all files tell."""
+    if source.format is not None:
+        return source.format
+    formats = {kind for file in files for kind, suffixes in SUFFIXES.items() if file.name.lower().endswith(suffixes)}
+    if len(formats) != 1:
+        names = ", ".join(file.name for file in files[:3])
+        raise LimnerError(
+            f"source {source.source!r}: is {names} Parquet or CSV? Add `format: parquet` or `format: csv`"
+        )
+    return formats.pop()
+
+
+def scan_of(source: Source, root: Path) -> str:
+    """A SQL table expression over all files of a source, columns matched by name.
+
+    CSV: the first line names the columns, fields are separated by commas (tabs in .tsv files) and quoted by `"`. Every column
+    is text, because types guessed from some rows change with the rows: `clean: cast` says what a column is. An empty
+    field is null.
+    """
+    files = files_of(source, root)
+    kind = format_of(source, files)
+    if kind == "parquet":
+        return f"read_parquet([{_listed(files)}], union_by_name = true)"
+    files = [file for file in files if file.stat().st_size > 0]
+    if not files:
+        raise LimnerError(f"source {source.source!r}: every file is empty, even of a header line: {source.paths[0]}")
+    tabs = all(".tsv" in file.name.lower() for file in files)
+    delimiter = r"'\t'" if tabs else "','"
+    return (
+        f"read_csv([{_listed(files)}], union_by_name = true, all_varchar = true, header = true, delim = {delimiter}, "
+        "quote = '\"', escape = '\"', strict_mode = true)"
+    )
+
+
+def _listed(files: list[Path]) -> str:
+    return ", ".join(literal(str(file)) for file in files)
+
+
+def _matches(source: Source, path: str, root: Path) -> list[Path]:
+    exact = root / path
+    if exact.is_file():
+        return [exact]
+    if exact.is_dir():
+        found = list(_below(exact, source.format))
+        if not found:
+            kinds = SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ())
+            raise LimnerError(f"source {source.source!r}: the folder {exact} has no files named {', '.join(kinds)}")
+        return found
+    found = [root / match for match in glob.glob(path, root_dir=root, recursive=True)]
+    found = [match for match in found if match.is_file()]
+    if not found:
+        raise LimnerError(
+            f"source {source.source!r}: nothing is at {exact}: put the data there, or correct `path` "
+            f"(it is relative to {root})"
+        )
+    return found
+
+
+def _below(folder: Path, kind: Format | None) -> Iterator[Path]:
+    suffixes = SUFFIXES[kind] if kind else sum(SUFFIXES.values(), ())
+    for file in folder.rglob("*"):
+        hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+        if not hidden and file.name.lower().endswith(suffixes) and file.is_file():
+            yield file

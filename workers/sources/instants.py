@@ -1,0 +1,125 @@
+"""Instants out of whatever a source calls a time: SQL expressions that give exact microseconds since 1970 UTC.
+
+- A naive timestamp or date is local time in the source's zone: an ambiguous one is the earlier instant, one that the clocks
+  skip is the instant they jump. Finer than a microsecond is cut toward the past.
+- Text is ISO 8601 (`2026-01-31`, `2026-01-31 09:30`, `2026-01-31T09:30:00.25+08:00`); without an offset it is naive.
+- A number (only where `cast` says `timestamp`) counts from 1970 UTC in the unit its size tells: seconds below 1e11,
+  milliseconds below 1e14, microseconds below 1e17, else nanoseconds. (Milliseconds before March 1973 would be misread.)
+- What is not a time, or lies outside the years 1 to 9999, is null.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from limner.language.errors import LimnerError
+from limner.workers.sources.duck import literal
+from limner.workers.sources.physical import FLOATS, INTEGERS, NAIVE, ZONED, is_decimal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FIRST = -62_135_596_800_000_000
+LAST = 253_402_300_799_999_999
+NAIVE_MARGIN = 2 * 86_400_000_000
+_ISO = (
+    r"^(\d{4}-\d{2}-\d{2})(?:[Tt ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?"
+    r"(?: ?([Zz]|[+-]\d{2}(?::?[0-5]\d)?))?)?$"
+)
+
+
+class Instants:
+    """Writes SQL expressions for one connection, on which it defines the functions they use."""
+
+    def __init__(self, database: "DuckDBPyConnection") -> None:
+        self._database = database
+        self._zones: dict[str, str] = {}
+        for macro in _MACROS:
+            database.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
+
+    def micros(self, column: str, physical: str, zone: str) -> str:
+        """An expression of BIGINT microseconds UTC for `column` of DuckDB type `physical`; null where it is no instant."""
+        return f"limner_in_range({_unbounded(column, physical, self._to_utc(zone))})"
+
+    def _to_utc(self, zone: str) -> str:
+        """The name of the SQL function from a naive TIMESTAMP in `zone` to microseconds UTC, null to null."""
+        if zone not in self._zones:
+            self._zones[zone] = self._define(zone)
+        return self._zones[zone]
+
+    def _define(self, zone: str) -> str:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        name = f"limner_utc_{len(self._zones)}"
+        if zone.upper() in ("UTC", "ETC/UTC"):
+            self._database.execute(f"CREATE OR REPLACE TEMP MACRO {name}(naive) AS epoch_us(naive)")
+            return name
+
+        def to_utc(naive: Any) -> Any:
+            return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest").cast(pa.int64())
+
+        try:
+            to_utc(pa.array([0], pa.timestamp("us")))
+        except pa.ArrowException as error:
+            raise LimnerError(
+                f"timezone {zone!r} is not in this machine's time zone database: write a name such as Europe/Paris, "
+                "or install the system package `tzdata`"
+            ) from error
+        self._database.create_function(name, to_utc, ["TIMESTAMP"], "BIGINT", type="arrow")  # type: ignore[call-overload]
+        return name
+
+
+_MACROS = (
+    f"limner_in_range(v) AS CASE WHEN v BETWEEN {FIRST} AND {LAST} THEN v END",
+    "limner_floor_ns(ns) AS (ns - CASE WHEN ns % 1000 < 0 THEN ns % 1000 + 1000 ELSE ns % 1000 END) // 1000",
+    "limner_iso(t) AS strftime(t, '%Y-%m-%dT%H:%M:%S') || "
+    "CASE WHEN epoch_us(t) % 1000000 = 0 THEN '' ELSE '.' || strftime(t, '%f') END || '+00:00'",
+    "limner_local(p) AS TRY_CAST(p.d || ' ' || CASE WHEN p.h = '' THEN '00:00' ELSE p.h || ':' || p.m END || ':' || "
+    "CASE WHEN p.s = '' THEN '00' ELSE p.s END || '.' || rpad(p.f[:6], 6, '0') AS TIMESTAMP)",
+    "limner_offset(o) AS CASE WHEN o IN ('Z', 'z') THEN 0 ELSE (o[:1] || '1')::BIGINT * "
+    "(o[2:3]::BIGINT * 60 + CASE WHEN len(o) > 3 THEN o[-2:]::BIGINT ELSE 0 END) * 60000000 END",
+)
+
+
+def _unbounded(column: str, physical: str, to_utc: str) -> str:
+    if physical == "TIMESTAMPTZ_NS":
+        return f"limner_floor_ns(epoch_ns({column}))"
+    if physical == "TIMESTAMP_NS":
+        return f"{to_utc}(make_timestamp(limner_floor_ns(epoch_ns({column}))))"
+    if physical in NAIVE:
+        return f"CASE WHEN isfinite({column}) THEN {to_utc}({column}::TIMESTAMP) END"
+    if physical in ZONED:
+        return f"CASE WHEN isfinite({column}) THEN epoch_us({column}) END"
+    if physical in INTEGERS:
+        return _epoch(f"{column}::HUGEINT")
+    if physical in FLOATS or is_decimal(physical):
+        return f"CASE WHEN abs({column}::DOUBLE) < 9e18 THEN {_epoch(column)} END"
+    if physical == "VARCHAR":
+        parts = f"regexp_extract({column}, {literal(_ISO)}, ['d', 'h', 'm', 's', 'f', 'o'])"
+        return (
+            f"CASE WHEN {parts}.o = '' THEN {to_utc}(limner_local({parts})) "
+            f"ELSE epoch_us(limner_local({parts})) - limner_offset({parts}.o) END"
+        )
+    return "NULL::BIGINT"
+
+
+def _epoch(number: str) -> str:
+    """Microseconds of a count since 1970 whose unit its size tells."""
+    return (
+        f"CASE WHEN abs({number}) < 1e11 THEN floor({number} * 1000000)::BIGINT "
+        f"WHEN abs({number}) < 1e14 THEN floor({number} * 1000)::BIGINT "
+        f"WHEN abs({number}) < 1e17 THEN floor({number})::BIGINT "
+        f"ELSE limner_floor_ns(TRY_CAST(floor({number}) AS BIGINT)) END"
+    )
+
+
+def timestamp_literal(instant: int, zoned: bool) -> str:
+    """A SQL timestamp of `instant` (microseconds UTC), held within the years 1 to 9999."""
+    moment = datetime_of(instant)
+    text = moment.isoformat(sep=" ", timespec="microseconds")
+    return f"TIMESTAMPTZ '{text}'" if zoned else f"TIMESTAMP '{text[:-6]}'"
+
+
+def datetime_of(instant: int) -> datetime:
+    """The aware UTC datetime of `instant` (microseconds UTC), held within the years 1 to 9999."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=min(max(instant, FIRST), LAST))

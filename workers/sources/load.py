@@ -1,0 +1,132 @@
+"""One source as a table of clean rows: cleaned, what was not kept counted and set aside, duplicates dropped."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from limner.language.models import LogicalType
+from limner.workers.sources.cleaning import Cleaning, Workbench, in_reach
+from limner.workers.sources.duck import literal, quoted, reading
+from limner.workers.sources.scan import Bounds, Scan, duplicates_reach_back
+
+
+@dataclass
+class Tally:
+    """Rows by what became of them; only rows that are new to the bounds count as dropped or quarantined."""
+
+    read: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    quarantined: dict[str, int] = field(default_factory=dict)
+    unmatched: dict[str, int] = field(default_factory=dict)
+    quarantine: list[str] = field(default_factory=list)  # tables of quarantined rows, as text
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table of clean rows, the ORDER BY terms of their canonical order, and the columns those terms read."""
+
+    table: str
+    order: Sequence[str]
+    order_columns: Sequence[str]
+
+
+def load(
+    bench: Workbench,
+    scan: Scan,
+    table: str,
+    *,
+    types: Mapping[str, LogicalType],
+    wanted: Collection[str],
+    keys: Collection[str],
+    bounds: Bounds,
+    total_order: bool,
+    timed: bool,
+    tally: Tally,
+    label: str = "",
+) -> Loaded:
+    """Fill `table` with the clean rows of `scan`. `timed`: a row without an event timestamp cannot be used."""
+    source = scan.source
+    back = duplicates_reach_back(source)
+    whole = Bounds(None, bounds.known_after, bounds.until) if back else bounds
+    cleaning = Cleaning(scan, types, wanted, keys, whole, bench, timed)
+    raw = total_order or bool(source.clean.drop_duplicates)
+    with reading(source.source, "reading and cleaning its rows"):
+        bench.database.execute(f"CREATE TABLE {table} AS {cleaning.query(raw=raw)}")
+        _settle(bench, cleaning, table, raw, tally, label)
+        order = cleaning.order(raw=raw)
+        if source.clean.drop_duplicates:
+            losers = duplicates(bench, table, source.clean.drop_duplicates, order)
+            _count(
+                tally.dropped,
+                f"{label}duplicate",
+                _one(bench, f"SELECT count(*) FROM {table} WHERE __new AND {losers}"),
+            )
+            bench.database.execute(f"DELETE FROM {table} WHERE {losers}")
+        if back and bounds.lower is not None:
+            bench.database.execute(f"DELETE FROM {table} WHERE NOT {in_reach(bounds)}")
+    return Loaded(table, cleaning.order(raw=total_order), sorted(cleaning.order_columns(raw=total_order)))
+
+
+def duplicates(bench: Workbench, table: str, keys: Sequence[str], order: Sequence[str]) -> str:
+    """A predicate of the rows of `table` that are not the first known of their keys (null equals null)."""
+    names = [quoted(key) for key in keys]
+    listed = ", ".join(names)
+    same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM d.{name}" for name in names)
+    # few rows have a twin: only those are sorted
+    bench.database.execute(
+        f"CREATE OR REPLACE TABLE __losers AS SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "
+        f"{', '.join('t.' + name for name in names)} ORDER BY __known NULLS FIRST, {', '.join(order)}) AS n FROM {table} t "
+        f"SEMI JOIN (SELECT {listed} FROM {table} GROUP BY {listed} HAVING count(*) > 1) d ON {same}) WHERE n > 1"
+    )
+    return "rowid IN (SELECT r FROM __losers)"
+
+
+def set_aside(bench: Workbench, rows: str, scan: Scan, reason: str, tally: Tally) -> None:
+    """Keep raw rows (a SELECT with `__raw.x` columns) for the quarantine file, as text with their `reason` (SQL)."""
+    name = f"__quarantine_{len(tally.quarantine)}"
+    taken = {"reason", "source"}
+    raw = "".join(
+        f", {quoted('__raw.' + column)}::VARCHAR AS {quoted('raw.' + column if column in taken else column)}"
+        for column in scan.physical
+    )
+    bench.database.execute(
+        f"CREATE TABLE {name} AS SELECT {literal(scan.source.source)} AS source, {reason} AS reason{raw} FROM ({rows})"
+    )
+    tally.quarantine.append(name)
+
+
+def _settle(bench: Workbench, cleaning: Cleaning, table: str, raw: bool, tally: Tally, label: str) -> None:
+    """Count and remove the rows that have a fate; rows new in quarantine are set aside."""
+    counts = bench.database.execute(
+        f"SELECT __fate, __new, count(*) FROM {table} GROUP BY ALL ORDER BY __fate, __new"
+    ).fetchall()
+    if not label:
+        tally.read += sum(count for _, _, count in counts)
+    if all(fate is None for fate, _, _ in counts):
+        return
+    bad = cleaning.fates.of("quarantine")
+    for fate, new, count in counts:
+        if fate is not None and new:
+            into = tally.quarantined if fate in bad else tally.dropped
+            _count(into, label + cleaning.fates.reasons[fate - 1][1], count)
+    if any(new and fate in bad for fate, new, _ in counts):
+        rows = table if raw else f"({cleaning.query(raw=True)})"
+        numbers = ", ".join(map(str, bad))
+        reason = " ".join(f"WHEN {number} THEN {literal(text)}" for number, text in bad.items())
+        set_aside(
+            bench,
+            f"SELECT * FROM {rows} WHERE __new AND __fate IN ({numbers})",
+            cleaning.scan,
+            f"CASE __fate {reason} END",
+            tally,
+        )
+    bench.database.execute(f"DELETE FROM {table} WHERE __fate IS NOT NULL")
+
+
+def _count(into: dict[str, int], reason: str, count: int) -> None:
+    if count:
+        into[reason] = into.get(reason, 0) + count
+
+
+def _one(bench: Workbench, sql: str) -> int:
+    row = bench.database.execute(sql).fetchone()
+    return int(row[0]) if row else 0
