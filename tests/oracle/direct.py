@@ -1,0 +1,57 @@
+"""The windows stage by itself: rows cleaned by the oracle go in, a history comes out."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from limner.language.features import Embed
+from limner.language.models import LogicalType
+from limner.language.outputs import outputs
+from limner.language.repo import Specs
+from limner.workers.windows.compute import History, Task, compute
+from tests.oracle.oracle import Oracle, render
+from tests.oracle.worlds import ARROW, DIM, vector_of
+
+
+class Direct:
+    """One view over the rows of an oracle; `columns` are the cleaned columns' logical types."""
+
+    def __init__(self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, LogicalType]) -> None:
+        self.keys = keys
+        self.grid = oracle.view.grid
+        self.outputs = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM))
+        self.digests: dict[str, str] = {}
+        self.texts: dict[bytes, str] = {}
+        self.rows = self._rows(specs, oracle, columns)
+
+    def run(self, start: int, end: int) -> History:
+        """The history over (start, end]."""
+        task = Task(tuple(self.keys), self.outputs, self.digests, self.grid, start, end, base=True)
+        return compute(self.rows, task, self._vectors)
+
+    def _rows(self, specs: Specs, oracle: Oracle, columns: dict[str, LogicalType]) -> pa.Table:
+        events = [event for key in sorted(oracle.entities) for event in oracle.entities[key]]
+        data: dict[str, Any] = {
+            name: pa.array([event.row[name] for event in events], ARROW[kind]) for name, kind in columns.items()
+        }
+        for output in self.outputs:
+            if isinstance(output.feature, Embed):
+                column = self.digests[output.name] = f"__digest_{output.name}"
+                prefix = specs.encoders[output.feature.encoder].prefix
+                texts = [render(output.feature.embed.parts, event.row) for event in events]
+                digests = [self._digest(prefix + text) if text else None for text in texts]
+                data[column] = pa.array(digests, pa.binary(16))
+        data["__ts"] = pa.array([event.at for event in events], pa.int64())
+        data["__known"] = pa.array([event.known for event in events], pa.int64())
+        return pa.table(data)
+
+    def _digest(self, text: str) -> bytes:
+        digest = hashlib.sha256(text.encode()).digest()[:16]
+        self.texts[digest] = text
+        return digest
+
+    def _vectors(self, _encoder: str, digests: pa.Array) -> tuple[Any, Any]:
+        vectors = [vector_of(self.texts[digest.as_py()]) for digest in digests]
+        return np.array(vectors, np.float32).reshape(-1, DIM), np.ones(len(digests), bool)

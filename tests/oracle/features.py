@@ -1,0 +1,117 @@
+"""Random features of every kind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.oracle.predicates import conditions
+
+DEFAULTS: dict[str, list[Any]] = {
+    "int": [0, -1],
+    "float": [0.5, -1.0],
+    "string": ["none", ""],
+    "bool": [True, False],
+    "timestamp": [None],
+}
+TEMPLATES = ["{txt}", "{s} {txt}", "{n}|{b}", "  {s}\t{s} ", "{{{txt}}} {brand}"]
+
+
+@st.composite
+def features(
+    draw: st.DrawFn, windows: Sequence[str], columns: Mapping[str, str], most: int = 5, embed: bool = True
+) -> dict[str, Any]:
+    """1 to `most` features; `columns` are the source's, with their logical types."""
+    kinds = [*KINDS] if embed else [kind for kind in KINDS if kind is not _embed]
+    found = {}
+    for number in range(draw(st.integers(1, most))):
+        doc: dict[str, Any] = {}
+        kind = draw(st.sampled_from(kinds))
+        kind(draw, doc, columns)
+        if kind is not _latest:
+            _windowed(draw, doc, windows)
+        if "share" in doc or draw(st.integers(0, 3)) == 0:
+            doc["where"] = draw(conditions(columns))
+        found[f"f{number}"] = doc
+    return found
+
+
+def _windowed(draw: st.DrawFn, doc: dict[str, Any], windows: Sequence[str]) -> None:
+    one = st.sampled_from([*windows, *windows, "lifetime"])
+    over = draw(st.none() | one | st.lists(one, min_size=1, max_size=3, unique=True))
+    if over is not None:
+        doc["over"] = over
+
+
+def _of(draw: st.DrawFn, columns: Mapping[str, str], *types: str) -> str:
+    return draw(st.sampled_from([name for name, kind in columns.items() if kind in types]))
+
+
+def _defaulted(draw: st.DrawFn, doc: dict[str, Any], kind: str, wrap: bool = False) -> None:
+    value = draw(st.sampled_from(DEFAULTS[kind])) if draw(st.integers(0, 3)) == 0 else None
+    if value is not None:
+        doc["default"] = [value] if wrap else value
+
+
+def _count(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["count"] = draw(st.sampled_from(["*", *columns]))
+    if doc["count"] != "*" and draw(st.booleans()):
+        doc["distinct"] = True
+
+
+def _distinct(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["distinct"] = draw(st.sampled_from([*columns]))
+
+
+def _numeric(kind: str) -> Any:
+    def numeric(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+        doc[kind] = _of(draw, columns, "int", "float")
+        if kind != "sum":
+            _defaulted(draw, doc, "float")
+
+    return numeric
+
+
+def _picked(kind: str) -> Any:
+    def picked(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+        doc[kind] = draw(st.sampled_from([*columns]))
+        _defaulted(draw, doc, columns[doc[kind]])
+
+    return picked
+
+
+_latest = _picked("latest")
+
+
+def _top(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["top"] = draw(st.integers(1, 3))
+    doc["of"] = _of(draw, columns, "int", "string", "bool")
+    _defaulted(draw, doc, columns[doc["of"]], wrap=True)
+
+
+def _share(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["share"] = draw(st.sampled_from(["*", _of(draw, columns, "int", "float")]))
+    _defaulted(draw, doc, "float")
+
+
+def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    fits = [t for t in TEMPLATES if "brand" in columns or "brand" not in t]
+    doc["embed"] = draw(st.sampled_from(fits))
+    doc["encoder"] = "tiny"
+    mean: dict[str, Any] = {}
+    if draw(st.booleans()):
+        mean["weight"] = draw(st.sampled_from(["q", "n"]))
+    if draw(st.booleans()):
+        mean["half_life"] = draw(st.sampled_from(["1h", "1d", "30d"]))
+    if draw(st.integers(0, 3)) == 0:
+        mean["newest"] = draw(st.integers(1, 3))
+    written: bool = draw(st.booleans())
+    if mean or written:
+        doc["pool"] = {"mean": mean} if mean else "mean"
+
+
+KINDS = [
+    _count, _distinct, _top, _share, _embed, _latest,
+    *map(_numeric, ["sum", "mean", "std"]),
+    *map(_picked, ["min", "max", "first", "last"]),
+]  # fmt: skip

@@ -1,0 +1,192 @@
+"""How a generated source is laid out: its columns as they are stored, its keys, its clocks, its cleaning."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from limner.language.models import LogicalType
+from tests.oracle.predicates import conditions
+
+BIG = 2**53
+NUMBERS = [0, 1, 1, 2, 3, -1, -2, BIG, BIG + 1, -BIG - 1, None]
+FLOATS = [
+    0.0,
+    -0.0,
+    0.1,
+    0.2,
+    0.3,
+    1.5,
+    -1.5,
+    1e-300,
+    -1e-300,
+    1e300,
+    -1e300,
+    1e16,
+    1.0,
+    5e-324,
+    float("nan"),
+    None,
+]
+WEIGHTS = [0.0, 1.0, 2.0, 0.5, -1.0, 3.25, None]
+STRINGS = ["a", "a", "b", "ab", "é", "E\u0301", "中", "a  b", " a", "Z", "\U0001f600", "\uff5e", "", None]
+DIMENSIONS: dict[str, dict[str, LogicalType]] = {
+    "products": {"brand": "string", "price": "float"},
+    "prices": {"tier": "string", "cost": "float"},
+}
+TEXTS = ["cold brew", "cold  brew", "冷萃", "<b>tea</b>", "", "  ", "x\ty", None]
+EVENT_TYPES = ["timestamp[us, UTC]", "timestamp[us]", "timestamp[us]", "timestamp[s]", "timestamp[ms, UTC]"]
+EVENT_TYPES += ["timestamp[ns]", "string"]
+VALUES: dict[str, tuple[LogicalType, str, list[Any]]] = {
+    "n": ("int", "int64", NUMBERS),
+    "x": ("float", "double", FLOATS),
+    "q": ("float", "double", WEIGHTS),
+    "s": ("string", "string", STRINGS),
+    "txt": ("string", "string", TEXTS),
+    "b": ("bool", "bool", [True, False, None]),
+}
+
+
+@dataclass
+class Layout:
+    """`happened`, `recorded` and `marked` name timestamp columns, `*_as` their stored types."""
+
+    zone: str
+    happened: str | None = None
+    happened_as: str = ""
+    recorded: str | None = None
+    recorded_as: str = ""
+    marked: str | None = None
+    marked_as: str = ""
+    types: dict[str, str] = field(default_factory=dict)
+    pools: dict[str, list[Any]] = field(default_factory=dict)
+    columns: dict[str, LogicalType] = field(default_factory=dict)
+    casts: dict[str, str] = field(default_factory=dict)
+    lookups: list[str] = field(default_factory=list)
+    source: dict[str, Any] = field(default_factory=dict)
+    entities: list[dict[str, Any]] = field(default_factory=list)
+
+
+@st.composite
+def layouts(draw: st.DrawFn, zone: str) -> Layout:
+    """A source of events (or of attributes, which all hold since one instant)."""
+    layout = Layout(zone)
+    _keys(draw, layout)
+    _clocks(draw, layout)
+    _values(draw, layout)
+    layout.lookups = draw(st.lists(st.sampled_from(["products", "prices"]), max_size=2, unique=True))
+    for name in layout.lookups:
+        layout.columns |= (
+            {"brand": "string", "price": "float"} if name == "products" else {"tier": "string", "cost": "float"}
+        )
+    if layout.lookups:
+        layout.source["lookup"] = {name: draw(st.sampled_from(["product", ["product"]])) for name in layout.lookups}
+    if draw(st.integers(0, 2)) == 0:
+        layout.source["tie_break"] = draw(
+            st.lists(st.sampled_from(["n", "s", "q", "b"]), min_size=1, max_size=2, unique=True)
+        )
+    return layout
+
+
+def _keys(draw: st.DrawFn, layout: Layout) -> None:
+    whole = draw(st.booleans())
+    layout.pools["user"] = [7, 7, -8, 2**57, None] if whole else ["u", "u", "ü v", "", None]
+    layout.pools["user"].remove(None) if draw(st.integers(0, 3)) else None
+    layout.pools["product"] = ["p", "p", "q", "r", "gone", None]
+    layout.pools["shop"] = ["s1", "s2"]
+    layout.types |= {"user": "int64" if whole else "string", "product": "string", "shop": "string"}
+    user: LogicalType = "int" if whole else "string"
+    layout.columns |= {"user": user, "product": "string", "shop": "string"}
+    layout.entities = [
+        {"entity": "user", "join_keys": {"user": user}},
+        {"entity": "visit", "join_keys": {"user": user, "shop": "string"}},
+        {"entity": "item", "join_keys": {"product": "string"}},
+    ]
+
+
+def _clocks(draw: st.DrawFn, layout: Layout) -> None:
+    layout.source |= {"source": "events", "path": "data/events.parquet", "timezone": layout.zone}
+    layout.columns["event_timestamp"] = "timestamp"
+    if draw(st.integers(0, 7)):
+        layout.happened = draw(st.sampled_from(["happened", "event_timestamp"]))
+        layout.happened_as = draw(st.sampled_from(EVENT_TYPES))
+        layout.types[layout.happened] = layout.happened_as
+        if layout.happened_as == "string" and draw(st.booleans()):
+            layout.casts[layout.happened] = "timestamp"
+        layout.source["event_timestamp"] = layout.happened
+        if draw(st.integers(0, 2)) == 0:
+            layout.source["lag"] = draw(st.sampled_from(["1s", "1h", "1d", "40h"]))
+    if draw(st.booleans()):
+        layout.recorded, layout.recorded_as = (
+            "recorded",
+            draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[us]"])),
+        )
+        layout.types["recorded"] = layout.recorded_as
+        layout.source["created_timestamp"] = "recorded"
+        layout.columns["created_timestamp"] = "timestamp"
+    if draw(st.integers(0, 3)) == 0:
+        layout.marked, layout.marked_as = (
+            "marked",
+            draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[ns]"])),
+        )
+        layout.types["marked"] = layout.marked_as
+        layout.columns["marked"] = "timestamp"
+
+
+def _values(draw: st.DrawFn, layout: Layout) -> None:
+    """Numbers, texts and flags; some stored as text that a cast has to read, and sometimes cannot."""
+    for name, (kind, stored, pool) in VALUES.items():
+        layout.columns[name], layout.types[name], layout.pools[name] = kind, stored, pool
+    for name in ("n", "q", "b"):
+        if draw(st.integers(0, 6)) == 0:
+            layout.casts[name] = layout.columns[name]
+            layout.types[name] = "string"
+            layout.pools[name] = [None if v is None else str(v).lower() for v in layout.pools[name]] + ["abc"]
+    if draw(st.integers(0, 6)) == 0:
+        layout.pools["x"] = [*FLOATS, float("inf"), float("-inf")]
+
+
+@st.composite
+def cleaning(draw: st.DrawFn, layout: Layout) -> dict[str, Any]:
+    """A source's `clean` section, or nothing."""
+    doc: dict[str, Any] = {}
+    own = [name for name in layout.columns if name in layout.types or name.endswith("_timestamp")]
+
+    def sometimes(odds: int = 4) -> bool:
+        return draw(st.integers(1, odds)) == 1
+
+    if layout.casts:
+        doc["cast"] = layout.casts
+    if sometimes():
+        doc["text"] = {draw(st.sampled_from(["s", "txt"])): _text(draw)}
+    if sometimes():
+        column, fill = draw(st.sampled_from([("n", 0), ("x", 0.25), ("s", "filled"), ("b", False), ("q", 1.0)]))
+        doc["missing"] = {column: draw(st.sampled_from(["drop", "quarantine", {"fill": fill}, {"fill": fill}]))}
+    if sometimes():
+        bounds: dict[str, Any] = draw(
+            st.sampled_from([{"min": 0}, {"max": 2}, {"min": -1, "max": 1}, {"min": 1, "max": 1}])
+        )
+        doc["range"] = {
+            draw(st.sampled_from(["n", "x", "q"])): bounds
+            | {"otherwise": draw(st.sampled_from(["drop", "clip", "quarantine"]))}
+        }
+    for how in ("quarantine", "drop"):
+        if sometimes(10):
+            doc[how] = draw(st.lists(conditions(own), min_size=1, max_size=2))
+    if sometimes():
+        keys = [name for name in ("user", "event_timestamp", "product", "n", "s", "b", "x") if name in own]
+        doc["drop_duplicates"] = draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
+    return {"clean": doc} if doc else {}
+
+
+def _text(draw: st.DrawFn) -> dict[str, Any]:
+    doc: dict[str, Any] = {}
+    if draw(st.booleans()):
+        doc["unicode"] = draw(st.sampled_from(["NFKC", "NFC", "none"]))
+    if draw(st.booleans()):
+        doc["whitespace"] = draw(st.sampled_from(["collapse", "keep"]))
+    if draw(st.booleans()):
+        doc["case"] = "lower"
+    if draw(st.integers(0, 2)) == 0:
+        doc["max_chars"] = draw(st.integers(1, 4))
+    return doc

@@ -1,0 +1,182 @@
+"""What every feature is worth at an instant, recomputed from raw rows in the plainest Python."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+from limner.language.features import Embed, FeatureBase
+from limner.language.models import Encoder, FeatureView, Source
+from tests.oracle.cleaning import Event, Row, Table, clean, ordered
+from tests.oracle.conditions import holds
+
+Key = tuple[Any, ...]
+VectorOf = Callable[[str], list[float]]
+
+
+class Oracle:
+    """One view over raw rows. `vector_of` stands for the encoder: the vector of a text, prefix included."""
+
+    def __init__(
+        self,
+        view: FeatureView,
+        keys: Sequence[str],
+        sources: Mapping[str, Source],
+        tables: Mapping[str, Table],
+        *,
+        encoders: Mapping[str, Encoder] | None = None,
+        vector_of: VectorOf | None = None,
+    ) -> None:
+        self.view = view
+        self.encoders = encoders or {}
+        self.vector_of = vector_of
+        self.cleaned = clean(tables, sources, view.source, keys)
+        self.entities: dict[Key, list[Event]] = {}
+        for event in self.cleaned.events:
+            self.entities.setdefault(tuple(event.row[key] for key in keys), []).append(event)
+
+    def at(self, instant: int, key: Key) -> dict[str, Any] | None:
+        """The values known at `instant` (µs); None while nothing is known about the entity."""
+        known = [event for event in self.entities.get(key, []) if event.known <= instant]
+        if not known:
+            return None
+        values = {}
+        for name, feature in self.view.features.items():
+            for window in feature.windows:
+                width = None if isinstance(window, str) else window.micros
+                inside = [e for e in known if width is None or instant - width <= e.at < instant]  # type: ignore[operator]
+                value = self._value(feature, inside)
+                default = getattr(feature, "default", None)
+                if value is None and default is not None:
+                    value = list(default) if isinstance(default, tuple) else default
+                values[_output(name, feature, window if isinstance(window, str) else window.text)] = value
+        return values
+
+    def changes(self, key: Key) -> set[int]:
+        """Every instant at which something may change: a row becomes known, or leaves a window."""
+        events = self.entities.get(key, [])
+        windows = {w.micros for f in self.view.features.values() for w in f.windows if not isinstance(w, str)}
+        found = {event.known for event in events}
+        return found | {event.at + width + 1 for event in events for width in windows if event.at is not None}
+
+    def _value(self, feature: FeatureBase, events: list[Event]) -> Any:
+        rows = [event.row for event in events]
+        if feature.where is not None and feature.kind != "share":
+            events = [event for event in events if holds(feature.where.text, event.row)]
+            rows = [event.row for event in events]
+        if isinstance(feature, Embed):
+            return self._pooled(feature, events)
+        if feature.kind == "latest":
+            return rows[-1][feature.latest] if rows else None  # type: ignore[attr-defined]
+        if feature.kind == "share":
+            return _share(feature, rows)
+        column = feature.column
+        if column is None:
+            return len(rows)
+        return _aggregate(feature, [row[column] for row in rows if row[column] is not None])
+
+    def _pooled(self, feature: Embed, events: list[Event]) -> list[float] | None:
+        """The weighted mean of the vectors of texts that are not empty, by a column and by recency."""
+        pooling, prefix = feature.pooling, self.encoders[feature.encoder].prefix
+        counted = []
+        for event in events:
+            text = render(feature.embed.parts, event.row)
+            weight = 1 if pooling.weight is None else event.row[pooling.weight]
+            if text and weight is not None and weight > 0:
+                counted.append((event, prefix + text, weight))
+        if pooling.newest is not None:
+            counted = counted[-pooling.newest :]
+        if not counted:
+            return None
+        newest = max(event.at for event, _, _ in counted)  # type: ignore[type-var]
+        assert self.vector_of is not None
+        vectors, weights = [], []
+        for event, text, weight in counted:
+            age = 0.0 if pooling.half_life is None else (newest - event.at) / pooling.half_life.micros  # type: ignore[operator]
+            vectors.append(self.vector_of(text))
+            weights.append(weight * 2.0**-age)
+        total = math.fsum(weights)
+        return [
+            math.fsum(w * vector[i] for w, vector in zip(weights, vectors, strict=True)) / total
+            for i in range(len(vectors[0]))
+        ]
+
+
+def _output(name: str, feature: FeatureBase, window: str) -> str:
+    return f"{name}_{window}" if isinstance(getattr(feature, "over", None), tuple) else name
+
+
+def _aggregate(feature: FeatureBase, values: list[Any]) -> Any:
+    """`values` are not null and in canonical order."""
+    kind = feature.kind
+    if kind == "distinct" or (kind == "count" and feature.distinct):  # type: ignore[attr-defined]
+        return len(set(values))
+    if kind in ("count", "sum"):
+        return len(values) if kind == "count" else _sum(values)
+    return _KINDS[kind](values, feature) if values else None
+
+
+def _top(values: list[Any], feature: FeatureBase) -> list[Any]:
+    ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], ordered(item[0])))
+    return [value for value, _ in ranked[: feature.top]]  # type: ignore[attr-defined]
+
+
+_KINDS: dict[str, Callable[[list[Any], FeatureBase], Any]] = {
+    "mean": lambda values, _: float(_sum(values)) / len(values),
+    "std": lambda values, _: _std(values),
+    "min": lambda values, _: min(values, key=ordered),
+    "max": lambda values, _: max(values, key=ordered),
+    "first": lambda values, _: values[0],
+    "last": lambda values, _: values[-1],
+    "top": _top,
+}
+
+
+def _sum(values: Iterable[Any]) -> int | float:
+    """The exact sum, rounded once if any value is a float."""
+    values = list(values)
+    exact = _exact(values)
+    return float(exact) if any(isinstance(value, float) for value in values) else int(exact)
+
+
+def _exact(values: Iterable[Any]) -> Fraction:
+    return sum(map(Fraction, values), Fraction(0))
+
+
+def _std(values: list[Any]) -> float | None:
+    """The exact sample variance's square root, rounded once."""
+    n = len(values)
+    if n < 2:
+        return None
+    squares = sum((Fraction(value) ** 2 for value in values), Fraction(0))
+    return _root((squares - _exact(values) ** 2 / n) / (n - 1))
+
+
+def _root(square: Fraction) -> float:
+    """The square root, with 60 digits before it is rounded."""
+    wide = Context(prec=60, Emin=-5000, Emax=5000)
+    quotient = wide.divide(Decimal(square.numerator), Decimal(square.denominator))
+    return float(wide.sqrt(quotient))
+
+
+def _share(feature: FeatureBase, rows: list[Row]) -> float | None:
+    column, condition = feature.column, feature.where
+    assert condition is not None
+
+    def total(of: list[Row]) -> float:
+        return float(len(of) if column is None else _sum(row[column] for row in of if row[column] is not None))
+
+    whole = total(rows)
+    return total([row for row in rows if holds(condition.text, row)]) / whole if whole != 0 else None
+
+
+def render(parts: Sequence[tuple[str, str]], row: Row) -> str:
+    """The template with values in place, nothing for null, white space collapsed."""
+    texts = []
+    for kind, part in parts:
+        value = part if kind == "literal" else row[part]
+        texts.append("" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+    return re.sub(r"\s+", " ", "".join(texts)).strip()

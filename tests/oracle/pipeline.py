@@ -1,0 +1,146 @@
+"""The whole way from files to a history, in this process: real sources, texts, windows and manifest."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import yaml
+
+from limner.language.columns import check, cleaned
+from limner.language.fingerprint import fingerprint
+from limner.language.outputs import outputs
+from limner.language.repo import Specs, load_texts
+from limner.workers.context import RunContext
+from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.history.manifest import History, Part
+from limner.workers.ledger import Ledger
+from limner.workers.plan import ViewPlan
+from limner.workers.report import silent
+from limner.workers.run import RunResult, materialize
+from limner.workers.sources.describe import describe
+from limner.workers.tasks import InProcess
+from tests.oracle.generate import Case
+from tests.oracle.oracle import Oracle
+from tests.oracle.worlds import DIM, arrow_of, oracle_of, vector_of
+
+
+class Project:
+    """A case laid out as a project in `root`: raw files and the specs as a YAML file would give them."""
+
+    def __init__(self, case: Case, root: Path) -> None:
+        self.case, self.root = case, root
+        self.specs = load_texts({"specs.yaml": yaml.safe_dump_all(case.docs, allow_unicode=True)})
+        for name, table in case.tables.items():
+            path = root / str(self.specs.sources[name].path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(arrow_of(table), path)
+        self.raw = {name: describe(source, root) for name, source in self.specs.sources.items()}
+        check(self.specs, self.raw)
+
+    def plan(self, view: str, data: str = "data") -> ViewPlan:
+        """The view's plan; `data` is the folder of its history below the root."""
+        models = {name: _model(self.specs, name) for name in self.specs.encoders}
+        spec = self.specs.views[view]
+        return ViewPlan(
+            specs=self.specs,
+            name=view,
+            raw=self.raw,
+            outputs=outputs(spec, cleaned(self.specs, spec.source, self.raw), dict.fromkeys(models, DIM)),
+            encoders=models,
+            fingerprint=fingerprint(self.specs, view, {name: m.fingerprint for name, m in models.items()}),
+            root=self.root,
+            data=self.root / data,
+        )
+
+    def oracle(self, view: str) -> Oracle:
+        """The oracle of one view."""
+        return oracle_of(self.case, self.specs, view)
+
+
+def run(plan: ViewPlan, start: int, end: int, shards: int = 1) -> RunResult:
+    """Materialize in this process."""
+    context = RunContext(
+        workers=InProcess(),
+        encode_with=lambda _: HashEncode(),
+        reporter=silent,
+        ledger=cast("Ledger", Memory()),
+        run_id=uuid.uuid4().hex,
+        shards=shards,
+    )
+    return materialize(plan, start, end, context)
+
+
+def visible(history: History, keys: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """The base rows and the changes a reader may see, sorted by join keys, then event timestamp."""
+    order = [(name, "ascending") for name in (*keys, "event_timestamp")]
+    parts = history.parts()
+    tables = []
+    for wanted in (True, False):
+        found = [_read(part) for part in parts if (part.after is None) is wanted]
+        tables.append(pa.concat_tables(found).sort_by(order).combine_chunks() if found else None)
+    base, changes = tables
+    some = base if base is not None else changes
+    empty = pa.table({}) if some is None else some.slice(0, 0)
+    return base if base is not None else empty, changes if changes is not None else empty
+
+
+def _read(part: Part) -> pa.Table:
+    at = ds.field("event_timestamp")
+    low = None if part.after is None else at > pa.scalar(part.after, pa.timestamp("us", "UTC"))
+    high = at <= pa.scalar(part.until, pa.timestamp("us", "UTC"))
+    return pq.read_table(part.path, filters=high if low is None else low & high)
+
+
+def _model(specs: Specs, name: str) -> EncoderModel:
+    encoder = specs.encoders[name]
+    return EncoderModel(
+        name=name,
+        folder=Path("none"),
+        pooling=encoder.pooling,
+        max_tokens=encoder.max_tokens,
+        normalize=encoder.normalize,
+        prefix=encoder.prefix,
+        precision=encoder.precision,
+        dim=DIM,
+        fingerprint="f" * 64,
+    )
+
+
+@dataclass
+class Encoded:
+    """What HashEncode gives back."""
+
+    vectors: npt.NDArray[np.float32]
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+class HashEncode:
+    """The oracle's encoder, for the engine."""
+
+    def check(self) -> None:
+        """Always there."""
+
+    def __call__(self, texts: Sequence[str]) -> Encoded:
+        """One vector a text."""
+        return Encoded(np.array([vector_of(text) for text in texts], np.float32).reshape(-1, DIM))
+
+
+class Memory:
+    """A ledger that remembers nothing: every task is done anew."""
+
+    def task_done(self, *_: Any) -> bool:
+        """Never."""
+        return False
+
+    def record_task(self, *_: Any) -> None:
+        """Forgotten."""
+
+    def quarantine(self, *_: Any) -> None:
+        """Forgotten."""

@@ -1,0 +1,186 @@
+"""The oracle itself, on cases small enough to check by hand: who checks the others must be checked."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from limner.language.models import Encoder, FeatureView, Source
+from tests.oracle.cleaning import Row, Table, clean
+from tests.oracle.conditions import holds
+from tests.oracle.instants import read, to_micros
+from tests.oracle.oracle import Oracle
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+Q = to_micros(NOON)
+
+
+def oracle(features: dict[str, Any], rows: list[Row], source: dict[str, Any] | None = None, **more: Table) -> Oracle:
+    """An oracle over rows of one user; `ago` (seconds before noon) stands for the event timestamp."""
+    rows = [{**row, "user": "u", "ts": NOON - timedelta(seconds=row["ago"])} for row in rows]
+    types = dict.fromkeys(sorted({name for row in rows for name in row}), "")
+    events = Source.model_validate({"source": "events", "path": "e", "event_timestamp": "ts", **(source or {})})
+    dimension = Source.model_validate({"source": "prices", "path": "p", "event_timestamp": "since"})
+    view = {"feature_view": "v", "entity": "user", "source": "events", "every": "1h", "features": features}
+    return Oracle(
+        FeatureView.model_validate(view),
+        ["user"],
+        {"events": events, "prices": dimension},
+        {"events": Table(types, rows), **more},
+        encoders={"tiny": Encoder(encoder="tiny", model="m")},
+        vector_of=lambda text: [float(len(text)), 1.0],
+    )
+
+
+def value(feature: dict[str, Any], rows: list[Row], source: dict[str, Any] | None = None) -> Any:
+    """The feature at noon."""
+    found = oracle({"f": feature}, rows, source).at(Q, ("u",))
+    assert found is not None
+    return found["f"]
+
+
+def test_a_window_holds_its_beginning_and_not_its_end() -> None:
+    """Rows at q - w count, rows at q and a microsecond before q - w do not."""
+    rows: list[Row] = [{"ago": ago} for ago in (0, 0.000001, 3600, 3600.000001)]
+    assert value({"count": "*", "over": "1h"}, rows) == 2
+
+
+def test_a_row_counts_once_it_is_known() -> None:
+    """A lag or a later created timestamp puts it off; an earlier one changes nothing."""
+    rows = [{"ago": 10, "made": NOON + timedelta(seconds=s)} for s in (-60, 0, 0.000001)] + [{"ago": 10, "made": None}]
+    assert value({"count": "*"}, rows, {"created_timestamp": "made"}) == 3
+    assert value({"count": "*"}, [{"ago": 3599}, {"ago": 3600}, {"ago": 3601}], {"lag": "1h"}) == 2
+
+
+def test_an_entity_that_was_never_seen_has_no_row() -> None:
+    """And one that fell silent has one of empty windows."""
+    world = oracle({"n": {"count": "*", "over": "1h"}, "m": {"mean": "x", "over": "1h"}}, [{"ago": 7200, "x": 1.0}])
+    assert world.at(Q, ("nobody",)) is None
+    assert world.at(Q, ("u",)) == {"n": 0, "m": None}
+    assert world.at(Q - 7_200_000_000, ("u",)) is None
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ({"count": "*"}, 5),
+        ({"count": "x"}, 4),
+        ({"count": "s", "distinct": True}, 2),
+        ({"distinct": "x"}, 3),
+        ({"sum": "x"}, 7.1),
+        ({"sum": "x", "where": "s = 'b'"}, 3.0),
+        ({"sum": "x", "where": "s = 'zzz'"}, 0),
+        ({"mean": "x"}, 7.1 / 4),
+        ({"min": "x"}, 1.0),
+        ({"max": "s"}, "b"),
+        ({"std": "x", "where": "x <= 2"}, 0.5773502691896257),  # of 1, 1, 2: the root of 1/3
+        ({"std": "x", "where": "x > 3", "default": -1}, -1),
+        ({"first": "x"}, 1.0),
+        ({"last": "x"}, 3.1),
+        ({"latest": "x"}, None),
+        ({"latest": "s", "where": "s is not null"}, "a"),
+        ({"top": 1, "of": "s"}, ["a"]),
+        ({"top": 9, "of": "x"}, [1.0, 2.0, 3.1]),
+        ({"top": 2, "of": "s", "over": "1s", "default": ["none"]}, ["none"]),
+        ({"share": "*", "where": "s = 'a'"}, 0.4),
+        ({"share": "x", "where": "s = 'b'"}, 3.0 / 7.1),
+        ({"share": "x", "where": "s = 'b'", "over": "1s"}, None),
+        ({"embed": "{s}", "encoder": "tiny"}, [1.0, 1.0]),
+        ({"embed": "{s}-{x}", "encoder": "tiny", "pool": {"mean": {"newest": 2}}}, [(5.0 + 1.0) / 2, 1.0]),
+        ({"embed": "{s}-{x}", "encoder": "tiny", "pool": {"mean": {"weight": "x", "newest": 1}}}, [5.0, 1.0]),
+    ],
+)
+def test_each_kind_on_five_rows(feature: dict[str, Any], expected: Any) -> None:
+    """Nulls are skipped, order is by time, and what a feature's condition refuses it does not see."""
+    rows: list[Row] = [
+        {"ago": 50, "x": 1.0, "s": "a"},
+        {"ago": 40, "x": 2.0, "s": "b"},
+        {"ago": 30, "x": 1.0, "s": "b"},
+        {"ago": 20, "x": 3.1, "s": "a"},
+        {"ago": 10, "x": None, "s": None},
+    ]
+    if "embed" in feature and feature["embed"] == "{s}-{x}":
+        rows[-1]["s"] = ""  # the text is "-"
+    assert value(feature, rows) == expected
+
+
+def test_recency_halves_a_weight_each_half_life() -> None:
+    """Counted back from the newest row that counts."""
+    rows: list[Row] = [{"ago": 7200, "s": "aaa"}, {"ago": 3600, "s": "b"}]
+    half: dict[str, Any] = {"embed": "{s}", "encoder": "tiny", "pool": {"mean": {"half_life": "1h"}}}
+    assert value(half, rows) == pytest.approx([(0.5 * 3 + 1) / 1.5, 1.0])
+
+
+def test_sums_are_exact() -> None:
+    """Whatever the order, one rounding."""
+    rows: list[Row] = [{"ago": n + 1, "x": x} for n, x in enumerate([1e300, 1.0, -1e300, 1e-300])]
+    assert value({"sum": "x"}, rows) == 1.0
+    assert value({"std": "x", "where": "x > 1 or x < 0"}, rows) == pytest.approx(1e300 * 2**0.5)
+
+
+def test_of_duplicates_the_first_known_stays() -> None:
+    """Though it happened later."""
+    rows: list[Row] = [
+        {"ago": 60, "id": 1, "x": 1.0, "made": NOON - timedelta(seconds=5)},
+        {"ago": 30, "id": 1, "x": 2.0, "made": None},
+    ]
+    source = {"created_timestamp": "made", "clean": {"drop_duplicates": ["id"]}}
+    assert value({"first": "x"}, rows, source) == 2.0
+
+
+def test_local_times_that_happen_twice_or_never() -> None:
+    """Twice is the earlier instant; never is the instant at which clocks jump."""
+    assert read(datetime(2024, 11, 3, 1, 30), "America/New_York") == datetime(2024, 11, 3, 5, 30, tzinfo=UTC)
+    assert read(datetime(2024, 3, 10, 2, 30), "America/New_York") == datetime(2024, 3, 10, 7, tzinfo=UTC)
+    assert read(datetime(2024, 3, 10, 3, 0), "America/New_York") == datetime(2024, 3, 10, 7, tzinfo=UTC)
+    assert read(datetime(2024, 10, 6, 2, 15), "Australia/Lord_Howe") == datetime(2024, 10, 5, 15, 30, tzinfo=UTC)
+
+
+def test_a_lookup_in_time_finds_what_held_then() -> None:
+    """The newest row of the dimension at or before the row's own instant."""
+    prices = [{"id": 1, "cost": cost, "since": NOON - timedelta(seconds=s)} for cost, s in ((1.0, 60), (2.0, 30))]
+    rows: list[Row] = [{"ago": ago, "id": 1} for ago in (61, 60, 31, 30)]
+    table = Table(dict.fromkeys(["id", "cost", "since"], ""), prices)
+    world = oracle({"f": {"sum": "cost"}}, rows, {"lookup": {"prices": "id"}}, prices=table)
+    assert [event.row["cost"] for event in world.cleaned.events] == [None, 1.0, 1.0, 2.0]
+
+
+def test_rows_that_cannot_be_used_are_counted() -> None:
+    """A cast that fails, a number outside its range, a null key: quarantine; `drop` is counted apart."""
+    source = Source.model_validate(
+        {
+            "source": "events",
+            "path": "e",
+            "clean": {
+                "cast": {"n": "int"},
+                "range": {"n": {"max": 5}},
+                "drop": ["n = 3"],
+                "missing": {"n": {"fill": 0}},
+            },
+        }
+    )
+    rows = [{"user": user, "n": n} for user, n in (("u", "x"), ("u", "6"), (None, "1"), ("u", "3"), ("u", None))]
+    found = clean({"events": Table({"user": "", "n": ""}, rows)}, {"events": source}, "events", ["user"])
+    assert found.fates == {"quarantined": 3, "dropped": 1, "duplicate": 0}
+    assert [event.row["n"] for event in found.events] == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("n > 1 and not (s = 'b')", True),
+        ("n between 1 and 2 or missing", True),
+        ("missing = 1 or missing is null", True),
+        ("not (missing = 1)", False),
+        ("missing in (1, 2)", False),
+        ("n not in (1, 3)", True),
+        ("n - 1 - 1 = 0 and n * 2 + 1 = 5 and -n % 2 = 0", True),
+        ("n / 0 = 1 or n / 4 = 0.5", True),
+        ("s like 'it''s%' and length(s) = 6 and lower(s) = 'it''s a'", True),
+        ("coalesce(missing, 7) = 7", True),
+        ("t >= '2024-05-01T14:00:00+02:00' and t < '2024-05-01T12:00:01'", True),
+    ],
+)
+def test_conditions_have_three_values(text: str, expected: bool) -> None:
+    """And only true holds."""
+    assert holds(text, {"n": 2, "s": "it's A", "missing": None, "t": NOON}) is expected
