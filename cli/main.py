@@ -12,7 +12,7 @@ import typer
 
 from limner.cli import output, project
 from limner.cli.commands import (
-    bench_encode,
+    bench,
     demo,
     doctor,
     get,
@@ -59,11 +59,7 @@ app = typer.Typer(
 for _name, _function, _help in COMMANDS:
     app.command(_name, short_help=_help)(_function)
 app.add_typer(triton.app, name="triton", short_help="The project's own Triton server.")
-
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-bench.callback()(lambda: None)
-bench.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)
-app.add_typer(bench, name="bench", short_help="Measure.", help="Measure this machine.")
+app.add_typer(bench.app, name="bench", short_help="Measure.", help="How fast this machine is.")
 
 
 @app.callback()
