@@ -1,13 +1,15 @@
 """Feast's offline store over feature histories: point-in-time joins that lose no row and invent no value."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from feast import FeatureView, RepoConfig
 from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
@@ -23,6 +25,7 @@ from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.feast_types import arrow_type
 from limner.feature_repo.point_in_time import STAMP, Joiner, Wanted, name
 from limner.feature_repo.retrieval import LimnerRetrievalJob
+from limner.language.errors import LimnerError
 from limner.workers.history.served import served_history
 from limner.workers.online.pack import EPOCH, instant
 
@@ -151,6 +154,21 @@ class LimnerOfflineStore(OfflineStore):
         """A history has no file before the first run; other sources are checked by Feast."""
         if VIEW_TAG not in data_source.tags:
             data_source.validate(config=config)
+
+    def get_table_column_names_and_types_from_data_source(
+        self, config: RepoConfig, data_source: DataSource
+    ) -> Iterable[tuple[str, str]]:
+        """Columns of a history and their Arrow types as text: its folder holds other files besides Parquet."""
+        if VIEW_TAG not in data_source.tags or not isinstance(data_source, FileSource):
+            return data_source.get_table_column_names_and_types(config=config)
+        path = Path(FileSource.get_uri_for_file_path(config.repo_path, data_source.path))
+        with facing_feast():
+            history = served_history(path)
+            parts = [] if history is None else history.parts()
+            if not parts:
+                raise LimnerError(f"view {path.name!r} has no history yet: run `feast materialize`")
+        schema = pq.read_schema(parts[0].path)
+        return list(zip(schema.names, map(str, schema.types), strict=True))
 
 
 def _grouped(refs: Sequence[str], views: Sequence[FeatureView]) -> list[tuple[FeatureView, list[str]]]:
@@ -303,8 +321,6 @@ def _joiner(config: RepoConfig) -> Joiner:
 
 
 def _moment(entities: pa.Table, which: str) -> datetime | None:
-    import pyarrow.compute as pc
-
     value = getattr(pc, which)(entities.column(STAMP)).as_py() if len(entities) else None
     return None if value is None else instant(value)
 
