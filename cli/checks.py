@@ -186,9 +186,12 @@ def online(root: Path) -> Iterator[Finding]:
 
 def registry(root: Path) -> Iterator[Finding]:
     """Feast's registry opens, and no view hangs in a state that a killed run left behind."""
-    from feast import FeatureStore
+    from limner.cli.stock_feast import quiet
 
-    views = FeatureStore(repo_path=str(project.feature_repo(root))).list_feature_views()
+    with quiet():
+        from feast import FeatureStore
+
+        views = FeatureStore(repo_path=str(project.feature_repo(root))).list_feature_views()
     stuck = [view.name for view in views if getattr(view.state, "name", "") == "MATERIALIZING"]
     if stuck:
         yield Finding(

@@ -1,34 +1,37 @@
 """Feast's own command line, run in this process: the code of `feast ...`, with our progress beside it."""
 
+import io
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from limner.cli import project
 from limner.language.errors import LimnerError
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
-def run(root: Path, arguments: Sequence[str]) -> None:
-    """Run `feast ARGUMENTS` on the project's feature repository.
+
+def run(root: Path, arguments: Sequence[str]) -> list[str]:
+    """Run `feast ARGUMENTS` on the project's feature repository; return what it printed, without colours.
 
     Raises LimnerError with Feast's message where Feast refuses. The working directory stays.
     """
     repo = project.feature_repo(root)
-    with quiet(), _same_working_directory(), translated():
+    said = io.StringIO()
+    with quiet(), _same_working_directory(), redirect_stdout(said), translated():
         from feast.cli.cli import cli
 
+        line = ["--chdir", str(repo), "--log-level", "error", *arguments]
         try:
-            cli.main(
-                args=["--chdir", str(repo), "--log-level", "error", *arguments],
-                prog_name="feast",
-                standalone_mode=False,
-            )
+            cli.main(args=line, prog_name="feast", standalone_mode=False)
         except SystemExit as error:
             if error.code:
-                raise LimnerError(f"feast {arguments[0]} ended with exit code {error.code}") from error
+                raise LimnerError(said.getvalue() or f"feast {arguments[0]}: exit code {error.code}") from error
+    return [text for text in _COLOUR.sub("", said.getvalue()).splitlines() if text.strip()]
 
 
 @contextmanager

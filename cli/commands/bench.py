@@ -4,5 +4,6 @@ import typer
 
 from limner.cli.commands import bench_encode
 
-app = typer.Typer(help="How fast this machine is.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.callback()(lambda: None)  # without it, Typer would make a lone command of the group
 app.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from limner.cli import demo_data, demo_report, output, project, stock_feast
+from limner.cli.commands.triton import encoders
 from limner.cli.options import ProjectOption
 from limner.cli.progress import progress
 from limner.workers.report import Event, Reporter, TextsEncoded, reporting_to
@@ -19,14 +20,16 @@ def demo(project_folder: ProjectOption = None) -> int:
     root = project.find(project_folder)
     started = time.monotonic()
     _data(root)
-    with progress(output.console()) as reporter:
-        texts = Texts(reporter)
-        _step("feast apply: compile specs/*.yaml and register them")
-        _feast(root, ["apply"])
-        with reporting_to(texts), _triton(root):
-            _step(f"feast materialize: compute every profile from {START[:10]} to {END[:10]} and serve it")
-            _feast(root, ["materialize", START, END])
-    output.console().print(f"  {texts}", markup=False)
+    _step("feast apply: compile specs/*.yaml and register them")
+    for line in _feast(root, ["apply"]):
+        _say(line)
+    with _triton(root):
+        _step(f"feast materialize: compute every profile from {START[:10]} to {END[:10]} and serve it")
+        with progress(output.side_console()) as reporter:
+            texts = Texts(reporter)
+            with reporting_to(texts):
+                _feast(root, ["materialize", START, END])
+        _say(str(texts))
     demo_report.show(root)
     output.console().print(f"\ndone in {time.monotonic() - started:.0f} s", markup=False)
     return 0
@@ -77,19 +80,12 @@ def _triton(root: Path) -> Iterator[None]:
     install(home, _say)
     ran_before = find(home) is not None
     try:
-        for health in serving.up(home, project.settings(root).triton, _encoders(root), _say):
+        for health in serving.up(home, project.settings(root).triton, encoders(root), _say):
             _say(f"encoder {health.encoder} answers in {health.latency_ms:.0f} ms")
         yield
     finally:
         if not ran_before:
             serving.down(home, _say)
-
-
-def _encoders(root: Path) -> list:  # type: ignore[type-arg]
-    from limner.language.repo import load
-    from limner.workers.encoder.resolve import resolve
-
-    return [resolve(encoder, root) for encoder in load(project.settings(root).specs).encoders.values()]
 
 
 def _complete(root: Path) -> bool:
@@ -109,10 +105,10 @@ def _complete(root: Path) -> bool:
     return bool(views)
 
 
-def _feast(root: Path, arguments: list[str]) -> None:
+def _feast(root: Path, arguments: list[str]) -> list[str]:
     """Show the stock command, then run it (in this process, which has Feast loaded already)."""
     _say(f"$ feast -c feature_repo {shlex.join(arguments)}")
-    stock_feast.run(root, arguments)
+    return stock_feast.run(root, arguments)
 
 
 def _step(text: str) -> None:

@@ -1,8 +1,6 @@
 """`limner materialize`: Feast's own, with progress; a failure names the command that resumes it."""
 
-import contextlib
 import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -58,9 +56,8 @@ def run(root: Path, arguments: list[str], *, resume: list[str]) -> None:
     from limner.workers.report import reporting_to
 
     command = shlex.join(["limner", "-C", str(root), "materialize", *resume])
-    side = output.side_console()
     try:
-        with contextlib.redirect_stdout(sys.stderr), progress(side) as reporter, reporting_to(reporter):
+        with progress(output.side_console()) as reporter, reporting_to(reporter):
             stock_feast.run(root, arguments)
     except LimnerError as error:
         raise LimnerError(f"{error}\nwhat is done stays done; resume with:\n  {command}") from error

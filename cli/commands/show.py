@@ -49,10 +49,10 @@ def render(key: str, views: dict[str, dict[str, Any] | None], as_of: dict[str, s
     from rich.table import Table
 
     console = output.console()
-    console.print(f"[bold]{key}[/bold]")
     for name, values in views.items():
         suffix = f" · as of {as_of[name]}" if name in as_of else ""
-        table = Table(title=f"{name}{suffix}", title_justify="left", show_header=False, box=None, padding=(0, 2))
+        console.print(f"[bold]{key} · {name}[/bold]{suffix}")
+        table = Table(show_header=False, box=None, padding=(0, 2))
         for feature, value in (values or {"": "not known"}).items():
             table.add_row(feature, output.brief(value))
         console.print(table)
