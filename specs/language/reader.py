@@ -156,24 +156,23 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
-    reason = (error.problem or "it ends too early").removeprefix("did not find ").removeprefix("found ")
-    message = f"not valid YAML ({error.problem or reason})"
+    message = f"not valid YAML ({error.problem or 'it ends too early'})"
     return Problem(file, line, column, "", message + _cause(written, error.problem or ""))
 
 
+_CAUSES = (
+    ("alias|anchor|alphabetic or numeric", 'text that starts with * or & must be quoted, e.g. count: "*"'),
+    ("',' or", "text with commas, quotes or braces must be quoted inside {...} and [...]; or a bracket is not closed"),
+    ("expected key|}", 'text with braces must be quoted, e.g. embed: "{title} {body}"; or the indentation is off'),
+    ("mapping values", "text that has a colon must be quoted; otherwise look at the indentation of this line"),
+    ("%|start any token", "text that starts with a sign such as % or @ must be quoted"),
+    ("", "look at the indentation, and at brackets or quotes left open just before"),
+)
+"""Advice by what the parser says, for the mistakes people make."""
+
+
 def _cause(line: str, problem: str) -> str:
-    """Advice for the mistakes people make: tabs, unquoted braces or colons, wrong indentation."""
-    if "\t" in line[: len(line) - len(line.lstrip())] or ("start any token" in problem and "\t" in line):
+    indent = line[: len(line) - len(line.lstrip())]
+    if "\t" in indent or ("start any token" in problem and "\t" in line):
         return ": indent with spaces, not with tabs"
-    if "alias" in problem or "anchor" in problem or "alphabetic or numeric" in problem:
-        return ': text that starts with * or & must be quoted, e.g. count: "*"'
-    if "',' or" in problem:
-        return ": text with commas, quotes or braces must be quoted inside {...} and [...]; or a bracket is not closed"
-    value = line.partition(":")[2].strip()
-    if (value.startswith("{") and value.count("{") > 1) or "}" in problem:
-        return ': text with braces must be quoted, e.g. embed: "{title} {body}"'
-    if "mapping values" in problem:
-        return ": text that has a colon must be quoted; otherwise look at the indentation of this line"
-    if "%" in problem or "start any token" in problem:
-        return ": text that starts with a sign such as % or @ must be quoted"
-    return ": look at the indentation, and at brackets or quotes left open just before"
+    return ": " + next(advice for sign, advice in _CAUSES if re.search(sign, problem))

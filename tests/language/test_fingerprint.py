@@ -1,0 +1,260 @@
+"""A view's identity: all that decides a value counts, and nothing else."""
+
+import pytest
+from pydantic import BaseModel
+
+from limner.language.closure import closure, from_closure
+from limner.language.features import KINDS, FeatureBase
+from limner.language.fingerprint import fingerprint
+from limner.language.models import Clean, Encoder, FeatureView, Missing, Range, Source, TextCleaning
+from limner.language.repo import Specs, load_texts
+
+SPEC = """
+entity: user
+join_keys: {user_id: int, shop: string}
+---
+source: events
+path: data/events.parquet
+format: parquet
+event_timestamp: ts
+created_timestamp: made
+timezone: Europe/Berlin
+lag: 1h
+tie_break: [a]
+lookup: {items: [item]}
+clean:
+  cast: {a: float}
+  text: {title: {unicode: NFC, html: keep, control: keep, whitespace: keep, case: lower, max_chars: 50}}
+  missing: {a: {fill: 0}, b: drop}
+  range: {b: {min: 0, max: 9, otherwise: clip}}
+  quarantine: [a < 0]
+  drop: [b = 1]
+  drop_duplicates: [a, ts]
+---
+source: items
+path: items.csv
+---
+source: times
+since: 2024-01-01
+database: sqlite:///x.db
+table: t
+---
+encoder: mini
+model: models/mini
+---
+encoder: midi
+model: models/midi
+---
+feature_view: v
+entity: user
+source: events
+every: 1d
+at: "01:00"
+online: false
+owner: me
+tags: {team: x}
+description: words
+features:
+  n: {count: a, distinct: true, over: [7d, 30d], where: b > 0, default: 1, description: words}
+  s: {sum: a, default: 1}
+  m: {mean: a, default: 1}
+  lo: {min: a, default: 1}
+  hi: {max: a, default: 1}
+  sd: {std: a, default: 1}
+  d: {distinct: a, default: 1}
+  f: {first: a, default: 1}
+  l: {last: a, default: 1}
+  now: {latest: a, default: 1}
+  t: {top: 3, of: title, default: [x]}
+  sh: {share: a, where: b > 1, default: 1}
+  e: {embed: "{title} {kind}", encoder: mini, over: 30d, pool: {mean: {weight: a, half_life: 7d, newest: 5}}}
+---
+feature_view: w
+entity: user
+source: times
+every: event
+features: {n: {count: "*"}}
+"""
+ENCODERS = {"mini": "f1", "midi": "f2"}
+
+
+def _of(text: str, view: str = "v", encoders: dict[str, str] = ENCODERS) -> str:
+    return fingerprint(load_texts({"a.yaml": text}), view, encoders)
+
+
+def _changed(*pair: str, view: str = "v") -> bool:
+    old, new = pair
+    assert SPEC.count(old) >= 1, old
+    return _of(SPEC.replace(old, new, 1), view) != _of(SPEC, view)
+
+
+CHANGES = [
+    # models.Entity, Source
+    ("user_id: int", "user_id: string"),
+    ("user_id: int, shop: string", "shop: string, user_id: int"),
+    ("data/events.parquet", "data/other.parquet"),
+    ("format: parquet", "format: csv"),
+    ("event_timestamp: ts", "event_timestamp: at"),
+    ("created_timestamp: made", "created_timestamp: known"),
+    ("Europe/Berlin", "UTC"),
+    ("lag: 1h", "lag: 2h"),
+    ("tie_break: [a]", "tie_break: [b]"),
+    ("{items: [item]}", "{items: {item: id}}"),
+    ("path: items.csv", "path: goods.csv"),
+    # Clean
+    ("cast: {a: float}", "cast: {a: int}"),
+    ("unicode: NFC", "unicode: none"),
+    ("html: keep", "html: strip"),
+    ("control: keep", "control: strip"),
+    ("whitespace: keep", "whitespace: collapse"),
+    ("case: lower", "case: keep"),
+    ("max_chars: 50", "max_chars: 51"),
+    ("fill: 0", "fill: 1"),
+    ("b: drop", "b: quarantine"),
+    ("{min: 0,", "{min: 1,"),
+    ("max: 9", "max: 8"),
+    ("otherwise: clip", "otherwise: drop"),
+    ("[a < 0]", "[a <= 0]"),
+    ("[b = 1]", "[]"),
+    ("[a, ts]", "[ts]"),
+    # FeatureView and features
+    ("every: 1d", "every: 2d"),
+    ('at: "01:00"', 'at: "02:00"'),
+    ("count: a, distinct", "count: b, distinct"),
+    ("distinct: true", "distinct: false"),
+    ("[7d, 30d]", "[7d, 60d]"),
+    ("[7d, 30d]", "[168h, 30d]"),
+    ("where: b > 0", "where: b > 2"),
+    ("where: b > 0, default: 1", "where: b > 0"),
+    ("sum: a", "mean: a"),
+    ("min: a", "min: b"),
+    ("max: a", "max: b"),
+    ("std: a", "std: b"),
+    ("d: {distinct: a", "d: {distinct: b"),
+    ("first: a", "first: b"),
+    ("last: a", "last: b"),
+    ("latest: a", "latest: b"),
+    ("top: 3", "top: 4"),
+    ("of: title", "of: kind"),
+    ("[x]", "[y]"),
+    ("share: a", 'share: "*"'),
+    ("b > 1", "b > 3"),
+    ("{title} {kind}", "{kind} {title}"),
+    ("encoder: mini, over", "encoder: midi, over"),
+    ("over: 30d, pool", "over: 60d, pool"),
+    ("weight: a", "weight: b"),
+    ("half_life: 7d", "half_life: 8d"),
+    ("newest: 5", "newest: 6"),
+    ("  sd: {std", "  dev: {std"),
+    ("feature_view: v", "feature_view: v2"),
+    *(
+        (f"  {name}: {{{kind}: a, default: 1}}", f"  {name}: {{{kind}: a, default: 2}}")
+        for name, kind in {
+            "s": "sum",
+            "m": "mean",
+            "lo": "min",
+            "hi": "max",
+            "sd": "std",
+            "d": "distinct",
+            "f": "first",
+            "l": "last",
+            "now": "latest",
+        }.items()
+    ),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change[1][:40])
+def test_whatever_decides_a_value_changes_the_fingerprint(change: tuple[str, str]) -> None:
+    old, new = change
+    assert SPEC.count(old) >= 1
+    text = SPEC.replace(old, new, 1)
+    name = "v2" if "v2" in new else "v"
+    assert _of(text, name) != _of(SPEC)
+
+
+@pytest.mark.parametrize(
+    "change", [("2024-01-01", "2024-01-02"), ("x.db", "y.db"), ("table: t", "table: u")], ids=lambda change: change[1]
+)
+def test_so_does_where_a_table_is_and_since(change: tuple[str, str]) -> None:
+    assert _changed(*change, view="w")
+
+
+def test_every_key_of_the_models_is_covered_above() -> None:
+    """A key that is added to the language must be added to SPEC, and so be decided on here."""
+    models: tuple[type[BaseModel], ...] = (FeatureView, Source, Clean, Missing, Range, TextCleaning, *KINDS)
+    keys = {key for model in models for key in model.model_fields}
+    assert {key for key in keys if f"{key}:" not in SPEC} == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("description: words\nfeatures", "description: other\nfeatures"),
+        ("default: 1, description: words", "default: 1"),
+        ("owner: me", "owner: you"),
+        ("team: x", "team: y"),
+        ("online: false", "online: true"),
+        ("encoder: midi\nmodel: models/midi", "encoder: midi\nmodel: models/other"),
+        ("path: items.csv", "path: [items.csv]"),
+        ("where: b > 0", "where: (b>0)"),
+        ("half_life: 7d", "half_life: 168h"),
+        ("{items: [item]}", "{items: item}"),
+        ("lag: 1h", "lag: 60m"),
+        ("every: 1d\n", "every: 1d  # each day\n"),
+        ("user_id: int", "'user_id': int"),
+        ("every: 1d", "every: 24h"),
+        ("over: 30d, pool: {mean:", "over: 720h, pool: {mean:"),
+    ],
+    ids=lambda change: change[1][:40],
+)
+def test_what_decides_no_value_does_not(change: tuple[str, str]) -> None:
+    assert not _changed(*change)
+
+
+def test_the_order_of_documents_and_of_keys_does_not_count() -> None:
+    documents = SPEC.split("---\n")
+    assert _of("---\n".join(reversed(documents))) == _of(SPEC)
+    assert not _changed("timezone: Europe/Berlin\nlag: 1h", "lag: 1h\ntimezone: Europe/Berlin")
+
+
+def test_a_default_that_is_spelled_out_is_the_same() -> None:
+    assert not _changed("  s: {sum: a, default: 1}", "  s: {sum: a, default: 1, over: lifetime}")
+    plain = SPEC.replace("{weight: a, half_life: 7d, newest: 5}", "{}")
+    assert _of(plain) == _of(plain.replace("pool: {mean: {}}", "pool: mean"))
+
+
+def test_the_encoder_counts_by_its_own_fingerprint_where_it_is_used() -> None:
+    assert _of(SPEC, encoders={"mini": "other"}) != _of(SPEC)
+    assert _of(SPEC, encoders={"mini": "f1", "midi": "other"}) == _of(SPEC)
+
+
+def test_other_views_do_not_count() -> None:
+    assert not _changed("every: event", "every: 1h")
+
+
+def _all(specs: Specs) -> list[str]:
+    return [fingerprint(specs, name, ENCODERS) for name in specs.views]
+
+
+@pytest.mark.parametrize("name", ["v", "w"])
+def test_a_view_comes_back_from_its_closure(name: str) -> None:
+    specs = load_texts({"a.yaml": SPEC})
+    text = closure(specs, name)
+    back = from_closure(text)
+    assert back.views == {name: specs.views[name]}
+    assert back.sources == {key: specs.sources[key] for key in back.sources}
+    assert set(back.sources) == ({"events", "items"} if name == "v" else {"times"})
+    assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
+    assert closure(back, name) == text
+
+
+def test_encoders_outside_a_view_are_not_in_its_closure() -> None:
+    assert set(from_closure(closure(load_texts({"a.yaml": SPEC}), "v")).encoders) == {"mini"}
+
+
+def test_each_kind_is_in_the_spec_above() -> None:
+    kinds: tuple[type[FeatureBase], ...] = KINDS
+    used = {type(feature) for feature in load_texts({"a.yaml": SPEC}).views["v"].features.values()}
+    assert used == set(kinds)
+    assert Encoder.model_fields.keys() >= {"pooling", "max_tokens"}

@@ -1,0 +1,77 @@
+"""What a view produces: names, windows, types and defaults."""
+
+import pytest
+
+from limner.language.columns import cleaned
+from limner.language.outputs import Output, OutputType, output_names, outputs, profile_members
+from tests.language.examples import RAW, specs, view
+
+DAY = 86_400_000_000
+
+
+def _outputs(features: str) -> dict[str, Output]:
+    found = specs(view(features))
+    made = outputs(found.views["taste"], cleaned(found, "purchases", RAW), {"minilm": 384})
+    assert output_names(found.views["taste"]) == tuple(output.name for output in made)
+    return {output.name: output for output in made}
+
+
+def test_a_list_of_windows_makes_a_feature_a_window_and_one_window_keeps_the_name() -> None:
+    made = _outputs(
+        "{orders: {count: '*', over: [7d, 2w, lifetime]}, spend: {sum: sales_value, over: 30d}, all: {count: '*'}}"
+    )
+    assert {name: output.window for name, output in made.items()} == {
+        "orders_7d": 7 * DAY, "orders_2w": 14 * DAY, "orders_lifetime": None, "spend": 30 * DAY, "all": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ("count: '*'", OutputType("int")),
+        ("distinct: brand", OutputType("int")),
+        ("sum: quantity", OutputType("int")),
+        ("sum: sales_value", OutputType("float")),
+        ("mean: quantity", OutputType("float")),
+        ("std: quantity", OutputType("float")),
+        ("share: quantity, where: gift", OutputType("float")),
+        ("min: brand", OutputType("string")),
+        ("max: event_timestamp", OutputType("timestamp")),
+        ("first: gift", OutputType("bool")),
+        ("last: quantity", OutputType("int")),
+        ("latest: sales_value", OutputType("float")),
+        ("top: 3, of: channel", OutputType("string", list=True)),
+        ("embed: '{title}', encoder: minilm", OutputType("float", list=True, dim=384)),
+    ],
+)
+def test_the_type_follows_from_the_kind_and_its_column(feature: str, expected: OutputType) -> None:
+    assert _outputs(f"{{f: {{{feature}}}}}")["f"].type == expected
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ("mean: quantity, default: 0", 0.0),
+        ("count: '*', default: 0", 0),
+        ("last: channel, default: none", "none"),
+        ("last: event_timestamp, default: 1970-01-02", DAY),
+        ("top: 2, of: channel, default: [web]", ("web",)),
+        ("top: 2, of: price, default: []", ()),
+        ("sum: quantity", None),
+    ],
+)
+def test_a_default_has_the_type_of_its_column(feature: str, expected: object) -> None:
+    feature = feature.replace("price", "sales_value")
+    default = _outputs(f"{{f: {{{feature}}}}}")["f"].default
+    assert default == expected
+    assert type(default) is type(expected)
+
+
+def test_a_profile_takes_whole_views_features_and_single_windows() -> None:
+    found = specs(
+        view("{spend: {sum: sales_value, over: [7d, 30d]}, likes: {top: 3, of: brand}}"),
+        "profile: web\nfeatures: [taste: [spend, likes], basics: [orders_30d]]",
+        "profile: all\nfeatures: [basics]",
+    )
+    assert profile_members(found, "web") == {"taste": ("spend_7d", "spend_30d", "likes"), "basics": ("orders_30d",)}
+    assert profile_members(found, "all") == {"basics": ("orders_7d", "orders_30d", "channel")}

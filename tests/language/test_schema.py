@@ -1,0 +1,55 @@
+"""The JSON Schema an editor uses agrees with the loader."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from limner.language.reader import read
+from limner.language.schema import json_schema
+from tests.language.examples import BASE, HERE
+from tests.language.test_fingerprint import SPEC
+
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+DEMO = sorted((HERE.parents[1] / "specs").glob("*.yaml"))
+# Mistakes that depend on other documents, on the data, or on several keys at once: no schema can see them.
+BEYOND = (
+    "column_", "condition_", "yaml_", "embed_lone", "embed_no_column", "embed_unknown", "embed_format",
+    "document_twice",
+    "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
+    "feature_window_twice", "profile_twice", "profile_unknown", "source_database", "source_duplicate",
+    "source_format_unclear",
+    "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
+    "source_since_not",
+    "source_table", "source_timezone", "source_two", "source_unknown", "source_without", "view_at_with",
+    "view_other",
+    "view_source", "view_unknown_source", "view_unknown_entity",
+)  # fmt: skip
+SEEN = [path for path in sorted((HERE / "broken").glob("*.yaml")) if not path.stem.startswith(BEYOND)]
+
+
+def _complaints(text: str) -> list[Any]:
+    return [error for document in read(text, "x")[0] for error in VALIDATOR.iter_errors(document.data)]
+
+
+def test_it_is_a_json_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("text", [BASE, SPEC, *(path.read_text() for path in DEMO)])
+def test_correct_specs_validate(text: str) -> None:
+    assert _complaints(text) == []
+
+
+@pytest.mark.parametrize("path", SEEN, ids=lambda path: path.stem)
+def test_a_mistake_within_one_document_is_seen(path: Path) -> None:
+    assert _complaints(path.read_text())
+
+
+def test_every_key_has_a_completion_and_no_null() -> None:
+    for model in SCHEMA["$defs"].values():
+        for key, rule in model.get("properties", {}).items():
+            assert rule, key
+    assert "'type': 'null'" not in str(SCHEMA)
