@@ -247,11 +247,19 @@ def _value(node: Node, row: dict[str, Any]) -> Any:  # noqa: PLR0911 - one a for
         case Call("is null", (one,)):
             return _value(one, row) is None
         case Call("between", (one, low, high)):
-            return _value(Call("and", (Call(">=", (one, low)), Call("<=", (one, high)))), row)
+            return _between(_value(one, row), _value(low, row), _value(high, row))
         case Call("coalesce", args):
             return next((v for arg in args if (v := _value(arg, row)) is not None), None)
     values = [_value(arg, row) for arg in node.args]
     return None if None in values else _apply(node.op, *values)
+
+
+def _between(value: Any, low: Any, high: Any) -> bool | None:
+    """Two comparisons joined by `and`; all numbers are floats where one is."""
+    if any(isinstance(each, float) for each in (value, low, high)):
+        value, low, high = (None if each is None else float(each) for each in (value, low, high))
+    sides = (None if None in (value, low) else value >= low, None if None in (value, high) else value <= high)
+    return False if False in sides else None if None in sides else True
 
 
 def _apply(op: str, *v: Any) -> Any:
