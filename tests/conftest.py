@@ -1,5 +1,16 @@
 """Fixtures that every test may use."""
 
+import pytest
+
 from tests.integration.triton_server import own_triton, triton
 
 __all__ = ["own_triton", "triton"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a server in one process, so that each server is started once."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & {"triton", "own_triton"} and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("triton"))

@@ -124,11 +124,14 @@ def test_a_bad_request_does_not_poison_its_batch(triton: TritonServer) -> None:
     assert transport.infer(model.name, model.version, [b"good"], 5.0).shape == (1, model.dim)
 
 
-def test_a_malformed_request_is_a_bug_and_is_not_retried(triton: TritonServer) -> None:
-    """More rows than the model takes in one request cannot be mended by trying again."""
+def test_a_malformed_request_is_a_bug(triton: TritonServer) -> None:
+    """More rows than the model takes cannot be mended by trying again; the model survives."""
     model = triton.models["tiny"]
-    with pytest.raises(RuntimeError, match="malformed"):
-        triton.client(model, rows_per_request=2000).encode(["milk"] * 9000)
+    transport = GrpcTransport(triton.settings.url)
+    with pytest.raises(TransportError) as caught:
+        transport.infer(model.name, model.version, [b"milk"] * 1025, 5.0)
+    assert caught.value.fault is Fault.BUG
+    triton.client(model).check()
 
 
 def test_another_fingerprint_is_refused(triton: TritonServer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from limner.language.errors import LimnerError
 
 GRPC_PORT = 8001
+MOST_ROWS = 1024  # max_batch_size in config.pbtxt
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class TritonSettings:
         for key in ("rows_per_request", "chars_per_request", "in_flight", "deadline_s", "attempts"):
             if getattr(self, key) <= 0:
                 raise LimnerError(f"triton {key} {getattr(self, key)!r}: expected more than 0")
+
+        if self.rows_per_request > MOST_ROWS:
+            raise LimnerError(
+                f"triton rows_per_request {self.rows_per_request}: the served model takes at most {MOST_ROWS}"
+            )
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "TritonSettings":
