@@ -9,7 +9,7 @@ whether it became known after the bounds' `known_after`; `__raw.x`, the raw colu
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
@@ -18,9 +18,10 @@ from limner.language.scope import aliases
 from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.fates import Fates
 from limner.workers.sources.instants import Instants
-from limner.workers.sources.normalize import register_normalizer
+from limner.workers.sources.normalize import normalizer
 from limner.workers.sources.physical import FLOATS, logical_type
 from limner.workers.sources.scan import Bounds, Scan
+from limner.workers.sources.texts import register
 from limner.workers.sources.values import SQL_TYPES, read_as, reads_always
 
 if TYPE_CHECKING:
@@ -39,6 +40,18 @@ class Workbench:
         """A name for one more SQL function."""
         self.functions += 1
         return f"limner_f{self.functions}"
+
+    def run(self, sql: str) -> None:
+        """Execute a statement."""
+        self.database.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+        return list(self.database.execute(sql).fetchall())
+
+    def count(self, sql: str) -> int:
+        """The one number a statement gives."""
+        return int(self.rows(sql)[0][0])
 
 
 @dataclass
@@ -85,15 +98,16 @@ class Cleaning:
         read |= {*self.source.tie_break, *(name for condition in conditions for name in condition.columns)}
         return tuple(sorted(read))
 
-    def query(self, *, raw: bool) -> str:
-        """The whole query; `raw`: with every raw column."""
+    def query(self, *, raw: bool, extra: str = "") -> str:
+        """The whole query; `raw`: with every raw column; `extra`: one more SELECT item over the clean columns."""
         sql = self._read(raw=raw)
         sql = self._place(sql)
         sql = self._judge_reading(sql)
         sql = self._text(sql)
         sql = self._missing(sql)
         sql = self._range(sql)
-        return self._conditions(sql)
+        sql = self._conditions(sql)
+        return f"SELECT *, {extra} FROM ({sql})" if extra else sql
 
     def order(self, *, raw: bool) -> list[str]:
         """ORDER BY terms of the canonical order: ts, created, tie_break, then (`raw`) all raw columns by name."""
@@ -187,7 +201,7 @@ class Cleaning:
         for name, rule in rules.items():
             if name not in self.text_functions:
                 self.text_functions[name] = self.bench.name()
-                register_normalizer(self.bench.database, self.text_functions[name], rule)
+                register(self.bench.database, self.text_functions[name], normalizer(rule), "VARCHAR")
         return _replaced(sql, {name: f"{self.text_functions[name]}({quoted(name)})" for name in rules})
 
     def _missing(self, sql: str) -> str:

@@ -46,8 +46,8 @@ def connection(
 
 
 @contextmanager
-def reading(source: str, doing: str) -> Iterator[None]:
-    """Turn what DuckDB says about unreadable input, or about the machine, into an error that names the source."""
+def working(source: str, doing: str) -> Iterator[None]:
+    """Turn what DuckDB says about the machine, memory or disk, into an error that names the source."""
     import duckdb
 
     try:
@@ -57,7 +57,19 @@ def reading(source: str, doing: str) -> Iterator[None]:
             f"source {source!r}: not enough memory while {doing}: raise `memory_limit` or the number of `shards` "
             f"in feature_store.yaml ({first_line(error)})"
         ) from error
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except duckdb.IOException as error:
+        raise LimnerError(f"source {source!r}: error while {doing}: {first_line(error)}") from error
+
+
+@contextmanager
+def reading(source: str, doing: str) -> Iterator[None]:
+    """As `working`, where input is read: what cannot be read is the input's fault, and the error says so."""
+    import duckdb
+
+    try:
+        with working(source, doing):
+            yield
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise LimnerError(f"source {source!r}: error while {doing}: {first_line(error)}") from error
 
 

@@ -42,15 +42,19 @@ def load(
     timed: bool,
     tally: Tally,
     label: str = "",
+    extra: str = "",
 ) -> Loaded:
-    """Fill `table` with the clean rows of `scan`. `timed`: a row without an event timestamp cannot be used."""
+    """Fill `table` with the clean rows of `scan`. `timed`: a row without an event timestamp cannot be used.
+
+    `label` goes before the reasons of a lookup's rows; `extra` is one more SELECT item over the clean columns.
+    """
     source = scan.source
     back = duplicates_reach_back(source)
     whole = Bounds(None, bounds.known_after, bounds.until) if back else bounds
     cleaning = Cleaning(scan, types, wanted, keys, whole, bench, timed)
     raw = total_order or bool(source.clean.drop_duplicates)
     with reading(source.source, "reading and cleaning its rows"):
-        bench.database.execute(f"CREATE TABLE {table} AS {cleaning.query(raw=raw)}")
+        bench.run(f"CREATE TABLE {table} AS {cleaning.query(raw=raw, extra=extra)}")
         _settle(bench, cleaning, table, raw, tally, label)
         order = cleaning.order(raw=raw)
         if source.clean.drop_duplicates:
@@ -58,24 +62,22 @@ def load(
             _count(
                 tally.dropped,
                 f"{label}duplicate",
-                _one(bench, f"SELECT count(*) FROM {table} WHERE __new AND {losers}"),
+                bench.count(f"SELECT count(*) FROM {table} WHERE __new AND {losers}"),
             )
-            bench.database.execute(f"DELETE FROM {table} WHERE {losers}")
+            bench.run(f"DELETE FROM {table} WHERE {losers}")
         if back and bounds.lower is not None:
-            bench.database.execute(f"DELETE FROM {table} WHERE NOT {in_reach(bounds)}")
+            bench.run(f"DELETE FROM {table} WHERE NOT {in_reach(bounds)}")
     return Loaded(table, cleaning.order(raw=total_order), sorted(cleaning.order_columns(raw=total_order)))
 
 
 def duplicates(bench: Workbench, table: str, keys: Sequence[str], order: Sequence[str]) -> str:
     """A predicate of the rows of `table` that are not the first known of their keys (null equals null)."""
-    names = [quoted(key) for key in keys]
-    listed = ", ".join(names)
-    same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM d.{name}" for name in names)
-    # few rows have a twin: only those are sorted
-    bench.database.execute(
-        f"CREATE OR REPLACE TABLE __losers AS SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "
-        f"{', '.join('t.' + name for name in names)} ORDER BY __known NULLS FIRST, {', '.join(order)}) AS n FROM {table} t "
-        f"SEMI JOIN (SELECT {listed} FROM {table} GROUP BY {listed} HAVING count(*) > 1) d ON {same}) WHERE n > 1"
+    listed = ", ".join(quoted(key) for key in keys)
+    # few rows have a twin: only those that may, by a hash, are sorted
+    twins = f"SELECT hash({listed}) AS h FROM {table} GROUP BY h HAVING count(*) > 1"
+    bench.run(
+        f"CREATE OR REPLACE TABLE __losers AS SELECT r FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY {listed} "
+        f"ORDER BY __known NULLS FIRST, {', '.join(order)}) AS n FROM {table} WHERE hash({listed}) IN ({twins})) WHERE n > 1"
     )
     return "rowid IN (SELECT r FROM __losers)"
 
@@ -88,7 +90,7 @@ def set_aside(bench: Workbench, rows: str, scan: Scan, reason: str, tally: Tally
         f", {quoted('__raw.' + column)}::VARCHAR AS {quoted('raw.' + column if column in taken else column)}"
         for column in scan.physical
     )
-    bench.database.execute(
+    bench.run(
         f"CREATE TABLE {name} AS SELECT {literal(scan.source.source)} AS source, {reason} AS reason{raw} FROM ({rows})"
     )
     tally.quarantine.append(name)
@@ -96,9 +98,7 @@ def set_aside(bench: Workbench, rows: str, scan: Scan, reason: str, tally: Tally
 
 def _settle(bench: Workbench, cleaning: Cleaning, table: str, raw: bool, tally: Tally, label: str) -> None:
     """Count and remove the rows that have a fate; rows new in quarantine are set aside."""
-    counts = bench.database.execute(
-        f"SELECT __fate, __new, count(*) FROM {table} GROUP BY ALL ORDER BY __fate, __new"
-    ).fetchall()
+    counts = bench.rows(f"SELECT __fate, __new, count(*) FROM {table} GROUP BY ALL ORDER BY __fate, __new")
     if not label:
         tally.read += sum(count for _, _, count in counts)
     if all(fate is None for fate, _, _ in counts):
@@ -119,14 +119,9 @@ def _settle(bench: Workbench, cleaning: Cleaning, table: str, raw: bool, tally: 
             f"CASE __fate {reason} END",
             tally,
         )
-    bench.database.execute(f"DELETE FROM {table} WHERE __fate IS NOT NULL")
+    bench.run(f"DELETE FROM {table} WHERE __fate IS NOT NULL")
 
 
 def _count(into: dict[str, int], reason: str, count: int) -> None:
     if count:
         into[reason] = into.get(reason, 0) + count
-
-
-def _one(bench: Workbench, sql: str) -> int:
-    row = bench.database.execute(sql).fetchone()
-    return int(row[0]) if row else 0

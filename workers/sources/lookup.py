@@ -75,8 +75,8 @@ class Enrichment:
     def _once(self, loaded: Loaded, scan: Scan, keys: list[str], dimension: str) -> None:
         """Keep the first row of each key in canonical order; the others go to quarantine."""
         losers = duplicates(self.bench, loaded.table, keys, loaded.order)
-        count = self.bench.database.execute("SELECT count(*) FROM __losers").fetchone()
-        if not count or not count[0]:
+        count = self.bench.count("SELECT count(*) FROM __losers")
+        if not count:
             return
         reason = f"another row has the same {', '.join(keys)}"
         set_aside(
@@ -86,12 +86,12 @@ class Enrichment:
             "'" + reason.replace("'", "''") + "'",
             self.tally,
         )
-        self.tally.quarantined[f"lookup {dimension}: {reason}"] = int(count[0])
-        self.bench.database.execute(f"DELETE FROM {loaded.table} WHERE {losers}")
+        self.tally.quarantined[f"lookup {dimension}: {reason}"] = count
+        self.bench.run(f"DELETE FROM {loaded.table} WHERE {losers}")
 
     def _number(self, loaded: Loaded) -> None:
         """Number the dimension's rows in canonical order: the newest of several is the one with the greatest number."""
-        self.bench.database.execute(
+        self.bench.run(
             f"CREATE OR REPLACE TABLE {loaded.table} AS "
             f"SELECT *, row_number() OVER (ORDER BY {', '.join(loaded.order)}) AS __n FROM {loaded.table}"
         )
@@ -105,14 +105,14 @@ class Enrichment:
         same = " AND ".join(f"m.{quoted(own)} = d.{quoted(column)}" for own, column in pairs)
         keys = ", ".join(quoted(column) for _, column in pairs)
         prompt = f"(SELECT {keys}, __ts, max(__n) AS __n FROM {loaded.table} WHERE __known = __ts + 1 GROUP BY ALL)"
-        self.bench.database.execute(
+        self.bench.run(
             f"CREATE TABLE {found} AS SELECT m.rowid AS r, d.__n AS n FROM {self.rows} m "
             f"ASOF LEFT JOIN {prompt} d ON {same} AND m.__ts >= d.__ts"
         )
-        late = self.bench.database.execute(f"SELECT count(*) FROM {loaded.table} WHERE __known > __ts + 1").fetchone()
-        if not late or not late[0]:
+        late = self.bench.count(f"SELECT count(*) FROM {loaded.table} WHERE __known > __ts + 1")
+        if not late:
             return
-        self.bench.database.execute(
+        self.bench.run(
             f"CREATE OR REPLACE TABLE {found} AS SELECT r, max(n) AS n FROM (SELECT r, n FROM {found} UNION ALL "
             f"SELECT m.rowid, max(d.__n) FROM {self.rows} m JOIN {loaded.table} d ON {same} AND d.__known > d.__ts + 1 "
             "AND d.__ts <= m.__ts AND d.__known <= m.__known GROUP BY m.rowid) GROUP BY r"

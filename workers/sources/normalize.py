@@ -4,21 +4,14 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from limner.language.models import TextCleaning
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>")
 _HIDDEN = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
 # White space as str.split() knows it stays for the white-space step; zero-width spaces, byte order marks and the
 # controls of writing direction are invisible and only split words; joiners (U+200C, U+200D) are part of scripts and emoji.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_REMEMBERED = 1 << 15
-_SHORT = 200
 
 
 def normalizer(rules: TextCleaning) -> Callable[[str], str]:
@@ -71,23 +64,3 @@ def _ascii_lower(text: str) -> str:
 
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-def register_normalizer(database: "DuckDBPyConnection", name: str, rules: TextCleaning) -> None:
-    """Make `name` a SQL function from text to normalized text, null to null."""
-    import pyarrow as pa
-
-    fresh = normalizer(rules)
-    remembered = lru_cache(_REMEMBERED)(fresh)
-
-    def normalize(text: str) -> str:
-        return remembered(text) if len(text) <= _SHORT else fresh(text)
-
-    def over(texts: Any) -> Any:
-        # a chunk holds few different texts where the column is a category: each is looked at once
-        whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-        encoded = whole.dictionary_encode()
-        clean = pa.array([normalize(text) for text in encoded.dictionary.to_pylist()], pa.string())
-        return clean.take(encoded.indices)
-
-    database.create_function(name, over, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[call-overload]

@@ -16,12 +16,12 @@ from limner.language.repo import Specs
 from limner.language.scope import ALIASES, Scope, scope
 from limner.language.template import Template
 from limner.workers.sources.cleaning import Workbench
-from limner.workers.sources.duck import connection, literal, quoted, reading
+from limner.workers.sources.duck import connection, literal, quoted, working
 from limner.workers.sources.instants import Instants
 from limner.workers.sources.load import Loaded, Tally, load
 from limner.workers.sources.lookup import Enrichment, Join
 from limner.workers.sources.scan import Bounds, open_scan
-from limner.workers.sources.texts import digest, rendered
+from limner.workers.sources.texts import register_texts, written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,19 +81,19 @@ def prepare(request: PrepareRequest) -> Prepared:
         bounds = Bounds(request.lower, request.known_after, request.until)
         columns = scope(request.specs, request.source, request.raw)
         rows = _load(request, bench, work, bounds, columns, tally)
-        with reading(request.source, "joining, sorting and staging its rows"):
+        with working(request.source, "joining, sorting and staging its rows"):
             joins = _joins(request, bench, work, bounds, columns, tally)
-            _assemble(request, bench, columns, rows, joins)
             _count_unmatched(bench, joins, tally)
-            shards = tuple(_write_shard(request, bench, rows, number) for number in range(request.shards))
-            texts = {name: _write_texts(request, bench, name) for name in request.texts}
-            kept = bench.database.execute("SELECT count(*) FROM __staged").fetchone()
+            output = _output(request, columns, rows, joins)
+            texts = _Texts(request, bench)
+            shards = [_write_shard(request, bench, rows, output, texts, number) for number in range(request.shards)]
+            text_files = texts.write()
             file = _write_quarantine(request, bench, tally)
         return Prepared(
-            shards=shards,
-            texts=texts,
+            shards=tuple(path for path, _ in shards),
+            texts=text_files,
             rows_read=tally.read,
-            rows_kept=int(kept[0]) if kept else 0,
+            rows_kept=sum(count for _, count in shards),
             dropped=tally.dropped,
             quarantined=tally.quarantined,
             quarantine_file=file,
@@ -111,7 +111,7 @@ def seen_before(request: PrepareRequest, keys: "pa.Table", before: int) -> "pa.T
         _load(request, bench, work, bounds, columns, Tally(), wanted=False)
         bench.database.register("__keys", keys)
         same = " AND ".join(f"k.{quoted(key)} = m.{quoted(key)}" for key in request.join_keys)
-        with reading(request.source, "looking for entities seen before"):
+        with working(request.source, "looking for entities seen before"):
             return bench.database.sql(
                 f"SELECT k.* FROM __keys k SEMI JOIN (SELECT * FROM __rows WHERE __ts < {request.lower}) m ON {same}"
             ).to_arrow_table()
@@ -159,6 +159,7 @@ def _load(
         total_order=request.total_order,
         timed=True,
         tally=tally,
+        extra=shard_of(request, columns),
     )
 
 
@@ -195,60 +196,93 @@ def _joins(
     return joins
 
 
-def _assemble(request: PrepareRequest, bench: Workbench, columns: Scope, rows: Loaded, joins: list[Join]) -> None:
-    """Fill `__staged`: the rows with all that is written or sorted by, their texts and their shard."""
+def _output(request: PrepareRequest, columns: Scope, rows: Loaded, joins: list[Join]) -> str:
+    """A SELECT of the rows with all that is written or sorted by, and texts as `__text.<digest column>`."""
     sql = {name: f"m.{quoted(name)}" for name in columns.own}
     for join in joins:
         sql.update(join.columns)
-    carried = [name for name in rows.order_columns if name not in sql or name in columns.own]
-    own = {name: f"m.{quoted(name)}" for name in (*request.join_keys, *carried, "__ts", "__known")}
-    picks = [f"{value} AS {quoted(name)}" for name, value in {**{n: sql[n] for n in request.columns}, **own}.items()]
-    shard = shard_of([f"m.{quoted(key)}" for key in request.join_keys], request.shards)
-    picks.append(f"{shard} AS __shard")
-    picks += [f"({join.missed}) AND m.__new AS __missed_{number}" for number, join in enumerate(joins)]
-    for name, (template, prefix) in request.texts.items():
-        text = rendered(template, sql, columns.joined)
-        picks.append(f"{literal(prefix)} || {text} AS {quoted('__text.' + name)}")
-    digests = "".join(f", {digest(quoted('__text.' + name))} AS {quoted(name)}" for name in request.texts)
-    joined = "".join(join.sql for join in joins)
-    bench.database.execute(
-        f"CREATE TABLE __staged AS SELECT *{digests} FROM (SELECT {', '.join(picks)} FROM __rows m{joined})"
-    )
-    bench.database.execute("DROP TABLE __rows")
+    carried = (*request.join_keys, *rows.order_columns, "__ts", "__known", "__shard")
+    picked = {name: sql[name] for name in request.columns} | {name: f"m.{quoted(name)}" for name in carried}
+    for name, (template, _) in request.texts.items():
+        picked["__text." + name] = written(template, sql, columns.joined)
+    picks = ", ".join(f"{value} AS {quoted(name)}" for name, value in picked.items())
+    return f"SELECT {picks} FROM __rows m{''.join(join.sql for join in joins)}"
 
 
-def shard_of(keys: list[str], shards: int) -> str:
-    """The shard of a row: stable whatever DuckDB's own hash is, and the same for every interval."""
-    text = f"{keys[0]}::VARCHAR" if len(keys) == 1 else f"concat_ws(chr(31), {', '.join(keys)})"
-    return f"(md5_number_lower({text}) % {shards})::INTEGER"
+def shard_of(request: PrepareRequest, columns: Scope) -> str:
+    """A SELECT item, the shard of a row: the same in every interval, whatever DuckDB's own hash is."""
+    keys = request.join_keys
+    if len(keys) == 1 and columns.own[keys[0]] == "int":
+        prime = 2_147_483_647
+        number = f"(({quoted(keys[0])} % {prime} + {prime}) % {prime} * 48271 % {prime})"
+    else:
+        number = f"md5_number_lower(concat_ws(chr(31), {', '.join(map(quoted, keys))}))"
+    return f"({number} % {request.shards})::INTEGER AS __shard"
 
 
 def _count_unmatched(bench: Workbench, joins: list[Join], tally: Tally) -> None:
-    for number, join in enumerate(joins):
-        missed = bench.database.execute(f"SELECT count(*) FROM __staged WHERE __missed_{number}").fetchone()
-        if missed and missed[0]:
-            tally.unmatched[join.dimension] = int(missed[0])
+    for join in joins:
+        sql = f"SELECT count(*) FROM __rows m{join.sql} WHERE m.__new AND {join.missed}"
+        missed = bench.count(sql)
+        if missed:
+            tally.unmatched[join.dimension] = missed
 
 
-def _write_shard(request: PrepareRequest, bench: Workbench, rows: Loaded, number: int) -> Path:
+class _Texts:
+    """The digests of rows' texts, and the table of distinct texts they stand for."""
+
+    def __init__(self, request: PrepareRequest, bench: Workbench) -> None:
+        self._request = request
+        self._bench = bench
+        self._functions: dict[str, tuple[str, str]] = {}
+        self._tables: dict[str, str] = {}
+        for number, (name, (_, prefix)) in enumerate(request.texts.items()):
+            self._functions[name] = (bench.name(), bench.name())
+            self._tables[name] = f"__texts_{number}"
+            register_texts(bench.database, prefix, *self._functions[name])
+            bench.run(f"CREATE TABLE {self._tables[name]} (digest BLOB, text VARCHAR)")
+
+    def add(self, output: str) -> str:
+        """Put the texts of one shard's `output` on record; returns a table of the rows with their digests."""
+        digests = [
+            f"{functions[0]}({quoted('__text.' + name)}) AS {quoted(name)}"
+            for name, functions in self._functions.items()
+        ]
+        self._bench.run(f"CREATE OR REPLACE TABLE __shard_rows AS SELECT *, {', '.join(digests)} FROM ({output})")
+        for name, (_, finish) in self._functions.items():
+            column = quoted(name)
+            self._bench.run(
+                f"INSERT INTO {self._tables[name]} SELECT digest, {finish}(text) FROM (SELECT {column} AS digest, "
+                f"any_value({quoted('__text.' + name)}) AS text FROM __shard_rows WHERE {column} IS NOT NULL GROUP BY ALL)"
+            )
+        return "__shard_rows"
+
+    def write(self) -> dict[str, Path]:
+        """One file of distinct (digest, text) for each digest column."""
+        files = {}
+        for number, (name, table) in enumerate(self._tables.items()):
+            files[name] = self._request.stage / f"texts-{number:04d}.parquet"
+            self._bench.run(
+                f"COPY (SELECT digest, any_value(text) AS text FROM {table} GROUP BY digest) "
+                f"TO {literal(str(files[name]))} (FORMAT parquet, COMPRESSION lz4)"
+            )
+        return files
+
+
+def _write_shard(
+    request: PrepareRequest, bench: Workbench, rows: Loaded, output: str, texts: _Texts, number: int
+) -> tuple[Path, int]:
+    """Sort and write one shard; its memory is bounded by its rows, and spills."""
+    selected = f"{output} WHERE m.__shard = {number}"
+    selected = texts.add(selected) if request.texts else f"({selected})"
     names = dict.fromkeys((*request.join_keys, *request.columns, *request.texts, "__ts", "__known"))
     order = [quoted(key) for key in request.join_keys] + list(rows.order)
     file = request.stage / f"shard-{number:04d}.parquet"
-    bench.database.execute(
-        f"COPY (SELECT {', '.join(map(quoted, names))} FROM __staged WHERE __shard = {number} ORDER BY {', '.join(order)}) "
+    count = bench.count(
+        f"COPY (SELECT {', '.join(map(quoted, names))} FROM {selected} ORDER BY {', '.join(order)}) "
         f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION lz4)"
     )
-    return file
-
-
-def _write_texts(request: PrepareRequest, bench: Workbench, name: str) -> Path:
-    number = list(request.texts).index(name)
-    file = request.stage / f"texts-{number:04d}.parquet"
-    bench.database.execute(
-        f"COPY (SELECT {quoted(name)} AS digest, any_value({quoted('__text.' + name)}) AS text FROM __staged "
-        f"WHERE {quoted(name)} IS NOT NULL GROUP BY 1) TO {literal(str(file))} (FORMAT parquet, COMPRESSION lz4)"
-    )
-    return file
+    return file, count
 
 
 def _write_quarantine(request: PrepareRequest, bench: Workbench, tally: Tally) -> Path | None:
@@ -263,7 +297,7 @@ def _write_quarantine(request: PrepareRequest, bench: Workbench, tally: Tally) -
     partial = folder / f".{file.name}.{uuid.uuid4().hex}"
     union = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in tally.quarantine)
     try:
-        bench.database.execute(f"COPY ({union}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd)")
+        bench.run(f"COPY ({union}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd)")
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)

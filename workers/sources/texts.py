@@ -1,20 +1,23 @@
 """Texts of rows: columns written into a template, and the digest a text is known by."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from limner.language.models import LogicalType
 from limner.language.template import Template
 from limner.workers.sources.duck import literal
 
-# what str.split() takes for white space
-_SPACES = r"'[\t-\r\x1c-\x20\x{85}\x{a0}\p{Z}]+'"
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+REMEMBERED = 1 << 15
+SHORT = 200
 
 
-def rendered(template: Template, columns: Mapping[str, str], types: Mapping[str, LogicalType]) -> str:
-    """An expression of the template's text over SQL expressions of columns; null where it comes out empty.
-
-    A null column is nothing; runs of white space become one space, and none is left at the ends.
-    """
+def written(template: Template, columns: Mapping[str, str], types: Mapping[str, LogicalType]) -> str:
+    """An expression of the template's text over SQL expressions of columns, white space as it comes; null is nothing."""
     parts = []
     for kind, value in template.parts:
         if kind == "literal":
@@ -22,9 +25,51 @@ def rendered(template: Template, columns: Mapping[str, str], types: Mapping[str,
         else:
             text = f"limner_iso({columns[value]})" if types[value] == "timestamp" else f"{columns[value]}::VARCHAR"
             parts.append(f"coalesce({text}, '')")
-    return f"nullif(trim(regexp_replace({' || '.join(parts)}, {_SPACES}, ' ', 'g')), '')"
+    return " || ".join(parts)
 
 
-def digest(text: str) -> str:
-    """An expression of the first 16 bytes of sha256 over the UTF-8 bytes of `text`; null for null."""
-    return f"unhex(sha256({text})[:32])"
+def finished(text: str, prefix: str) -> str | None:
+    """What an encoder is given: white space collapsed, prefix in front; None where nothing is left of `text`."""
+    collapsed = " ".join(text.split())
+    return prefix + collapsed if collapsed else None
+
+
+def digest(text: str, prefix: str) -> bytes | None:
+    """The first 16 bytes of sha256 over the UTF-8 bytes of the finished text; None where there is no text."""
+    done = finished(text, prefix)
+    return None if done is None else hashlib.sha256(done.encode()).digest()[:16]
+
+
+def register_texts(database: "DuckDBPyConnection", prefix: str, digest_name: str, finish_name: str) -> None:
+    """Make SQL functions of `digest` and `finished`."""
+    register(database, digest_name, lambda text: digest(text, prefix), "BLOB")
+    register(database, finish_name, lambda text: finished(text, prefix), "VARCHAR")
+
+
+def register(database: "DuckDBPyConnection", name: str, function: Callable[[str], Any], gives: str) -> None:
+    """Make `function` of one text, null to null, a SQL function that gives VARCHAR or BLOB."""
+    import pyarrow as pa
+
+    kind = pa.binary() if gives == "BLOB" else pa.string()
+    vectorized = each(function, kind)
+    database.create_function(  # type: ignore[call-overload]
+        name, vectorized, ["VARCHAR"], gives, type="arrow", null_handling="special"
+    )
+
+
+def each(function: Callable[[str], Any], kind: Any) -> Callable[[Any], Any]:
+    """`function` of one text as a function of an Arrow array of texts, null to null.
+
+    Rows repeat texts: each different one of a chunk is looked at once, short ones are remembered between chunks.
+    """
+    import pyarrow as pa
+
+    remembered = lru_cache(REMEMBERED)(function)
+
+    def over(texts: Any) -> Any:
+        whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+        encoded = whole.dictionary_encode()
+        done = [remembered(text) if len(text) <= SHORT else function(text) for text in encoded.dictionary.to_pylist()]
+        return pa.array(done, kind).take(encoded.indices)
+
+    return over
