@@ -34,7 +34,6 @@ def connection(
         "disabled_optimizers": "statistics_propagation",
         "memory_limit": memory_limit,
         "preserve_insertion_order": "false",
-        "TimeZone": "UTC",
     }
     if folder is not None:
         config["temp_directory"] = str(folder)
@@ -42,6 +41,7 @@ def connection(
         config["threads"] = threads
     database = duckdb.connect(":memory:", config=config)
     try:
+        database.execute("SET TimeZone = 'UTC'")
         yield database
     finally:
         database.close()
