@@ -57,10 +57,11 @@ class LimnerOnlineStore(OnlineStore):
             if generation is None:
                 return [(None, None)] * len(entity_keys)
             schema = generation.schema
-            names = _names(schema, requested_features)
+            names = requested_features or [column.name for column in schema.columns]
             keys = encoded_keys(schema, entity_keys)
             found = snapshot.fetch(generation, keys)
-        decoders = [(name, decoder(schema, name)) for name in names]
+        # A feature that is declared but not yet computed is left out: Feast says NOT_FOUND, and the rest is served.
+        decoders = [(name, decoder(schema, name)) for name in names if name in schema.layout.index]
         answers: list[Answer] = []
         for key in keys:
             row = found.get(key)
@@ -117,18 +118,6 @@ class LimnerOnlineStore(OnlineStore):
 def online_path(config: RepoConfig) -> Path:
     """The SQLite file of a Feast configuration that uses this store."""
     return (Path(config.repo_path or ".") / str(config.online_store.path)).absolute()
-
-
-def _names(schema: ViewSchema, requested: list[str] | None) -> list[str]:
-    if requested is None:
-        return [column.name for column in schema.columns]
-    for name in requested:
-        if name not in schema.layout.index:
-            raise FeastFacingError(
-                f"feature {name!r} of view {schema.view!r} is declared but not yet computed: "
-                "run `feast materialize`; until then the view serves its earlier definition"
-            )
-    return requested
 
 
 def _generation(writer: OnlineWriter, view: FeatureView) -> Generation:

@@ -83,37 +83,47 @@ class Store:
         with self._database.reading() as snapshot:
             members, served = _members(snapshot, name, features)
             rows = _rows(keys)
-            first = served[next(iter(members))]
-            columns = dict(first.schema.key_arrays(map(first.schema.decode, _encode(first.schema, rows))))
+            columns: dict[str, pa.Array] = {}
+            for view in members:
+                if view in served:
+                    schema = served[view].schema
+                    columns |= schema.key_arrays(map(schema.decode, _encode(schema, rows)))
             repeated = _repeated(members)
             for view, chosen in members.items():
-                stamps, arrays = _arrays(snapshot, served[view], rows, chosen)
+                stamps, arrays = _arrays(snapshot, served.get(view), rows, chosen)
                 columns |= {
                     f"{view}__{n}" if n in repeated else n: array for n, array in zip(chosen, arrays, strict=True)
                 }
-                if len(members) == 1 and name == view:
+                if name == view:
                     columns["event_timestamp"] = stamps
         return pa.table(columns)
 
     def profile(self, name: str, key: Key) -> dict[str, Any] | None:
-        """One entity's profile (or view) as a dict, join keys first; None if nothing in it knows the entity."""
+        """One entity's profile (or view) as a dict, join keys first; None if nothing in it knows the entity.
+
+        A feature that is declared but not yet computed is None: a view serves its earlier definition until a run has
+        completed the new one.
+        """
         with self._database.reading() as snapshot:
             members, served = _members(snapshot, name, None)
             repeated = _repeated(members)
             answer: dict[str, Any] = {}
-            known = False
+            found: dict[str, tuple[int, bytes]] = {}
+            for view in members:
+                if view in served:
+                    schema = served[view].schema
+                    encoded = _encode(schema, _rows([key]))[0]
+                    answer |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
+                    found |= {view: row for row in snapshot.fetch(served[view], [encoded]).values()}
             for view, chosen in members.items():
-                schema = served[view].schema
-                encoded = _encode(schema, [_rows([key])[0]])[0]
-                answer |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
-                found = snapshot.fetch(served[view], [encoded]).get(encoded)
-                known |= found is not None
-                if found is not None:
-                    schema.layout.check(found[1])
                 for n in chosen:
-                    value = None if found is None else schema.layout.get(found[1], schema.layout.index[n])
+                    value = None
+                    if view in found and n in served[view].schema.layout.index:
+                        layout = served[view].schema.layout
+                        layout.check(found[view][1])
+                        value = layout.get(found[view][1], layout.index[n])
                     answer[f"{view}__{n}" if n in repeated else n] = value
-        return answer if known else None
+        return answer if found else None
 
     def similar(self, view: str, feature: str, key: Key, k: int = 5) -> list[Neighbour]:
         """The `k` entities whose vectors are nearest to this one's by cosine, nearest first, itself left out.
@@ -149,7 +159,7 @@ class Store:
 def _members(
     snapshot: Snapshot, name: str, features: Iterable[str] | None
 ) -> tuple[dict[str, list[str]], dict[str, Generation]]:
-    """View -> features of a view or profile, checked against what is served."""
+    """View -> features of a view or profile; those that are asked for by name are checked."""
     served = snapshot.served()
     profiles = snapshot.profiles()
     if name in profiles and name not in served:
@@ -166,20 +176,17 @@ def _members(
             raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{_choose(unknown[0], known)}")
         members = {view: [n for n in wanted if n in chosen] for view, chosen in members.items()}
         members = {view: chosen for view, chosen in members.items() if chosen}
-    for view, chosen in members.items():
-        if view not in served:
-            raise LimnerError(f"view {view!r} of profile {name!r} has no online values yet: run `limner materialize`")
-        missing = [n for n in chosen if n not in served[view].schema.layout.index]
-        if missing:
-            raise LimnerError(
-                f"feature {missing[0]!r} of view {view!r} is declared but not yet computed: run `limner materialize`"
-            )
+    if not any(view in served for view in members):
+        raise LimnerError(f"no view of profile {name!r} has online values yet: run `limner materialize START END`")
     return members, served
 
 
 def _arrays(
-    snapshot: Snapshot, generation: Generation, rows: Sequence[Any], chosen: Sequence[str]
+    snapshot: Snapshot, generation: Generation | None, rows: Sequence[Any], chosen: Sequence[str]
 ) -> tuple[pa.Array, list[pa.Array]]:
+    """Event timestamps and features; nulls for what is not yet computed."""
+    if generation is None:
+        return pa.nulls(len(rows), _STAMP), [pa.nulls(len(rows)) for _ in chosen]
     schema = generation.schema
     keys = _encode(schema, rows)
     found = snapshot.fetch(generation, list(dict.fromkeys(keys)))
@@ -187,7 +194,8 @@ def _arrays(
     for value in found.values():
         schema.layout.check(value[1])
     stamps = pa.array([found[key][0] if key in found else None for key in keys], pa.int64()).cast(_STAMP)
-    return stamps, [schema.layout.arrow(values, schema.layout.index[n]) for n in chosen]
+    index = schema.layout.index
+    return stamps, [schema.layout.arrow(values, index[n]) if n in index else pa.nulls(len(rows)) for n in chosen]
 
 
 def _rows(keys: Sequence[Key] | Mapping[str, Sequence[Any]]) -> list[Any]:

@@ -70,6 +70,15 @@ def test_a_profile_joins_its_views(store: limner.Store) -> None:
     assert set(table.to_pylist()[1].values()) == {77, None}
 
 
+def test_a_profile_stays_readable_while_its_new_definition_is_computed(path: Path, store: limner.Store) -> None:
+    """A feature and a view that are declared but not computed are null; the rest is served."""
+    writer = OnlineWriter(path)
+    writer.set_profiles({"all": {"taste": ["spend", "visits"], "newcomer": ["x"]}})
+    writer.database.close()
+    assert store.profile("all", 1) == {"user_id": 1, "spend": 10.0, "visits": None, "x": None}
+    assert store.read("all", [1]).to_pylist() == [store.profile("all", 1)]
+
+
 def test_neighbours_are_nearest_first_without_oneself(store: limner.Store) -> None:
     """Vectors (1, user): the direction of 2 is nearer to 3 than to 1."""
     found = store.similar("taste", "taste", 2, k=2)
@@ -99,7 +108,7 @@ def test_views_tell_what_is_served(store: limner.Store) -> None:
         (lambda s: s.read("taste", [1.5]), "is an integer, not 1.5"),
         (lambda s: s.read("taste", [(1, 2)]), "keyed by user_id: give 1"),
         (lambda s: s.read("taste", [{"user": 1}]), "needs join key 'user_id'; given: user"),
-        (lambda s: s.profile("lost", 1), "view 'nowhere' of profile 'lost' has no online values yet"),
+        (lambda s: s.profile("lost", 1), "no view of profile 'lost' has online values yet"),
         (lambda s: s.similar("taste", "spend", 1), "'spend' of 'taste' is not a vector; there is taste"),
         (lambda s: s.similar("taste", "taste", 9), "user_id 9 has no 'taste' in 'taste'"),
     ],
