@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,26 +52,33 @@ class Cleaned:
     fates: Counter[str] = field(default_factory=Counter)
 
 
-def clean(tables: Mapping[str, Table], sources: Mapping[str, Source], name: str, keys: Sequence[str]) -> Cleaned:
-    """The rows of source `name` that count, dimensions looked up; a row needs all of `keys`."""
+def clean(
+    tables: Mapping[str, Table], sources: Mapping[str, Source], name: str, keys: Sequence[str], used: Collection[str]
+) -> Cleaned:
+    """The rows of source `name` that count, dimensions looked up.
+
+    A row needs all of `keys`; `used` are the columns a view uses: an infinity in a column that nobody looks at does
+    no harm.
+    """
     source = sources[name]
+    looked_at = {*used, *_looked_at(source)}
     result = Cleaned([])
     for raw in tables[name].rows:
         try:
-            result.events.append(_clean_row(raw, source, keys))
+            event = _clean_row(raw, source, keys, looked_at)
+            event.order = _canonical(event, source, raw)
+            result.events.append(event)
         except UnusableError:
             result.fates["quarantined"] += 1
         except DroppedError:
             result.fates["dropped"] += 1
-    for event in result.events:
-        event.order = _canonical(event, source, sorted(tables[name].types))
     result.events.sort(key=lambda event: event.order)
     before = len(result.events)
     result.events = _without_duplicates(result.events, source)
     result.fates["duplicate"] = before - len(result.events)
     for dimension, using in source.lookup.items():
-        pairs = using if isinstance(using, dict) else {c: c for c in ([using] if isinstance(using, str) else using)}
-        entries = clean(tables, sources, dimension, ()).events
+        pairs = _pairs(using)
+        entries = clean(tables, sources, dimension, (), {*used, *pairs.values()}).events
         for event in result.events:
             _look_up(
                 event,
@@ -83,10 +90,25 @@ def clean(tables: Mapping[str, Table], sources: Mapping[str, Source], name: str,
     return result
 
 
-def _clean_row(raw: Row, source: Source, keys: Sequence[str]) -> Event:
+def _pairs(using: Any) -> dict[str, str]:
+    """Own column -> the dimension's column."""
+    return using if isinstance(using, dict) else {name: name for name in ([using] if isinstance(using, str) else using)}
+
+
+def _looked_at(source: Source) -> set[str]:
+    """The columns a source's own rules look at."""
+    rules = source.clean
+    conditions = [name for condition in (*rules.quarantine, *rules.drop) for name in condition.columns]
+    lookups = [name for using in source.lookup.values() for name in _pairs(using)]
+    return {*rules.missing, *rules.range, *rules.drop_duplicates, *source.tie_break, *rules.cast, *conditions, *lookups}
+
+
+def _clean_row(raw: Row, source: Source, keys: Sequence[str], looked_at: Collection[str]) -> Event:
     row = {name: _readable(value, source) for name, value in raw.items()}
     for name, kind in source.clean.cast.items():
         row[name] = _readable(_cast(row[name], kind), source)
+    if any(isinstance(row[name], float) and math.isinf(row[name]) for name in looked_at & row.keys()):
+        raise UnusableError
     if any(row[key] is None for key in keys):
         raise UnusableError
     event = _when(row, source)
@@ -135,13 +157,11 @@ def _when(row: Row, source: Source) -> Event:
 
 
 def _readable(value: Any, source: Source) -> Any:
-    """Not a number is null, an infinity cannot be used, a datetime is an instant."""
+    """Not a number is null, a datetime is an instant."""
     if isinstance(value, datetime):
         return read(value, source.timezone)
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, float) and math.isinf(value):
-        raise UnusableError
     return value
 
 
@@ -187,16 +207,18 @@ def _within(value: Any, limits: Range) -> Any:
 
 
 def ordered(value: Any) -> tuple[Any, ...]:
-    """A sort key for one value: null first, text by its UTF-8 bytes, false before true."""
-    if value is None:
+    """A sort key for one value: null first, text by its UTF-8 bytes, false before true, -0.0 before 0.0."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return (0,)
+    if isinstance(value, float):
+        return (1, value, math.copysign(1, value))
     return (1, value.encode() if isinstance(value, str) else value)
 
 
-def _canonical(event: Event, source: Source, columns: Sequence[str]) -> tuple[Any, ...]:
-    """Event timestamp, created timestamp, the source's tie break, then all its columns by name."""
-    declared = [ordered(event.row[name]) for name in (*source.tie_break, *columns)]
-    return (ordered(event.at), ordered(event.created), *declared)
+def _canonical(event: Event, source: Source, raw: Row) -> tuple[Any, ...]:
+    """Event timestamp, created timestamp, the source's tie break, then all its columns by name, as they came."""
+    ties = [ordered(event.row[name]) for name in source.tie_break]
+    return (ordered(event.at), ordered(event.created), *ties, *(ordered(raw[name]) for name in sorted(raw)))
 
 
 def _without_duplicates(events: list[Event], source: Source) -> list[Event]:

@@ -33,7 +33,7 @@ class Oracle:
         self.view = view
         self.encoders = encoders or {}
         self.vector_of = vector_of
-        self.cleaned = clean(tables, sources, view.source, keys)
+        self.cleaned = clean(tables, sources, view.source, keys, _used(view))
         self.entities: dict[Key, list[Event]] = {}
         for event in self.cleaned.events:
             self.entities.setdefault(tuple(event.row[key] for key in keys), []).append(event)
@@ -103,6 +103,16 @@ class Oracle:
             math.fsum(w * vector[i] for w, vector in zip(weights, vectors, strict=True)) / total
             for i in range(len(vectors[0]))
         ]
+
+
+def _used(view: FeatureView) -> set[str]:
+    """The columns that features look at."""
+    used: set[str | None] = set()
+    for feature in view.features.values():
+        used |= {feature.column, *(feature.where.columns if feature.where else ())}
+        if isinstance(feature, Embed):
+            used |= {*feature.embed.columns, feature.pooling.weight}
+    return {name for name in used if name is not None}
 
 
 def _output(name: str, feature: FeatureBase, window: str) -> str:

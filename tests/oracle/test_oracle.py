@@ -160,7 +160,7 @@ def test_rows_that_cannot_be_used_are_counted() -> None:
         }
     )
     rows = [{"user": user, "n": n} for user, n in (("u", "x"), ("u", "6"), (None, "1"), ("u", "3"), ("u", None))]
-    found = clean({"events": Table({"user": "", "n": ""}, rows)}, {"events": source}, "events", ["user"])
+    found = clean({"events": Table({"user": "", "n": ""}, rows)}, {"events": source}, "events", ["user"], ["n"])
     assert found.fates == {"quarantined": 3, "dropped": 1, "duplicate": 0}
     assert [event.row["n"] for event in found.events] == [0]
 
