@@ -12,6 +12,7 @@ import typer
 
 from limner.cli import output, project
 from limner.cli.commands import (
+    apply,
     bench,
     demo,
     doctor,
@@ -19,6 +20,7 @@ from limner.cli.commands import (
     history,
     init,
     materialize,
+    plan,
     runs,
     schema,
     show,
@@ -37,6 +39,8 @@ BUG = 3
 COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("init", init.init, "Make a new project."),
     ("validate", validate.validate, "Check the specs and what they read."),
+    ("plan", plan.plan, "What apply would change."),
+    ("apply", apply.apply, "Register the specs with Feast."),
     ("materialize", materialize.materialize, "Compute features, serve them."),
     ("get", get.get, "Online values of entities."),
     ("show", show.show, "One readable profile."),

@@ -62,6 +62,8 @@ def describe(event: Event) -> str | None:
             lost = [f"{rows:,} dropped ({reason})" for reason, rows in dropped.items() if rows]
             lost += [f"{rows:,} quarantined ({reason})" for reason, rows in quarantined.items() if rows]
             return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(f", {item}" for item in lost)
+        case ViewDone(view, 0, 0, _):
+            return f"{view}: complete already"
         case ViewDone(view, history_rows, online_rows, seconds):
             return f"{view}: {history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
         case ViewFailed(view, error):
