@@ -16,7 +16,7 @@ RESERVED = ("event_timestamp", "created_timestamp")
 _URL = re.compile(r"(?P<driver>[a-z][a-z0-9_]*(\+[a-z0-9_]+)?)://(?:[^/?#@]*?(?::(?P<password>[^/?#]*))?@)?[^?#]*"
                   r"(?:\?(?P<query>[^#]*))?")  # fmt: skip
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv"}
 
 
 def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
@@ -85,10 +85,9 @@ def _location(source: Source) -> Iterator[Finding]:
         if source.database is not None or source.table is not None:
             key = "database" if source.database is not None else "table"
             yield (key,), "a source is files (path) or a table (database and table), not both", True
-        kinds = {file_format(path) for path in source.paths}
-        if source.format is None and (None in kinds or len(kinds) > 1):
-            which = "the paths mix formats" if None not in kinds else f"the format of {source.paths[0]!r} is not clear"
-            yield ("path",), f"{which}: add format: parquet or format: csv", False
+        kinds = {file_format(path) for path in source.paths} - {None}
+        if source.format is None and len(kinds) > 1:
+            yield ("path",), "the paths mix Parquet and CSV: make them two sources", False
     elif source.database is not None and source.table is not None:
         yield from _database(source.database)
         if source.format is not None:

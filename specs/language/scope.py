@@ -39,7 +39,7 @@ def scope(specs: Specs, name: str, raw: RawColumns) -> Scope:
     joined = dict(own)
     holders: dict[str, list[str]] = {column: [name] for column in own}
     for dimension in source.lookup:
-        if dimension not in specs.sources or dimension not in raw:
+        if dimension not in raw:
             continue
         other = specs.sources[dimension]
         keys = {theirs for ours, theirs in source.lookup_pairs(dimension) if ours == theirs}

@@ -15,8 +15,9 @@ The grammar is the whole language: there is no rule that could read a file, star
 """
 
 import math
-import re
 from dataclasses import dataclass
+
+from limner.language.tokens import Token, tokenize
 
 FUNCTIONS = {"lower": (1, 1), "upper": (1, 1), "length": (1, 1), "abs": (1, 1), "coalesce": (2, 10)}
 """Functions by name, with the least and the greatest number of arguments."""
@@ -25,15 +26,6 @@ MAX_TEXT = 4_000
 MAX_DEPTH = 50
 MAX_STEPS = 200
 
-_TOKEN = re.compile(
-    r"""\s+
-    | (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-    | (?P<name>[^\W\d]\w*)
-    | '(?P<string>(?:[^']|'')*)'
-    | "(?P<quoted>(?:[^"]|"")+)"
-    | (?P<sign><=|>=|<>|!=|==|--|/\*|[-+*/%(),<>=])""",
-    re.VERBOSE,
-)
 _COMPARE = {"=": "=", "==": "=", "!=": "<>", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = frozenset(["and", "or", "not", "in", "between", "like", "ilike", "is", "null", "true", "false"])
 _REFUSED = {
@@ -66,13 +58,6 @@ class Call:
 Node = Column | Literal | Call
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
-
-
 def parse(text: str) -> Node:
     """The tree of a condition; ValueError names the first thing that is not allowed and where it stands."""
     if len(text) > MAX_TEXT:
@@ -83,40 +68,12 @@ def parse(text: str) -> Node:
     return tree
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise ValueError(_unknown(text, at))
-        kind = match.lastgroup
-        if kind is not None:
-            tokens.append(_Token(kind, match[kind], at))
-        at = match.end()
-    return tokens
-
-
-def _unknown(text: str, at: int) -> str:
-    char, where = text[at], f"at character {at + 1} of {text!r}"
-    if char in "'\"":
-        return f"a quote {char} is not closed {where}"
-    if char == ";":
-        return f"a condition is one expression: {char!r} is not allowed {where}"
-    if char in "&|":
-        return f"{char!r} is not an operator: write {'and' if char == '&' else 'or'} {where}"
-    if char == ".":
-        return f"columns are written without a table: '.' is not allowed {where}"
-    if char.isdigit():
-        return f"a name or number cannot be read {where}: a column that starts with a digit goes in double quotes"
-    return f"{char!r} is not allowed {where}"
-
-
 class _Parser:
     """Recursive descent; one method a rule of the grammar."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = _tokens(text)
+        self.tokens = tokenize(text)
         self.next = 0
         self.depth = 0
         self.steps = 0
@@ -250,7 +207,7 @@ class _Parser:
         self.next -= 1
         raise self._unexpected("a column, a number or text in single quotes")
 
-    def _call(self, token: _Token) -> Node:
+    def _call(self, token: Token) -> Node:
         name = token.text.lower()
         if name not in FUNCTIONS:
             what = _REFUSED.get(name, f"the function {token.text!r} and its like")
@@ -266,7 +223,7 @@ class _Parser:
                              f"found {len(args)} in {self.text!r}")  # fmt: skip
         return Call(name, tuple(args))
 
-    def _peek(self) -> _Token | None:
+    def _peek(self) -> Token | None:
         return self.tokens[self.next] if self.next < len(self.tokens) else None
 
     def _word(self) -> str:

@@ -20,7 +20,7 @@ BEYOND = (
     "document_twice",
     "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
     "feature_window_twice", "profile_twice", "profile_unknown", "source_database", "source_duplicate",
-    "source_format_unclear",
+
     "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",
     "source_table", "source_timezone", "source_two", "source_unknown", "source_without", "view_at_with",
