@@ -2,8 +2,8 @@
 
 Order: casts, infinities, keys and times, text, missing, range, quarantine conditions, drop conditions. (Duplicates and
 lookups follow, over the table this query fills: see `load`.) Columns of the query: cleaned columns by name; `__ts`,
-`__created`, `__known` in microseconds UTC; `__fate`, the number of what became of the row, null where it is kept; `__new`,
-whether it became known after the bounds' `known_after`; `__raw.x`, the raw column x, where asked for.
+`__created`, `__known` in microseconds UTC; `__fate`, the number of what became of the row, null where it is kept;
+`__new`, whether it became known after the bounds' `known_after`; `__raw.x`, the raw column x, where asked for.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -69,12 +69,10 @@ class Cleaning:
     text_functions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        missing = [name for name in self.columns if name not in self.times and name not in self.types]
-        for name in missing:
-            self.scan.column(name)
-            raise LimnerError(
-                f"source {self.source.source!r}: column {name!r} is of type {self.scan.physical[name]}, which specs cannot use"
-            )
+        for name in self.columns:
+            if name not in self.times and name not in self.types:
+                kind = self.scan.column(name)
+                raise LimnerError(f"source {self.source.source!r}: column {name!r} is {kind}, which specs cannot use")
 
     @property
     def source(self) -> Source:
@@ -98,16 +96,15 @@ class Cleaning:
         read |= {*self.source.tie_break, *(name for condition in conditions for name in condition.columns)}
         return tuple(sorted(read))
 
-    def query(self, *, raw: bool, extra: str = "") -> str:
-        """The whole query; `raw`: with every raw column; `extra`: one more SELECT item over the clean columns."""
+    def query(self, *, raw: bool) -> str:
+        """The whole query; `raw`: with every raw column."""
         sql = self._read(raw=raw)
         sql = self._place(sql)
         sql = self._judge_reading(sql)
         sql = self._text(sql)
         sql = self._missing(sql)
         sql = self._range(sql)
-        sql = self._conditions(sql)
-        return f"SELECT *, {extra} FROM ({sql})" if extra else sql
+        return self._conditions(sql)
 
     def order(self, *, raw: bool) -> list[str]:
         """ORDER BY terms of the canonical order: ts, created, tie_break, then (`raw`) all raw columns by name."""
@@ -173,7 +170,9 @@ class Cleaning:
             f"SELECT *, NULL::INTEGER AS __fate, __known IS NULL OR __known > {bounds.known_after} AS __new{named} "
             f"FROM ({sql}) WHERE __known IS NULL OR __known <= {bounds.until}"
         )
-        return sql if bounds.lower is None else f"{sql} AND (__known IS NULL OR {in_reach(bounds)})"
+        if bounds.lower is not None:
+            sql += f" AND (__known IS NULL OR {in_reach(bounds)})"
+        return sql if bounds.before is None else f"{sql} AND __ts < {bounds.before}"
 
     def _judge_reading(self, sql: str) -> str:
         cases = []

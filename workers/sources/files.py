@@ -19,9 +19,9 @@ SUFFIXES: dict[Format, tuple[str, ...]] = {
 def files_of(source: Source, root: Path) -> list[Path]:
     """Every file a source reads, sorted, each once. Paths are relative to `root`.
 
-    A path that exists is taken as it is, whatever characters it holds; else it is a glob (`**` crosses folders). A folder
-    stands for all files of the format below it, save those below a name that starts with `.` or `_`. Raises LimnerError
-    where a path finds nothing.
+    A path that exists is taken as it is, whatever characters it holds; else it is a glob (`**` crosses folders). A
+    folder stands for all files of the format below it, save those below a name that starts with `.` or `_`. Raises
+    LimnerError where a path finds nothing.
     """
     found = [file for path in source.paths for file in _matches(source, path, root)]
     return sorted(set(found))
@@ -43,9 +43,9 @@ def format_of(source: Source, files: list[Path]) -> Format:
 def scan_of(source: Source, root: Path) -> str:
     """A SQL table expression over all files of a source, columns matched by name.
 
-    CSV: the first line names the columns, fields are separated by commas (tabs in .tsv files) and quoted by `"`. Every column
-    is text, because types guessed from some rows change with the rows: `clean: cast` says what a column is. An empty
-    field is null.
+    CSV: the first line names the columns, fields are separated by commas (tabs in .tsv files) and quoted by `"`. Every
+    column is text, because types guessed from some rows change with the rows: `clean: cast` says what a column is. An
+    empty field is null.
     """
     files = files_of(source, root)
     kind = format_of(source, files)

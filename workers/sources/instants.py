@@ -1,7 +1,7 @@
 """Instants out of whatever a source calls a time: SQL expressions that give exact microseconds since 1970 UTC.
 
-- A naive timestamp or date is local time in the source's zone: an ambiguous one is the earlier instant, one that the clocks
-  skip is the instant they jump. Finer than a microsecond is cut toward the past.
+- A naive timestamp or date is local time in the source's zone: an ambiguous one is the earlier instant, one that the
+  clocks skip is the instant they jump. Finer than a microsecond is cut toward the past.
 - Text is ISO 8601 (`2026-01-31`, `2026-01-31 09:30`, `2026-01-31T09:30:00.25+08:00`); without an offset it is naive.
 - A number (only where `cast` says `timestamp`) counts from 1970 UTC in the unit its size tells: seconds below 1e11,
   milliseconds below 1e14, microseconds below 1e17, else nanoseconds. (Milliseconds before March 1973 would be misread.)
@@ -37,7 +37,7 @@ class Instants:
             database.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
     def micros(self, column: str, physical: str, zone: str) -> str:
-        """An expression of BIGINT microseconds UTC for `column` of DuckDB type `physical`; null where it is no instant."""
+        """An expression of BIGINT microseconds UTC for `column` of DuckDB type `physical`; null where it is none."""
         return f"limner_in_range({_unbounded(column, physical, self._to_utc(zone))})"
 
     def _to_utc(self, zone: str) -> str:
@@ -81,7 +81,7 @@ _MACROS = (
 )
 
 
-def _unbounded(column: str, physical: str, to_utc: str) -> str:
+def _unbounded(column: str, physical: str, to_utc: str) -> str:  # noqa: PLR0911 - one a kind of type
     if physical == "TIMESTAMPTZ_NS":
         return f"limner_floor_ns(epoch_ns({column}))"
     if physical == "TIMESTAMP_NS":

@@ -1,7 +1,7 @@
 """One source as a table of clean rows: cleaned, what was not kept counted and set aside, duplicates dropped."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from limner.language.models import LogicalType
 from limner.workers.sources.cleaning import Cleaning, Workbench, in_reach
@@ -43,18 +43,21 @@ def load(
     tally: Tally,
     label: str = "",
     extra: str = "",
+    only: str = "",
 ) -> Loaded:
     """Fill `table` with the clean rows of `scan`. `timed`: a row without an event timestamp cannot be used.
 
-    `label` goes before the reasons of a lookup's rows; `extra` is one more SELECT item over the clean columns.
+    `label` goes before the reasons of a lookup's rows; over the clean columns, `extra` is one more SELECT
+    item and `only` a predicate of the rows to look at.
     """
     source = scan.source
     back = duplicates_reach_back(source)
-    whole = Bounds(None, bounds.known_after, bounds.until) if back else bounds
+    whole = replace(bounds, lower=None) if back else bounds
     cleaning = Cleaning(scan, types, wanted, keys, whole, bench, timed)
     raw = total_order or bool(source.clean.drop_duplicates)
     with reading(source.source, "reading and cleaning its rows"):
-        bench.run(f"CREATE TABLE {table} AS {cleaning.query(raw=raw, extra=extra)}")
+        where = f" WHERE {only}" if only else ""
+        bench.run(f"CREATE TABLE {table} AS SELECT *{extra} FROM ({cleaning.query(raw=raw)}){where}")
         _settle(bench, cleaning, table, raw, tally, label)
         order = cleaning.order(raw=raw)
         if source.clean.drop_duplicates:
@@ -76,8 +79,9 @@ def duplicates(bench: Workbench, table: str, keys: Sequence[str], order: Sequenc
     # few rows have a twin: only those that may, by a hash, are sorted
     twins = f"SELECT hash({listed}) AS h FROM {table} GROUP BY h HAVING count(*) > 1"
     bench.run(
-        f"CREATE OR REPLACE TABLE __losers AS SELECT r FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY {listed} "
-        f"ORDER BY __known NULLS FIRST, {', '.join(order)}) AS n FROM {table} WHERE hash({listed}) IN ({twins})) WHERE n > 1"
+        "CREATE OR REPLACE TABLE __losers AS SELECT r FROM (SELECT rowid AS r, row_number() OVER ("
+        f"PARTITION BY {listed} ORDER BY __known NULLS FIRST, {', '.join(order)}) AS n "
+        f"FROM {table} WHERE hash({listed}) IN ({twins})) WHERE n > 1"
     )
     return "rowid IN (SELECT r FROM __losers)"
 

@@ -66,7 +66,8 @@ class Enrichment:
         if timed:
             self._number(loaded)
             self._find(loaded, pairs, f"__found_{number}")
-            sql = f" LEFT JOIN __found_{number} f{number} ON f{number}.r = m.rowid LEFT JOIN {table} {alias} ON {alias}.__n = f{number}.n"
+            found = f" LEFT JOIN __found_{number} f{number} ON f{number}.r = m.rowid"
+            sql = f"{found} LEFT JOIN {table} {alias} ON {alias}.__n = f{number}.n"
             return Join(sql, columns, dimension, f"f{number}.n IS NULL")
         self._once(loaded, scan, theirs, dimension)
         same = " AND ".join(f"m.{quoted(own)} = {alias}.{quoted(column)}" for own, column in pairs)

@@ -10,7 +10,7 @@ from limner.language.models import TextCleaning
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![A-Za-z][^<>]*>")
 _HIDDEN = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
 # White space as str.split() knows it stays for the white-space step; zero-width spaces, byte order marks and the
-# controls of writing direction are invisible and only split words; joiners (U+200C, U+200D) are part of scripts and emoji.
+# controls of writing direction are invisible and split words; joiners (U+200C, U+200D) are part of scripts and emoji.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.sources.database import stage_table
 from limner.workers.sources.duck import literal, quoted, reading
 from limner.workers.sources.files import scan_of
 from limner.workers.sources.instants import NAIVE_MARGIN, datetime_of, timestamp_literal
 from limner.workers.sources.physical import NAIVE, ZONED, logical_type
+from limner.workers.sources.table import stage_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class Bounds:
     """Which rows are needed: known <= until, and (ts >= lower, or known > known_after). Microseconds UTC.
 
-    `lower` None: all rows. A row is new where known > known_after: what happens to it is counted now.
+    `lower` None: all rows; `before`: of those only rows with ts < before. A row is new where known > known_after: what
+    becomes of it is counted now.
     """
 
     lower: int | None
     known_after: int
     until: int
+    before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,8 @@ def open_scan(database: "DuckDBPyConnection", source: Source, root: Path, stage:
         stage_table(
             source,
             root,
-            None,
             None if low is None else datetime_of(low - NAIVE_MARGIN),
-            datetime_of(bounds.until + NAIVE_MARGIN),
+            datetime_of(_end(bounds) + NAIVE_MARGIN),
             datetime_of(late - NAIVE_MARGIN),
             target,
         )
@@ -76,7 +77,7 @@ def open_scan(database: "DuckDBPyConnection", source: Source, root: Path, stage:
 
 
 def earliest(source: Source, bounds: Bounds) -> int | None:
-    """Rows before this event timestamp (µs) are not needed, save those created after `known_after`; None: all are needed.
+    """The event timestamp (µs) before which only rows created after `known_after` are needed; None: all are needed.
 
     Dropping duplicates needs every row that may come first: all rows, unless equal keys mean equal event timestamps
     and equal times of becoming known.
@@ -100,7 +101,7 @@ def _where(source: Source, physical: Mapping[str, str], bounds: Bounds, low: int
     if name is None or not _comparable(physical.get(name, "")):
         return ""
     column = quoted(name)
-    kept = f"{column} < {_bound(bounds.until, physical[name], NAIVE_MARGIN)}"
+    kept = f"{column} < {_bound(_end(bounds), physical[name], NAIVE_MARGIN)}"
     if low is not None:
         recent = f"{column} >= {_bound(low, physical[name], -NAIVE_MARGIN)}"
         if source.created_timestamp is not None:
@@ -112,6 +113,11 @@ def _where(source: Source, physical: Mapping[str, str], bounds: Bounds, low: int
                 recent = f"({recent} OR {quoted(created)} > {late})"
         kept = f"{kept} AND {recent}"
     return f" WHERE ({kept}) OR {column} IS NULL"
+
+
+def _end(bounds: Bounds) -> int:
+    """Only rows with ts < this are needed."""
+    return bounds.until if bounds.before is None else min(bounds.until, bounds.before)
 
 
 def _comparable(physical: str) -> bool:

@@ -17,7 +17,7 @@ SHORT = 200
 
 
 def written(template: Template, columns: Mapping[str, str], types: Mapping[str, LogicalType]) -> str:
-    """An expression of the template's text over SQL expressions of columns, white space as it comes; null is nothing."""
+    """An expression of the template's text over SQL expressions of columns; a null is nothing, white space stays."""
     parts = []
     for kind, value in template.parts:
         if kind == "literal":

@@ -1,0 +1,56 @@
+"""What a preparation is asked for, and what it gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from limner.language.models import LogicalType
+from limner.language.repo import Specs
+from limner.language.template import Template
+
+
+@dataclass(frozen=True)
+class PrepareRequest:
+    """Which rows of which source, for whom. Instants are µs since 1970 UTC.
+
+    `columns`: cleaned columns needed; `raw`: raw schemas by source name; `texts`: digest column -> (template, encoder's
+    prefix). Rows are needed where known <= until and (ts >= lower, None for all, or known > known_after).
+    `total_order`: sort rows that tie by all raw columns too. `stage`: an empty folder to write to.
+    """
+
+    specs: Specs
+    source: str
+    join_keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    raw: Mapping[str, Mapping[str, LogicalType]]
+    texts: Mapping[str, tuple[Template, str]]
+    lower: int | None
+    known_after: int
+    until: int
+    total_order: bool
+    shards: int
+    root: Path
+    stage: Path
+    run_id: str
+    memory_limit: str = "1GB"
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was staged.
+
+    `shards`: a Parquet file each, with join keys, columns, digests (binary of 16 bytes or null), `__ts` and `__known`
+    (int64 µs), sorted by join keys and canonical order. `texts`: by digest column, a Parquet file of distinct
+    (digest, text with prefix). Rows read and kept are all that the bounds hold; dropped, quarantined (reason -> rows)
+    and unmatched (lookup -> rows) count only rows that became known after `known_after`, or whose time is unknown.
+    """
+
+    shards: tuple[Path, ...]
+    texts: Mapping[str, Path]
+    rows_read: int
+    rows_kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    quarantine_file: Path | None = None
+    unmatched: Mapping[str, int] = field(default_factory=dict)

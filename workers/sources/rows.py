@@ -1,0 +1,89 @@
+"""The clean rows of the source a view reads, in a table of one connection."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from limner.language.errors import LimnerError
+from limner.language.scope import Scope
+from limner.workers.sources.cleaning import Workbench
+from limner.workers.sources.duck import connection, quoted
+from limner.workers.sources.instants import Instants
+from limner.workers.sources.load import Loaded, Tally, load
+from limner.workers.sources.request import PrepareRequest
+from limner.workers.sources.scan import Bounds, open_scan
+
+
+@contextmanager
+def workbench(request: PrepareRequest) -> Iterator[tuple[Workbench, Path]]:
+    """A connection whose scratch files live in a folder of their own below the stage, and go with it."""
+    work = request.stage / f"work-{uuid.uuid4().hex}"
+    work.mkdir(parents=True)
+    try:
+        with connection(work, request.memory_limit, request.threads) as database:
+            yield Workbench(database, Instants(database)), work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def load_rows(
+    request: PrepareRequest,
+    bench: Workbench,
+    work: Path,
+    bounds: Bounds,
+    columns: Scope,
+    tally: Tally,
+    *,
+    only: str = "",
+) -> Loaded:
+    """Fill the table `__rows` with the clean rows the bounds hold; `only` is a predicate over their clean columns."""
+    source = request.specs.sources[request.source]
+    if source.event_timestamp is None and source.since is None:
+        raise LimnerError(
+            f"source {request.source!r} says neither event_timestamp nor since: it can be looked up, but no view can "
+            "read it; add one"
+        )
+    own = {name for name in needed(request) if name in columns.own}
+    own |= {ours for dimension in source.lookup for ours, _ in source.lookup_pairs(dimension)}
+    _check_keys(request, columns)
+    return load(
+        bench,
+        open_scan(bench.database, source, request.root, work, bounds),
+        "__rows",
+        types=columns.own,
+        wanted=own,
+        keys=request.join_keys,
+        bounds=bounds,
+        total_order=request.total_order,
+        timed=True,
+        tally=tally,
+        extra=f", {shard_of(request, columns)} AS __shard",
+        only=only,
+    )
+
+
+def needed(request: PrepareRequest) -> set[str]:
+    """Cleaned columns that are asked for, or written into texts."""
+    written = {name for template, _ in request.texts.values() for name in template.columns}
+    return {*request.columns, *written}
+
+
+def _check_keys(request: PrepareRequest, columns: Scope) -> None:
+    for key in request.join_keys:
+        if key not in columns.own:
+            raise LimnerError(
+                f"source {request.source!r} has no column {key!r}, the join key; it has: {', '.join(columns.own)}"
+            )
+
+
+def shard_of(request: PrepareRequest, columns: Scope) -> str:
+    """An expression of a row's shard: the same in every interval, whatever DuckDB's own hash is."""
+    keys = request.join_keys
+    if len(keys) == 1 and columns.own[keys[0]] == "int":
+        prime = 2_147_483_647
+        number = f"(({quoted(keys[0])} % {prime} + {prime}) % {prime} * 48271 % {prime})"
+    else:
+        number = f"md5_number_lower(concat_ws(chr(31), {', '.join(map(quoted, keys))}))"
+    return f"({number} % {request.shards})::INTEGER"

@@ -1,0 +1,72 @@
+"""Writing what a preparation gives: sorted shards, distinct texts, quarantined rows."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from limner.language.scope import Scope
+from limner.workers.sources.cleaning import Workbench
+from limner.workers.sources.digests import Texts
+from limner.workers.sources.duck import literal, quoted
+from limner.workers.sources.load import Loaded, Tally
+from limner.workers.sources.lookup import Join
+from limner.workers.sources.request import PrepareRequest
+from limner.workers.sources.texts import written
+
+
+def output_of(request: PrepareRequest, columns: Scope, rows: Loaded, joins: list[Join]) -> str:
+    """A SELECT of the rows with all that is written or sorted by, and texts as `__text.<digest column>`."""
+    sql = {name: f"m.{quoted(name)}" for name in columns.own}
+    for join in joins:
+        sql.update(join.columns)
+    carried = (*request.join_keys, *rows.order_columns, "__ts", "__known", "__shard")
+    picked = {name: sql[name] for name in request.columns} | {name: f"m.{quoted(name)}" for name in carried}
+    for name, (template, _) in request.texts.items():
+        picked["__text." + name] = written(template, sql, columns.joined)
+    picks = ", ".join(f"{value} AS {quoted(name)}" for name, value in picked.items())
+    return f"SELECT {picks} FROM __rows m{''.join(join.sql for join in joins)}"
+
+
+def count_unmatched(bench: Workbench, joins: list[Join], tally: Tally) -> None:
+    """Count the new rows that a lookup found nothing for."""
+    for join in joins:
+        sql = f"SELECT count(*) FROM __rows m{join.sql} WHERE m.__new AND {join.missed}"
+        missed = bench.count(sql)
+        if missed:
+            tally.unmatched[join.dimension] = missed
+
+
+def write_shard(
+    request: PrepareRequest, bench: Workbench, rows: Loaded, output: str, texts: Texts, number: int
+) -> tuple[Path, int]:
+    """Sort and write one shard; its memory is bounded by its rows, and spills."""
+    selected = f"{output} WHERE m.__shard = {number}"
+    selected = texts.add(selected) if request.texts else f"({selected})"
+    names = dict.fromkeys((*request.join_keys, *request.columns, *request.texts, "__ts", "__known"))
+    order = [quoted(key) for key in request.join_keys] + list(rows.order)
+    file = request.stage / f"shard-{number:04d}.parquet"
+    count = bench.count(
+        f"COPY (SELECT {', '.join(map(quoted, names))} FROM {selected} ORDER BY {', '.join(order)}) "
+        f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION lz4)"
+    )
+    return file, count
+
+
+def write_quarantine(request: PrepareRequest, bench: Workbench, tally: Tally) -> Path | None:
+    """Write the rows set aside to data/quarantine/<source>/<run id>-<request>.parquet, whole or not at all."""
+    if not tally.quarantine:
+        return None
+    # one run may prepare a source for several views, whose rows fail for different reasons: each has its file
+    asked = repr((request.join_keys, request.columns, request.lower, request.known_after, request.until))
+    folder = request.root / "data" / "quarantine" / request.source
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{request.run_id}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}.parquet"
+    partial = folder / f".{file.name}.{uuid.uuid4().hex}"
+    union = " UNION ALL BY NAME ".join(f"SELECT * FROM {table}" for table in tally.quarantine)
+    try:
+        bench.run(f"COPY ({union}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd)")
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return file
