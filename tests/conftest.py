@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.integration.postgres_server import postgres, postgres_server
 from tests.integration.triton_server import own_triton, triton
 
-__all__ = ["own_triton", "triton"]
+__all__ = ["own_triton", "postgres", "postgres_server", "triton"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import shutil
+import socket
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ __all__ = ["Cluster", "InProcess", "Workers"]
 _OBJECT_STORE = 80 * 2**20  # bytes; tasks pass paths, not data, and Ray refuses less than 75 MiB
 _CRASHES = 2  # times a task is sent again after its worker process died
 _STOP_PATIENCE_S = 5.0
+_KNOCK_S = 10.0
 
 
 class Cluster:
@@ -111,8 +113,9 @@ class Cluster:
                 if self.address is None:
                     self._start()
                 else:
+                    _knock(self.address)
                     ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             where = f"join the Ray cluster at {self.address}" if self.address else "start Ray on this machine"
             raise LimnerError(
                 f"cannot {where}: {error}; check `ray_address` under batch_engine in feature_store.yaml "
@@ -194,6 +197,13 @@ def _cancel(running: list[Any]) -> None:
     for reference in running:
         ray.cancel(reference, force=True)
     ray.wait(running, num_returns=len(running), timeout=_STOP_PATIENCE_S)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody answers; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
 
 
 def _keep_local() -> None:
