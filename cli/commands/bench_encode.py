@@ -43,7 +43,7 @@ class Comparison:
 
 def bench_encode(
     encoder: Annotated[str | None, typer.Option(help="Which encoder of the specs. Default: the first.")] = None,
-    texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round.")] = 2048,
+    texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round.")] = 1024,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are printed.")] = 7,
     project_folder: ProjectOption = None,
     json: JsonOption = False,

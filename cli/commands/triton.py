@@ -36,6 +36,22 @@ def install(
     return 0
 
 
+@app.command(short_help="Write the model repository, to be served elsewhere.")
+def build(project_folder: ProjectOption = None) -> int:
+    """Write every encoder of the specs into .triton/repository: all that NVIDIA's container needs to serve them."""
+    from limner.workers.encoder.home import TritonHome
+    from limner.workers.encoder.serving import build_all
+
+    root = project.find(project_folder)
+    home = TritonHome(root)
+    changed = build_all(home, encoders(root), _say)
+    for name in changed:
+        _say(f"wrote {home.repository / name}")
+    if not changed:
+        _say(f"{home.repository} is up to date")
+    return 0
+
+
 @app.command(short_help="Start it, load every encoder of the specs, mend what is dead.")
 def up(
     grpc_port: Annotated[

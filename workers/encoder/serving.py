@@ -75,6 +75,13 @@ def up(
             transport.close()
 
 
+def build_all(home: TritonHome, models: Sequence[EncoderModel], say: Say = lambda line: None) -> list[str]:
+    """Write the models into the repository without starting a server; return the names of what was new or changed."""
+    home.base.mkdir(parents=True, exist_ok=True)
+    with exclusive(home.lock):
+        return [model.name for model in models if build(model, home, None, say)]
+
+
 def down(home: TritonHome, say: Say = lambda line: None) -> bool:
     """Stop the project's server; False if none was running."""
     home.base.mkdir(exist_ok=True)
