@@ -1,7 +1,8 @@
 """The whole way from files to a history, in this process: real sources, texts, windows and manifest."""
 
+import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from limner.language.columns import check, cleaned
+from limner.language.features import Embed
 from limner.language.fingerprint import fingerprint
 from limner.language.outputs import outputs
 from limner.language.repo import Specs, load_texts
@@ -27,7 +29,7 @@ from limner.workers.run import RunResult, materialize
 from limner.workers.sources.describe import describe
 from limner.workers.tasks import InProcess
 from tests.oracle.generate import Case
-from tests.oracle.oracle import Oracle
+from tests.oracle.oracle import Oracle, render
 from tests.oracle.worlds import DIM, arrow_of, oracle_of, vector_of
 
 
@@ -111,6 +113,21 @@ def _model(specs: Specs, name: str) -> EncoderModel:
         dim=DIM,
         fingerprint="f" * 64,
     )
+
+
+def texts_of(specs: Specs, oracle: Oracle) -> Iterator[str]:
+    """Every text that may have to be encoded, prefix included."""
+    for feature in oracle.view.features.values():
+        if isinstance(feature, Embed):
+            for event in oracle.cleaned.events:
+                text = render(feature.embed.parts, event.row)
+                if text:
+                    yield specs.encoders[feature.encoder].prefix + text
+
+
+def digest(text: str) -> bytes:
+    """What a text is known by."""
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 @dataclass
