@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
-from feast.utils import _convert_arrow_to_proto
 
 from limner.feature_repo.compile import packed_columns, packed_keys
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.values import rows_of
 from limner.language.errors import LimnerError
 from limner.workers.history.files import write_atomic
 from limner.workers.history.latest import latest_rows
@@ -48,10 +48,18 @@ class Sink:
         """
         if isinstance(self.store, LimnerOnlineStore):
             return self._write_own(history, changed, progress)
-        return self._write_foreign(history, changed, progress)
+        try:
+            return self._write_foreign(history, changed, progress)
+        except LimnerError:
+            raise
+        except Exception as error:  # each store has exceptions of its own
+            raise LimnerError(
+                f"the online store ({self.config.online_store.type}) failed: {error}; see that it runs and takes writes, "
+                "then run the same command again"
+            ) from error
 
     def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
-        schema = ViewSchema(self.plan.name, self.plan.fingerprint, packed_keys(self.plan), packed_columns(self.plan))
+        schema = self._schema()
         state, coverage = state_of(history), history.coverage()
         assert coverage is not None
         writer = OnlineWriter(online_path(self.config))
@@ -79,6 +87,10 @@ class Sink:
             rows = latest_rows(history, self.plan.join_keys, coverage[0])
             if loaded is None or not loaded.startswith(self.plan.fingerprint):
                 self._clear()
+        if getattr(self.config.online_store, "skip_dedup", None) is False:
+            # Redis: these rows are the newest there are, and its own check would drop one that corrects a value at an
+            # equal timestamp.
+            self.config.online_store.skip_dedup = True
         # Until it is known how far the write came, nothing is known.
         mark.unlink(missing_ok=True)
         written = 0
@@ -100,9 +112,7 @@ class Sink:
             )
 
     def _send(self, batch: pa.RecordBatch, progress: Progress) -> int:
-        """A RecordBatch: of a Table of several chunks, Feast's conversion keeps the first alone."""
-        keys = {column.name: column.dtype.to_value_type() for column in self.view.entity_columns}
-        data = _convert_arrow_to_proto(batch, self.view, keys)
+        data = rows_of(self._schema(), batch)
         self.store.online_write_batch(self.config, self.view, data, progress)
         probes = data[:: max(1, len(data) // _PROBES)]
         answers: list[Any] = self.store.online_read(self.config, self.view, [row[0] for row in probes])
@@ -112,6 +122,9 @@ class Sink:
                 "check its memory limit and eviction policy, then run the same command again"
             )
         return len(data)
+
+    def _schema(self) -> ViewSchema:
+        return ViewSchema(self.plan.name, self.plan.fingerprint, packed_keys(self.plan), packed_columns(self.plan))
 
     def _mark(self) -> Path:
         """Where it is written down what a store that is not ours holds."""

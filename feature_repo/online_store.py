@@ -16,7 +16,7 @@ from limner.feature_repo.compile import FINGERPRINT_TAG
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.feast_types import columns_of, keys_of
 from limner.feature_repo.quiet import hush
-from limner.feature_repo.values import batch_of, decoder, encoded_keys
+from limner.feature_repo.values import Row, batch_of, decoder, encoded_keys
 from limner.workers.online.locate import DEFAULT_PATH, STORE_TYPE
 from limner.workers.online.pack import instant
 from limner.workers.online.schema import ViewSchema
@@ -24,7 +24,6 @@ from limner.workers.online.sqlite import Database, Generation
 from limner.workers.online.writer import OnlineWriter
 
 hush()  # Feast imports this module before it looks at the registry's settings
-Row = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 Answer = tuple[datetime | None, dict[str, Value] | None]
 
 
