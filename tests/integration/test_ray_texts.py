@@ -56,7 +56,7 @@ def test_the_server_sees_each_text_once(triton: TritonServer, cluster: Cluster, 
 def test_without_triton_nothing_is_stored_and_the_message_says_what_to_do(
     triton: TritonServer, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """No vector, no part, no staged work stays behind."""
+    """No vector, no part."""
     model = triton.models["tiny"]
     cache = EmbeddingCache(tmp_path / "embeddings", model)
     encode = TritonEncode(triton.settings.at(free_ports(1)[0]), model)

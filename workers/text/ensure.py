@@ -1,9 +1,8 @@
 """Every wanted text has an embedding, and no text is encoded twice."""
 
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,10 @@ from limner.workers.report import Reporter, TextsEncoded, silent
 from limner.workers.tasks import Workers
 from limner.workers.text.cache import EmbeddingCache, write_part
 from limner.workers.text.encode import Encode
-from limner.workers.text.stage import stage, wanted_digests
+from limner.workers.text.stage import read_chunk, stage, wanted_digests
 
 _CHUNKS_IN_FLIGHT = 2  # one encodes while the other reads its texts and writes its vectors
-_WORK = "work-"
+_WORK = ".work"  # of a run that has not ended well; the next one takes it over
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,9 @@ def ensure(
     """Encode the texts (Parquet files of digest and text) that the cache does not know.
 
     Each chunk of texts is one task, and one durable part of the cache when it is done: a run that is killed
-    repeats at most the chunks in flight. One process at a time encodes with an encoder; another one waits,
-    and then finds its texts known. Where nothing is missing neither the encoder nor the cluster is touched.
+    or fails repeats at most the chunks in flight, and cuts the rest as an undisturbed one would. One process
+    at a time encodes with an encoder; another one waits, and then finds its texts known. Where nothing is
+    missing neither the encoder nor the cluster is touched.
     """
     wanted = wanted_digests(texts)
     cache.refresh()
@@ -60,15 +60,15 @@ def ensure(
         failed: dict[bytes, str] = {}
         done = 0
         reporter(TextsEncoded(cache.encoder, 0, len(missing), known))
-        with _work_folder(cache.folder) as folder:
-            task = partial(encode_chunk, encode, cache.folder, cache.dim)
-            staged = stage(texts, missing, folder, memory_limit)
-            chunks = cluster.map(task, staged, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5)
-            with closing(staged), closing(chunks):
-                for chunk in chunks:
-                    done += chunk.rows
-                    failed |= chunk.failed
-                    reporter(TextsEncoded(cache.encoder, done, len(missing), known))
+        work = _tidy(cache.folder)
+        staged = stage(texts, missing, work, memory_limit)
+        task = partial(encode_chunk, encode, cache.folder, cache.dim)
+        with closing(cluster.map(task, staged, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5)) as chunks:
+            for chunk in chunks:
+                done += chunk.rows
+                failed |= chunk.failed
+                reporter(TextsEncoded(cache.encoder, done, len(missing), known))
+        shutil.rmtree(work)
     cache.refresh()
     return EnsureResult(known=known, encoded=done - len(failed), failed=failed)
 
@@ -83,13 +83,12 @@ class Chunk:
 
 def encode_chunk(encode: Encode, folder: Path, dim: int, path: Path) -> Chunk:
     """Encode the texts of one staged file and store their vectors durably. Runs in a worker process."""
-    with pa.OSFile(str(path)) as source:
-        table = pa.ipc.open_file(source).read_all().combine_chunks()
+    table = read_chunk(path)
     digests = table.column("digest").to_pylist()
     encoded = encode(table.column("text").to_pylist())
     good = np.array([row for row in range(len(digests)) if row not in encoded.failures], np.int64)
     write_part(folder, pa.array([digests[row] for row in good], pa.binary(16)), encoded.vectors[good], dim)
-    path.unlink()
+    path.unlink(missing_ok=True)
     return Chunk(len(digests), {digests[row]: reason for row, reason in encoded.failures.items()})
 
 
@@ -104,13 +103,10 @@ def _distinct(digests: pa.ChunkedArray) -> int:
     return len(digests.unique())
 
 
-@contextmanager
-def _work_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder for staged chunks; what killed runs left goes. Needs the cache's lock."""
-    for left in [*folder.glob(f".{_WORK}*"), *folder.glob(".*.tmp")]:
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    work = folder / f".{_WORK}{uuid.uuid4().hex}"
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def _tidy(folder: Path) -> Path:
+    """Remove what killed runs left half written; return the folder of staged chunks. Needs the cache's lock."""
+    work = folder / _WORK
+    for half in [*folder.glob(".*.tmp"), *work.glob(".*")]:
+        shutil.rmtree(half) if half.is_dir() else half.unlink()
+    work.mkdir(exist_ok=True)
+    return work

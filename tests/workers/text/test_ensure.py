@@ -2,13 +2,13 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeEncode, FakeModel, digest_of, digests_of, vector_of, write_texts
+from fakes import FakeEncode, FakeEncoded, FakeModel, digest_of, digests_of, vector_of, write_texts
 from text_processes import ensure_at_once
 
 from limner.workers.report import TextsEncoded
@@ -72,20 +72,59 @@ def test_what_was_encoded_before_a_failure_stays(tmp_path: Path) -> None:
     files = [write_texts(tmp_path / "1.parquet", [*long, "broken"])]
     with pytest.raises(ConnectionError):
         ensure(files, cache, encode, InProcess())
-    assert [path.name for path in cache.folder.glob(".*")] == [".lock"]
     files = [write_texts(tmp_path / "1.parquet", [*long, "mended"])]
     assert ensure(files, cache, encode, InProcess()) == EnsureResult(known=512, encoded=1)
     assert Counter(encode.sent()) == Counter([*long, "mended"])
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
-    """Staged chunks and half-written parts of a killed run do not pile up."""
+def test_a_run_that_broke_goes_on_with_the_same_chunks(tmp_path: Path) -> None:
+    """Each chunk holds the texts it would have held in an undisturbed run, beside what is new."""
+    texts = [f"{'and ' * (number % 11)}{number}" for number in range(2000)]
+    files = [write_texts(tmp_path / "1.parquet", texts)]
+    smooth = Chunks(tmp_path / "smooth")
+    ensure(files, EmbeddingCache(tmp_path / "undisturbed", MODEL), smooth, InProcess())
+    for broken_at in (1, 2, 3):
+        rough = Chunks(tmp_path / f"rough {broken_at}", broken_at)
+        folder = tmp_path / f"disturbed {broken_at}"
+        with pytest.raises(ConnectionError):
+            ensure(files, EmbeddingCache(folder, MODEL), rough, InProcess())
+        more = write_texts(tmp_path / "2.parquet", ["new", "newer"])
+        ensure([*files, more], EmbeddingCache(folder, MODEL), rough, InProcess())
+        assert rough.chunks == [*smooth.chunks, ["newer", "new"]]
+        left = sorted(path.name[:5] for path in (folder / MODEL.fingerprint).iterdir())
+        assert left == [".lock", *["part-"] * 5]
+
+
+def test_staged_chunks_of_another_run_are_dropped(tmp_path: Path) -> None:
+    """A text that is not wanted any more, or is known by now, is not encoded because it once was staged."""
     cache = EmbeddingCache(tmp_path / "cache", MODEL)
-    (cache.folder / ".work-old").mkdir(parents=True)
-    (cache.folder / ".work-old" / "chunk-000000.arrow").touch()
+    encode = FakeEncode(tmp_path / "log")
+    with pytest.raises(ConnectionError):
+        ensure([write_texts(tmp_path / "1.parquet", ["broken", "stale"])], cache, encode, InProcess())
     (cache.folder / ".half.tmp").touch()
-    ensure([write_texts(tmp_path / "1.parquet", ["a"])], cache, FakeEncode(tmp_path / "log"), InProcess())
+    (cache.folder / ".work" / ".half").mkdir()
+    ensure([write_texts(tmp_path / "1.parquet", ["stale", "fresh"])], cache, encode, InProcess())
+    assert encode.sent() == ["fresh", "stale"]
     assert sorted(path.name[:5] for path in cache.folder.iterdir()) == [".lock", "part-"]
+
+
+class Chunks:
+    """Remembers which texts came together; breaks down once, before the chunk numbered `broken_at`."""
+
+    def __init__(self, log: Path, broken_at: int | None = None) -> None:
+        self.encode = FakeEncode(log)
+        self.broken_at = broken_at
+        self.chunks: list[list[str]] = []
+
+    def check(self) -> None:
+        """All is well."""
+
+    def __call__(self, texts: Sequence[str]) -> FakeEncoded:
+        if len(self.chunks) == self.broken_at:
+            self.broken_at = None
+            raise ConnectionError("the encoder is broken")
+        self.chunks.append(list(texts))
+        return self.encode(texts)
 
 
 def test_progress_counts_up_to_the_texts_that_were_missing(tmp_path: Path) -> None:
