@@ -73,6 +73,9 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:
+    if profile.profile in names["feature_view"]:
+        text = f"there is a feature view {profile.profile!r}: readers ask for both by name, so rename one"
+        yield parsed.origin.problem(("profile",), text)
     for i, member in enumerate(profile.features):
         for name in [member] if isinstance(member, str) else member:
             path = ("features", i) if isinstance(member, str) else ("features", i, name)

@@ -61,7 +61,9 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     for key in ("created_timestamp", "lag", "tie_break"):
         if timeless and key in data:
             yield (key,), f"{key} needs event_timestamp: say which column is the time of a row", True
-    for dimension in source.lookup:
+    for dimension, keys in source.lookup.items():
+        if isinstance(keys, tuple):
+            yield from _repeated(("lookup", dimension), keys, "column")
         if dimension == source.source:
             yield ("lookup", dimension), "a source cannot look itself up", True
     for column, limits in source.clean.range.items():

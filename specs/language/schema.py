@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from limner.language.descriptions import KEYS
 from limner.language.features import KIND_NAMES
 from limner.language.models import DOCUMENTS
 
@@ -28,6 +29,10 @@ def json_schema() -> dict[str, Any]:
     features = schema["$defs"]["FeatureView"]["properties"]["features"]
     _each_value(features, _by_kind({kind: f"#/$defs/{kind.capitalize()}" for kind in KIND_NAMES}))
     plain: dict[str, Any] = _plain(schema)
+    for model, texts in KEYS.items():
+        properties = plain["$defs"][model]["properties"]
+        for key in properties.keys() & texts.keys():
+            properties[key] = {**properties[key], "description": texts[key]}
     return plain
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from limner.language.descriptions import KEYS
 from limner.language.reader import read
 from limner.language.schema import json_schema
 from tests.language.examples import BASE, HERE
@@ -19,7 +20,7 @@ BEYOND = (
     "column_", "condition_", "yaml_", "embed_lone", "embed_no_column", "embed_unknown", "embed_format",
     "document_twice",
     "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
-    "feature_window_twice", "profile_twice", "profile_unknown", "source_database", "source_duplicate",
+    "feature_window_twice", "profile_twice", "profile_named", "profile_unknown", "source_database", "source_duplicate",
 
     "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",
@@ -48,8 +49,18 @@ def test_a_mistake_within_one_document_is_seen(path: Path) -> None:
     assert _complaints(path.read_text())
 
 
-def test_every_key_has_a_completion_and_no_null() -> None:
-    for model in SCHEMA["$defs"].values():
-        for key, rule in model.get("properties", {}).items():
-            assert rule, key
+def test_every_key_has_a_line_about_it_and_none_takes_null() -> None:
+    undescribed = {
+        (model, key)
+        for model, definition in SCHEMA["$defs"].items()
+        for key, rule in definition["properties"].items()
+        if not rule.get("description", "").endswith(".")
+    }
+    assert undescribed == set()
     assert "'type': 'null'" not in str(SCHEMA)
+
+
+def test_no_line_is_about_a_key_that_is_gone() -> None:
+    keys = {model: definition["properties"].keys() for model, definition in SCHEMA["$defs"].items()}
+    gone = {(model, key) for model, texts in KEYS.items() for key in texts if key not in keys[model]}
+    assert gone == {("Latest", "over"), ("Embed", "default")}
