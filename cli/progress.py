@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from limner.cli import output
 from limner.workers.report import (
+    EncoderBusy,
     Event,
     OnlineWritten,
     Reporter,
@@ -62,6 +63,8 @@ def describe(event: Event) -> str | None:
             lost = [f"{rows:,} dropped ({reason})" for reason, rows in dropped.items() if rows]
             lost += [f"{rows:,} quarantined ({reason})" for reason, rows in quarantined.items() if rows]
             return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(f", {item}" for item in lost)
+        case EncoderBusy(encoder):
+            return f"{encoder}: another process is encoding with it, waiting until it ends"
         case ViewDone(view, 0, 0, _):
             return f"{view}: complete already"
         case ViewDone(view, history_rows, online_rows, seconds):

@@ -4,8 +4,9 @@ import pytest
 
 from tests.integration.postgres_server import postgres, postgres_server
 from tests.integration.triton_server import own_triton, triton
+from tests.running import limner
 
-__all__ = ["own_triton", "postgres", "postgres_server", "triton"]
+__all__ = ["limner", "own_triton", "postgres", "postgres_server", "triton"]
 
 
 @pytest.hookimpl(tryfirst=True)

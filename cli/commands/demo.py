@@ -22,7 +22,8 @@ def demo(project_folder: ProjectOption = None) -> int:
     _data(root)
     _step("feast apply: compile specs/*.yaml and register them")
     for line in _feast(root, ["apply"]):
-        _say(line)
+        if line.startswith("Deploying"):
+            _say(line)
     with _triton(root):
         _step(f"feast materialize: compute every profile from {START[:10]} to {END[:10]} and serve it")
         with progress(output.side_console()) as reporter:
