@@ -1,5 +1,6 @@
 """One DuckDB connection a preparation: bounded memory, UTC, no network; and the quoting every SQL text goes through."""
 
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,11 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """`text` as a SQL string, whatever it holds."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(file: Path) -> str:
+    """A SQL string that names one file, where DuckDB would take a glob."""
+    return literal(glob.escape(str(file)))
 
 
 @contextmanager
@@ -57,10 +63,10 @@ def working(source: str, doing: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise LimnerError(
             f"source {source!r}: not enough memory while {doing}: raise `memory_limit` or the number of `shards` "
-            f"in feature_store.yaml ({first_line(error)})"
+            f"in feature_store.yaml ({brief(error)})"
         ) from error
     except duckdb.IOException as error:
-        raise LimnerError(f"source {source!r}: error while {doing}: {first_line(error)}") from error
+        raise LimnerError(f"source {source!r}: error while {doing}: {brief(error)}") from error
 
 
 @contextmanager
@@ -72,9 +78,12 @@ def reading(source: str, doing: str) -> Iterator[None]:
         with working(source, doing):
             yield
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise LimnerError(f"source {source!r}: error while {doing}: {first_line(error)}") from error
+        raise LimnerError(f"source {source!r}: error while {doing}: {brief(error)}") from error
 
 
-def first_line(error: Exception) -> str:
-    """The first line of a message that goes on for a page."""
-    return str(error).strip().partition("\n")[0]
+def brief(error: Exception) -> str:
+    """What is wrong and in which file, out of a message that goes on for a page with advice for SQL authors."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    advice = next((number for number, line in enumerate(lines) if not line or line.startswith("Possible")), len(lines))
+    files = [line.removeprefix("file = ") for line in lines if line.startswith("file = ")]
+    return ", ".join(lines[: min(advice, 4)])[:400] + "".join(f" in {file}" for file in files[:1])

@@ -7,7 +7,8 @@ from typing import Literal
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.sources.duck import literal
+from limner.workers.sources.csv_files import csv_scan
+from limner.workers.sources.duck import file_literal
 
 Format = Literal["parquet", "csv"]
 SUFFIXES: dict[Format, tuple[str, ...]] = {
@@ -41,29 +42,11 @@ def format_of(source: Source, files: list[Path]) -> Format:
 
 
 def scan_of(source: Source, root: Path) -> str:
-    """A SQL table expression over all files of a source, columns matched by name.
-
-    CSV: the first line names the columns, fields are separated by commas (tabs in .tsv files) and quoted by `"`. Every
-    column is text, because types guessed from some rows change with the rows: `clean: cast` says what a column is. An
-    empty field is null.
-    """
+    """A SQL table expression over all files of a source, columns matched by name."""
     files = files_of(source, root)
-    kind = format_of(source, files)
-    if kind == "parquet":
-        return f"read_parquet([{_listed(files)}], union_by_name = true)"
-    files = [file for file in files if file.stat().st_size > 0]
-    if not files:
-        raise LimnerError(f"source {source.source!r}: every file is empty, even of a header line: {source.paths[0]}")
-    tabs = all(".tsv" in file.name.lower() for file in files)
-    delimiter = r"'\t'" if tabs else "','"
-    return (
-        f"read_csv([{_listed(files)}], union_by_name = true, all_varchar = true, header = true, delim = {delimiter}, "
-        "quote = '\"', escape = '\"', strict_mode = true)"
-    )
-
-
-def _listed(files: list[Path]) -> str:
-    return ", ".join(literal(str(file)) for file in files)
+    if format_of(source, files) == "csv":
+        return csv_scan(source, files)
+    return f"read_parquet([{', '.join(map(file_literal, files))}], union_by_name = true)"
 
 
 def _matches(source: Source, path: str, root: Path) -> list[Path]:

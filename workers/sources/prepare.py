@@ -5,8 +5,8 @@ from pathlib import Path
 from limner.language.errors import LimnerError
 from limner.language.scope import ALIASES, Scope, scope
 from limner.workers.sources.cleaning import Workbench
-from limner.workers.sources.duck import working
 from limner.workers.sources.digests import Texts
+from limner.workers.sources.duck import working
 from limner.workers.sources.load import Tally
 from limner.workers.sources.lookup import Enrichment, Join
 from limner.workers.sources.request import Prepared, PrepareRequest

@@ -1,0 +1,153 @@
+"""Instants: zones, daylight saving, resolutions, text and numbers, against plain Python."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limner.language.durations import micros_of
+from limner.language.errors import LimnerError
+from limner.workers.sources.duck import connection
+from limner.workers.sources.instants import Instants
+
+quick = settings(deadline=None, max_examples=50)
+ZONES = ["UTC", "America/New_York", "Europe/Paris", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
+
+
+@pytest.fixture(scope="module")
+def instants() -> Iterator[tuple[duckdb.DuckDBPyConnection, Instants]]:
+    with connection(None, threads=1) as database:
+        yield database, Instants(database)
+
+
+def read(instants: Any, values: pa.Array, physical: str, zone: str) -> list[int | None]:
+    database, writer = instants
+    database.register("given", pa.table({"x": values}))
+    rows = database.execute(f"SELECT {writer.micros('x', physical, zone)} FROM given").fetchall()
+    return [row[0] for row in rows]
+
+
+def by_hand(local: datetime, zone: str) -> int:
+    """The earlier instant of an ambiguous time; the instant the clocks jump for one they skip."""
+    tz = ZoneInfo(zone)
+    candidate = local.replace(tzinfo=tz, fold=0)
+    if candidate.astimezone(UTC).astimezone(tz).replace(tzinfo=None) == local:
+        return micros_of(candidate)
+    before = micros_of(local.replace(tzinfo=tz, fold=1))  # earlier than the jump
+    after = micros_of(candidate)  # later than it
+    while after - before > 1:
+        middle = (before + after) // 2
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=middle)
+        before, after = (middle, after) if moment.astimezone(tz).replace(tzinfo=None) < local else (before, middle)
+    return after
+
+
+@quick
+@given(st.lists(st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)), min_size=1), st.sampled_from(ZONES))
+def test_naive_timestamps_are_read_in_the_zone(instants: Any, moments: list[datetime], zone: str) -> None:
+    found = read(instants, pa.array(moments, pa.timestamp("us")), "TIMESTAMP", zone)
+    assert found == [by_hand(moment, zone) for moment in moments]
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "instant"),
+    [
+        ("2017-11-05 01:30:00", "America/New_York", "2017-11-05T05:30:00+00:00"),
+        ("2017-03-12 02:30:00", "America/New_York", "2017-03-12T07:00:00+00:00"),
+        ("2024-04-07 01:45:00", "Australia/Lord_Howe", "2024-04-06T14:45:00+00:00"),
+        ("2024-10-06 02:15:00", "Australia/Lord_Howe", "2024-10-05T15:30:00+00:00"),
+        ("2011-12-30 12:00:00", "Pacific/Apia", "2011-12-30T10:00:00+00:00"),
+    ],
+)
+def test_an_ambiguous_time_is_the_earlier_and_a_skipped_one_the_jump(
+    instants: Any, local: str, zone: str, instant: str
+) -> None:
+    moment = datetime.fromisoformat(local)
+    wanted = micros_of(datetime.fromisoformat(instant))
+    assert read(instants, pa.array([moment], pa.timestamp("us")), "TIMESTAMP", zone) == [wanted]
+    assert read(instants, pa.array([local]), "VARCHAR", zone) == [wanted]
+
+
+@quick
+@given(st.lists(st.integers(-(10**18), 2 * 10**18), min_size=1))
+def test_nanoseconds_are_cut_toward_the_past(instants: Any, counts: list[int]) -> None:
+    wanted = [count // 1000 for count in counts]
+    assert read(instants, pa.array(counts, pa.timestamp("ns")), "TIMESTAMP_NS", "UTC") == wanted
+    assert read(instants, pa.array(counts, pa.timestamp("ns", "UTC")), "TIMESTAMPTZ_NS", "UTC") == wanted
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-14 * 60, 14 * 60)), min_size=1
+    ),
+    st.sampled_from(["Z", "+hh", "+hhmm", "+hh:mm"]),
+    st.sampled_from([" ", "T", "t"]),
+    st.integers(0, 9),
+)
+def test_iso_text_with_an_offset_is_exact(
+    instants: Any, moments: list[tuple[datetime, int]], style: str, separator: str, digits: int
+) -> None:
+    written, wanted = [], []
+    for moment, given_minutes in moments:
+        minutes = {"Z": 0, "+hh": given_minutes // 60 * 60}.get(style, given_minutes)
+        sign, size = "-" if minutes < 0 else "+", abs(minutes)
+        offset = {
+            "Z": "Z",
+            "+hh": f"{sign}{size // 60:02}",
+            "+hhmm": f"{sign}{size // 60:02}{size % 60:02}",
+            "+hh:mm": f"{sign}{size // 60:02}:{size % 60:02}",
+        }[style]
+        fraction = (f"{moment.microsecond:06}" + "999")[:digits]
+        clock = moment.isoformat(separator, "seconds")
+        written.append(clock + ("." + fraction if fraction else "") + offset)
+        kept = int((fraction + "000000")[:6])
+        wanted.append(micros_of(moment.replace(microsecond=kept, tzinfo=UTC)) - minutes * 60_000_000)
+    assert read(instants, pa.array(written), "VARCHAR", "Asia/Kathmandu") == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "yesterday", "2026-02-30", "2026-13-01", "2026-1-5", "2026-01-01T24:00:00", "2026-01-01T10:61", "infinity",
+     "2026-01-01T00:00:00 Europe/Paris", "2026-01-01T00:00:00+1", "20260101", "0000-01-01", "'; DROP TABLE given; --"],
+)  # fmt: skip
+def test_text_that_is_no_instant_is_null(instants: Any, text: str) -> None:
+    assert read(instants, pa.array([text]), "VARCHAR", "Europe/Paris") == [None]
+
+
+def test_a_date_is_midnight_in_the_zone(instants: Any) -> None:
+    midnight = micros_of(datetime(2026, 6, 1, tzinfo=ZoneInfo("Europe/Paris")))
+    assert read(instants, pa.array([datetime(2026, 6, 1).date()]), "DATE", "Europe/Paris") == [midnight]
+    assert read(instants, pa.array(["2026-06-01"]), "VARCHAR", "Europe/Paris") == [midnight]
+
+
+@quick
+@given(st.integers(200_000_000, 4_000_000_000), st.sampled_from([1, 10**3, 10**6, 10**9]))
+def test_a_number_counts_in_the_unit_its_size_tells(instants: Any, seconds: int, unit: int) -> None:
+    assert read(instants, pa.array([seconds * unit]), "BIGINT", "Europe/Paris") == [seconds * 1_000_000]
+
+
+@quick
+@given(st.floats(-1e10, 1e10))
+def test_seconds_with_a_fraction_are_cut_toward_the_past(instants: Any, seconds: float) -> None:
+    (found,) = read(instants, pa.array([seconds]), "DOUBLE", "UTC")
+    assert found is not None
+    assert abs(Fraction(seconds) * 1_000_000 - found) <= 3  # the product itself is a float
+
+
+def test_infinite_and_impossible_times_are_null(instants: Any) -> None:
+    far = pa.array([(1 << 63) - 1, -(1 << 63) + 2, 253_402_300_800_000_000, None], pa.timestamp("us", "UTC"))
+    assert read(instants, far, "TIMESTAMP WITH TIME ZONE", "UTC") == [None] * 4
+    assert read(instants, pa.array([float("nan"), float("inf"), 1e30]), "DOUBLE", "UTC") == [None] * 3
+
+
+def test_an_unknown_zone_is_a_clear_error(instants: Any) -> None:
+    with pytest.raises(LimnerError, match=r"timezone 'Mars/Olympus' .* Europe/Paris"):
+        instants[1].micros("x", "TIMESTAMP", "Mars/Olympus")
