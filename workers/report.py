@@ -39,6 +39,13 @@ class TextsEncoded:
 
 
 @dataclass(frozen=True)
+class EncoderBusy:
+    """Another process is encoding with this encoder; this one waits for it."""
+
+    encoder: str
+
+
+@dataclass(frozen=True)
 class ShardDone:
     """One shard's history is durably written (or was there already: `reused`)."""
 
@@ -77,7 +84,7 @@ class ViewFailed:
     error: str
 
 
-Event = ViewStarted | RowsPrepared | TextsEncoded | ShardDone | OnlineWritten | ViewDone | ViewFailed
+Event = ViewStarted | RowsPrepared | TextsEncoded | EncoderBusy | ShardDone | OnlineWritten | ViewDone | ViewFailed
 Reporter = Callable[[Event], None]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from limner.workers.report import Reporter, TextsEncoded, silent
+from limner.workers.report import EncoderBusy, Reporter, TextsEncoded, silent
 from limner.workers.tasks import Workers
 from limner.workers.text.cache import EmbeddingCache, write_part
 from limner.workers.text.encode import Encode
@@ -50,7 +50,7 @@ def ensure(
     missing = cache.missing(wanted)
     if len(missing) == 0:
         return _all_known(cache, wanted, reporter)
-    with cache.lock():
+    with cache.lock(on_wait=lambda: reporter(EncoderBusy(cache.encoder))):
         cache.refresh()
         missing = cache.missing(wanted)
         if len(missing) == 0:
