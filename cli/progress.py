@@ -65,10 +65,9 @@ def describe(event: Event) -> str | None:
             return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(f", {item}" for item in lost)
         case EncoderBusy(encoder):
             return f"{encoder}: another process is encoding with it, waiting until it ends"
-        case ViewDone(view, 0, 0, _):
-            return f"{view}: complete already"
         case ViewDone(view, history_rows, online_rows, seconds):
-            return f"{view}: {history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
+            done = f"{history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
+            return f"{view}: {done if history_rows or online_rows else 'complete already'}"
         case ViewFailed(view, error):
             return f"{view}: failed: {error}"
         case _:
