@@ -1,9 +1,13 @@
 """The served encoder against transformers, and a server that is stopped, killed, and asked for the impossible."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +89,22 @@ def test_pooling_and_normalization_are_as_declared(triton: TritonServer, pooling
     np.testing.assert_allclose(vectors, by_transformers(model, TEXTS, pooling), atol=2e-4)
 
 
+def test_the_engine_for_gpus_gives_the_same_vectors(triton: TritonServer) -> None:
+    """The torch engine, here on a CPU in float32, reads the same files and agrees with the served one."""
+    model = triton.models["tiny"]
+    folder = triton.home.repository / model.name / model.version
+    code = (
+        "import json, sys; from pathlib import Path; from encoder import BertEncoder, Options\n"
+        "options = Options(dim=32, max_tokens=32, precision='float32', engine='torch', threads=1, token_budget=256)\n"
+        "encoder = BertEncoder(Path('weights'), options, 'cpu')\n"
+        "print(json.dumps(encoder.encode(json.load(sys.stdin)).tolist()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, input=json.dumps(TEXTS), capture_output=True, text=True, check=True
+    )
+    np.testing.assert_allclose(json.loads(done.stdout), triton.client(model).encode(TEXTS).vectors, atol=1e-4)
+
+
 def test_the_server_counts_each_text_once(triton: TritonServer) -> None:
     """The rows sent are the rows the server's own statistics show."""
     model = triton.models["tiny"]
@@ -102,6 +122,18 @@ def test_texts_of_many_requests_come_back_in_order(triton: TritonServer) -> None
     texts = [f"big {number} snack {'a ' * (number % 29)}" for number in range(600)]
     together = triton.client(model, rows_per_request=64, in_flight=8).encode(texts).vectors
     np.testing.assert_allclose(together[::40], by_transformers(model, texts[::40]), atol=1e-4)
+
+
+def test_a_requests_vectors_do_not_depend_on_what_is_encoded_beside_it(triton: TritonServer) -> None:
+    """To the last bit: a run that was killed and begun again stores what an undisturbed one would."""
+    model = triton.minilm("auto")
+    texts = [" ".join(["good", "milk", "and", "bread"][: 1 + n % 4] * (1 + n % 7)) + f" {n}" for n in range(200)]
+    alone = [triton.client(model, in_flight=1).encode(texts[start : start + 40]).vectors for start in range(0, 200, 40)]
+    with ThreadPoolExecutor(5) as pool:
+        client = triton.client(model, in_flight=1)
+        crowded = list(pool.map(lambda start: client.encode(texts[start : start + 40]).vectors, range(0, 200, 40)))
+    for one, other in zip(alone, crowded, strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 def test_a_text_that_is_no_unicode_fails_alone(triton: TritonServer) -> None:

@@ -56,12 +56,14 @@ def up(
         )
     require_installed(home)
     with exclusive(home.lock):
-        changed = {model.name for model in models if build(model, home, serving, say)}
         running = server.find(home)
         if running is not None and running.grpc_port != settings.grpc_port:
             raise TritonFailed(
                 f"Triton already runs for this project at 127.0.0.1:{running.grpc_port}: `limner triton down` stops it"
             )
+        if running is None:
+            server.require_free_ports(home, settings)  # before an export, which takes a while
+        changed = {model.name for model in models if build(model, home, serving, say)}
         if running is None:
             server.start(home, settings, say)
         transport = GrpcTransport(settings.url)

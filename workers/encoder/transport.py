@@ -88,7 +88,7 @@ class GrpcTransport:
         self._finalizer()
 
     def infer(self, model: str, version: str, texts: Sequence[bytes], timeout: float) -> Floats:
-        """Send one request."""
+        """Send one request, whose vectors shall depend on its own texts alone, to the last bit."""
         from tritonclient.grpc import InferInput, InferRequestedOutput
 
         tensor = InferInput("TEXT", [len(texts), 1], "BYTES")
@@ -100,6 +100,7 @@ class GrpcTransport:
             model_version=version,
             outputs=[InferRequestedOutput("EMBEDDING")],
             client_timeout=timeout,
+            parameters={"reproducible": True},
         )
         vectors: Floats = result.as_numpy("EMBEDDING")
         return vectors
