@@ -1,6 +1,7 @@
 """`limner triton install`: a real Triton from its wheel, and the models' own environment."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ SERVER = "nvidia-pytriton==0.7.0"
 # nothing else.
 PACKAGES = ("numpy==1.26.*", "openvino>=2025.3,<2027", "tokenizers>=0.21,<1")
 TORCH_PACKAGES = ("torch==2.13.0", "transformers>=5")
-NEWEST_PYTHON = (3, 12)
+NUMPY_1_PYTHONS = ("3.10", "3.11", "3.12")
 
 Say = Callable[[str], None]
 
@@ -33,8 +34,7 @@ def install(home: TritonHome, say: Say = lambda line: None, torch: bool = False)
     require_platform()
     home.base.mkdir(parents=True, exist_ok=True)
     with exclusive(home.lock):
-        python = models_python()
-        version = python_version(python)
+        python, version = models_python()
         packages = [*PACKAGES, *(TORCH_PACKAGES if torch or has_torch(home) else ())]
         environment_stamp = {"packages": packages, "python": version}
         server_stamp = {"packages": [SERVER], "python": version}
@@ -75,19 +75,43 @@ def require_platform() -> None:
         )
 
 
-def models_python() -> str:
-    """Return the interpreter for the models: this one, or an older one that NumPy 1.26 exists for."""
-    if sys.version_info[:2] <= NEWEST_PYTHON:
-        return sys.executable
-    for name in ("python3.12", "python3.11", "python3.10"):
-        if found := shutil.which(name):
-            return found
+def models_python() -> tuple[str, str]:
+    """Return an interpreter for the models and its "major.minor", which selects Triton's stub.
+
+    This one if it will do, else another on PATH: NumPy 1.26 exists up to Python 3.12, and the stub loads Python as a
+    shared library, which some builds leave out. Raises TritonFailed that says what to install.
+    """
+    lacking = []
+    for python in (sys.executable, *filter(None, map(shutil.which, ("python3.12", "python3.11", "python3.10")))):
+        version = version_of(python)
+        if version is None or version not in NUMPY_1_PYTHONS:
+            continue
+        if has_shared_library(python, version):
+            return python, version
+        lacking.append(f"libpython{version}.so.1.0 of {python} (on Debian and Ubuntu: apt install libpython{version})")
+    if lacking:
+        raise TritonFailed(f"Triton's stub needs Python as a shared library: {' or '.join(lacking)}")
     raise TritonFailed("the models need NumPy 1.26, so Python 3.10 to 3.12: install python3.12 beside this Python")
 
 
-def python_version(python: str) -> str:
-    """Return an interpreter's "major.minor", which selects Triton's stub."""
-    return run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], "Python").strip()
+def version_of(python: str) -> str | None:
+    """Return "major.minor", None for what is on PATH but does not start (a version manager's stand-in)."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def has_shared_library(python: str, version: str) -> bool:
+    """Whether the stub will find this Python's shared library, looking where `server.spawn` tells it to look."""
+    load = f"import ctypes; ctypes.CDLL('libpython{version}.so.1.0')"
+    environment = {**os.environ, "LD_LIBRARY_PATH": library_folder(python)}
+    done = subprocess.run([python, "-c", load], env=environment, capture_output=True, check=False)  # noqa: S603
+    return done.returncode == 0
+
+
+def library_folder(python: str) -> str:
+    """Return the folder a Python says its shared library is in."""
+    return run([python, "-c", "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"], "Python").strip()
 
 
 def make_environment(home: TritonHome, place: Path, python: str, stamp: dict[str, Any]) -> None:

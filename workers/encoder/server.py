@@ -11,7 +11,7 @@ from pathlib import Path
 
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.home import TritonHome
-from limner.workers.encoder.install import run
+from limner.workers.encoder.install import library_folder
 from limner.workers.encoder.processes import Process, reap, wait_until
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.encoder.transport import GrpcTransport
@@ -147,11 +147,10 @@ def spawn(home: TritonHome, arguments: list[str]) -> Process:
     Triton's stub runs in the environment whose python3 comes first on PATH, and finds libpython through
     LD_LIBRARY_PATH.
     """
-    libraries = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
         "PATH": f"{home.python.parent}:{os.environ.get('PATH', os.defpath)}",
-        "LD_LIBRARY_PATH": run([str(home.python), "-c", libraries], "the models' Python").strip(),
+        "LD_LIBRARY_PATH": library_folder(str(home.python)),
     }
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     actions = [

@@ -87,3 +87,17 @@ def test_an_install_that_fails_leaves_nothing_half_done(tmp_path: Path, monkeypa
     assert not home.environment.exists()
     with pytest.raises(TritonNotInstalled, match="limner triton install"):
         install.require_installed(home)
+
+
+def test_a_python_without_shared_library_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stub could not start; the message names the library and where to get it."""
+    monkeypatch.setattr(install, "has_shared_library", lambda python, version: False)
+    with pytest.raises(TritonFailed, match=r"needs Python as a shared library: libpython3\.\d+\.so.*apt install"):
+        install.models_python()
+
+
+def test_a_python_without_numpy_1_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Python 3.13 alone, the message says which Python to add."""
+    monkeypatch.setattr(install, "NUMPY_1_PYTHONS", ())
+    with pytest.raises(TritonFailed, match=r"Python 3\.10 to 3\.12"):
+        install.models_python()
