@@ -36,8 +36,8 @@ class Engine(Protocol):
     def cut(self, lengths: Sequence[int]) -> list[int]:
         """Row counts of the micro-batches of texts with these token counts, longest first."""
 
-    def run(self, batches: Iterator[MicroBatch], out: Floats) -> None:
-        """Write one pooled vector a row into `out`."""
+    def run(self, batches: Iterator[MicroBatch], out: Floats, lone: bool = True) -> None:
+        """Write one pooled vector a row into `out`; `lone`: a single small batch may take a quicker way."""
 
     def warm(self, max_tokens: int, everything: bool) -> None:
         """Run the shapes to come once, so that no request pays for their compilation."""
@@ -89,19 +89,27 @@ class BertEncoder:
         self.engine.warm(options.max_tokens, everything=options.warm == "all")
         self.encode(["ready", "a somewhat longer text"])
 
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """One float32 vector a text, [n, dim], in the order given."""
+    def encode(self, texts: Sequence[str], groups: Sequence[range] | None = None) -> Floats:
+        """One float32 vector a text, [n, dim], in the order given.
+
+        Micro-batches are cut within each of `groups` (positions; default: all texts are one group). The last
+        bits of a vector depend on the shape of its micro-batch, so a group's vectors do not depend on what is
+        encoded beside it.
+        """
         encoded = self.tokenizer.encode_batch_fast(list(texts))
         out = np.empty((len(texts), self.options.dim), np.float32)
-        self.engine.run(self._batches([one.ids for one in encoded]), out)
+        tokens = [one.ids for one in encoded]
+        lone = groups is None
+        parts = [range(len(texts))] if groups is None else groups
+        self.engine.run((batch for part in parts for batch in self._batches(tokens, part)), out, lone)
         return out
 
-    def _batches(self, tokens: list[list[int]]) -> Iterator[MicroBatch]:
+    def _batches(self, tokens: list[list[int]], part: range) -> Iterator[MicroBatch]:
         """Longest first, so that parallel streams finish together."""
         from batching import length_bucket
 
         lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-        order = np.argsort(-lengths, kind="stable")
+        order = part.start + np.argsort(-lengths[part.start : part.stop], kind="stable")
         start = 0
         for rows in self.engine.cut(lengths[order].tolist()):
             index = order[start : start + rows]

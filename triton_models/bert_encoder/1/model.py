@@ -59,21 +59,24 @@ class TritonPythonModel:
                 continue
             spans.append((number, len(texts), len(texts) + len(decoded)))
             texts += decoded
+        # A request of a materialization asks to be a group of its own: what is stored must not depend on which
+        # other requests happened to be there. Small requests of many clients share micro-batches.
+        groups = [range(start, stop) for _, start, stop in spans] if any(map(reproducible, requests)) else None
         try:
-            vectors = self.encoder.encode(texts)
+            vectors = self.encoder.encode(texts, groups)
         except Exception:  # noqa: BLE001
             # Some request's content is at fault: each is encoded alone, so that the others are served.
             for number, start, stop in spans:
-                responses[number] = self._alone(texts[start:stop])
+                responses[number] = self._alone(texts[start:stop], reproducible(requests[number]))
         else:
             for number, start, stop in spans:
                 responses[number] = answer(vectors[start:stop])
         return responses
 
-    def _alone(self, texts: list[str]) -> Any:
+    def _alone(self, texts: list[str], own_group: bool) -> Any:
         """Answer one request by itself, with its vectors or with its own error."""
         try:
-            return answer(self.encoder.encode(texts))
+            return answer(self.encoder.encode(texts, [range(len(texts))] if own_group else None))
         except Exception as error:  # noqa: BLE001
             return failure(f"{type(error).__name__}: {error}", pb_utils.TritonError.INTERNAL)
 
@@ -81,6 +84,11 @@ class TritonPythonModel:
 def read_texts(request: Any) -> list[str]:
     """Decode one request's texts; raises UnicodeDecodeError."""
     return [text.decode("utf-8") for text in pb_utils.get_input_tensor_by_name(request, "TEXT").as_numpy().ravel()]
+
+
+def reproducible(request: Any) -> bool:
+    """Whether a request wants vectors that depend on its own texts alone, to the last bit."""
+    return bool(json.loads(request.parameters() or "{}").get("reproducible", False))
 
 
 def answer(vectors: Floats) -> Any:

@@ -48,12 +48,12 @@ class OpenVinoEngine:
         """Row counts from the warmed shapes."""
         return cut_bucketed(lengths, self.budget, self.streams)
 
-    def run(self, batches: Iterator[MicroBatch], out: Floats) -> None:
+    def run(self, batches: Iterator[MicroBatch], out: Floats, lone: bool = True) -> None:
         """Write the vectors into `out`; raises the first error of any stream."""
         self.error = None
         for batch in batches:
             inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
-            if len(batch.index) == len(out) <= LONE_ROWS:
+            if lone and len(batch.index) == len(out) <= LONE_ROWS:
                 out[batch.index] = self.lone.infer(inputs)[0]
                 return
             self.queue.start_async(inputs, (batch.index, out))

@@ -29,7 +29,7 @@ class TorchEngine:
         """As few batches as the token budget allows."""
         return cut_by_budget(lengths, self.budget)
 
-    def run(self, batches: Iterator[MicroBatch], out: Floats) -> None:
+    def run(self, batches: Iterator[MicroBatch], out: Floats, lone: bool = True) -> None:
         """Queue every micro-batch, then copy: the device is never waited for in between."""
         results = []
         with torch.inference_mode():
