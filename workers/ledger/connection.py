@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, event, func, insert, inspect, make_url, select, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -75,8 +75,8 @@ def _make_tables(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
     if not inspect(connection).has_table(Schema.__tablename__):
         LedgerTable.metadata.create_all(connection)
-        connection.execute(text(f"INSERT INTO {Schema.__tablename__} (version) VALUES ({VERSION})"))  # noqa: S608
-    version = connection.execute(text(f"SELECT max(version) FROM {Schema.__tablename__}")).scalar_one()  # noqa: S608
+        connection.execute(insert(Schema).values(version=VERSION))
+    version = connection.execute(select(func.max(Schema.version))).scalar_one()
     if version != VERSION:
         raise LimnerError(
             f"the ledger has tables of version {version}, this Limner knows {VERSION}: upgrade Limner, or point "
