@@ -90,6 +90,14 @@ def clean(
     return result
 
 
+def known_from(raw: Row, source: Source, keys: Sequence[str]) -> int | None:
+    """The instant (µs) from which a raw row is known; None if it cannot be used."""
+    try:
+        return _clean_row(raw, source, keys, ()).known
+    except (UnusableError, DroppedError):
+        return None
+
+
 def _pairs(using: Any) -> dict[str, str]:
     """Own column -> the dimension's column."""
     return using if isinstance(using, dict) else {name: name for name in ([using] if isinstance(using, str) else using)}

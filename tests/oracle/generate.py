@@ -94,7 +94,7 @@ class Clock:
 def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     """Up to `views` views over up to `rows` events of a few entities."""
     zone, moment = draw(st.sampled_from(MOMENTS))
-    every = draw(st.lists(st.sampled_from([*STEPS, ("event", None)]), min_size=1, max_size=views))
+    every = draw(st.lists(st.sampled_from([*STEPS, ("event", None), ("event", None)]), min_size=1, max_size=views))
     windows = draw(st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True))
     clock = _clock(draw, zone, to_micros(moment), every[0], windows)
     layout = draw(layouts(zone))
@@ -104,7 +104,7 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
         {"encoder": "tiny", "model": "models/tiny", "prefix": draw(st.sampled_from(["", "query: "]))},
     ]
     for name in layout.lookups:
-        tables[name], doc = _dimension(draw, clock, name, layout.zone)
+        tables[name], doc = _dimension(draw, clock, name, layout)
         docs.append(doc)
     if not layout.happened:
         layout.source["since"] = from_micros(clock.instant(draw)).isoformat()
@@ -113,7 +113,7 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
         docs.append(
             {
                 "feature_view": f"view_{number}",
-                "entity": draw(st.sampled_from([entity["entity"] for entity in layout.entities])),
+                "entity": draw(st.sampled_from(["user", "user", "item", "visit"])),
                 "source": "events",
                 "every": step,
                 **({"at": at} if at else {}),
@@ -143,7 +143,7 @@ def _events(draw: Draw, clock: Clock, layout: Layout, most: int) -> Table:
     """Rows, among them exact copies and copies that differ in their instants or in one column only."""
     rows: list[Row] = []
     values = {name: st.sampled_from(pool) for name, pool in layout.pools.items()}
-    for _ in range(draw(st.integers(most // 3, most))):
+    for _ in range(draw(st.integers(most // 2, most))):
         kind = draw(st.sampled_from(["new"] * 6 + ["copy", "later", "other", "other"])) if rows else "new"
         row = {} if kind == "new" else dict(draw(st.sampled_from(rows)))
         if kind in ("new", "later"):
@@ -159,7 +159,7 @@ def _events(draw: Draw, clock: Clock, layout: Layout, most: int) -> Table:
 
 def _instants(draw: Draw, row: Row, clock: Clock, layout: Layout) -> None:
     if layout.happened:
-        never = draw(st.integers(0, 19)) == 0
+        never = draw(st.integers(0, 39)) == 0
         row[layout.happened] = None if never else _written(draw, clock.instant(draw), layout.happened_as, clock)
     if layout.recorded:
         row[layout.recorded] = _recorded(draw, row.get(layout.happened or ""), clock, layout)
@@ -197,12 +197,13 @@ def _local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
 
 
-def _dimension(draw: Draw, clock: Clock, name: str, zone: str) -> tuple[Table, dict[str, Any]]:
+def _dimension(draw: Draw, clock: Clock, name: str, layout: Layout) -> tuple[Table, dict[str, Any]]:
     """`products` as it is, or `prices` as they were from an instant on."""
     timed = name == "prices"
     label, value = ("tier", "cost") if timed else ("brand", "price")
-    types = {"product": "string", label: "string", value: "double"}
-    doc: dict[str, Any] = {"source": name, "path": f"data/{name}.parquet", "timezone": zone}
+    key = "id" if isinstance(layout.source["lookup"][name], dict) else "product"
+    types = {key: "string", label: "string", value: "double"}
+    doc: dict[str, Any] = {"source": name, "path": f"data/{name}.parquet", "timezone": layout.zone}
     if timed:
         types["valid_from"] = draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[us]"]))
         doc["event_timestamp"] = "valid_from"
@@ -212,7 +213,7 @@ def _dimension(draw: Draw, clock: Clock, name: str, zone: str) -> tuple[Table, d
     rows = []
     for _ in range(draw(st.integers(0, 6))):
         row: Row = {
-            "product": draw(st.sampled_from(["p", "q", "r", None])),
+            key: draw(st.sampled_from(["p", "q", "r", None])),
             label: draw(st.sampled_from(["k", "l", "é", None])),
             value: draw(st.sampled_from([0.1, 0.2, 2.5, -1.0, None])),
         }

@@ -80,7 +80,8 @@ def layouts(draw: st.DrawFn, zone: str) -> Layout:
             {"brand": "string", "price": "float"} if name == "products" else {"tier": "string", "cost": "float"}
         )
     if layout.lookups:
-        layout.source["lookup"] = {name: draw(st.sampled_from(["product", ["product"]])) for name in layout.lookups}
+        keys = st.sampled_from(["product", ["product"], {"product": "id"}])
+        layout.source["lookup"] = {name: draw(keys) for name in layout.lookups}
     if draw(st.integers(0, 2)) == 0:
         layout.source["tie_break"] = draw(
             st.lists(st.sampled_from(["n", "s", "q", "b"]), min_size=1, max_size=2, unique=True)
@@ -90,10 +91,10 @@ def layouts(draw: st.DrawFn, zone: str) -> Layout:
 
 def _keys(draw: st.DrawFn, layout: Layout) -> None:
     whole = draw(st.booleans())
-    layout.pools["user"] = [7, 7, -8, 2**57, None] if whole else ["u", "u", "ü v", "", None]
-    layout.pools["user"].remove(None) if draw(st.integers(0, 3)) else None
-    layout.pools["product"] = ["p", "p", "q", "r", "gone", None]
-    layout.pools["shop"] = ["s1", "s2"]
+    layout.pools["user"] = [7, 7, 7, -8, 2**57, None] if whole else ["u", "u", "u", "ü v", "", None]
+    layout.pools["user"].remove(None) if draw(st.integers(0, 5)) else None
+    layout.pools["product"] = ["p", "p", "p", "p", "q", "r", "gone", None]
+    layout.pools["shop"] = ["s1", "s1", "s2"]
     layout.types |= {"user": "int64" if whole else "string", "product": "string", "shop": "string"}
     user: LogicalType = "int" if whole else "string"
     layout.columns |= {"user": user, "product": "string", "shop": "string"}
@@ -105,7 +106,7 @@ def _keys(draw: st.DrawFn, layout: Layout) -> None:
 
 
 def _clocks(draw: st.DrawFn, layout: Layout) -> None:
-    layout.source |= {"source": "events", "path": "data/events.parquet", "timezone": layout.zone}
+    layout.source |= {"source": "events", "path": "data/events/*.parquet", "timezone": layout.zone}
     layout.columns["event_timestamp"] = "timestamp"
     if draw(st.integers(0, 7)):
         layout.happened = draw(st.sampled_from(["happened", "event_timestamp"]))
@@ -141,7 +142,7 @@ def _values(draw: st.DrawFn, layout: Layout) -> None:
         if draw(st.integers(0, 6)) == 0:
             layout.casts[name] = layout.columns[name]
             layout.types[name] = "string"
-            layout.pools[name] = [None if v is None else str(v).lower() for v in layout.pools[name]] + ["abc"]
+            layout.pools[name] = [None if v is None else str(v).lower() for v in 3 * layout.pools[name]] + ["abc"]
     if draw(st.integers(0, 6)) == 0:
         layout.pools["x"] = [*FLOATS, float("inf"), float("-inf")]
 

@@ -28,6 +28,7 @@ from limner.workers.report import silent
 from limner.workers.run import RunResult, materialize
 from limner.workers.sources.describe import describe
 from limner.workers.tasks import InProcess
+from tests.oracle.cleaning import known_from
 from tests.oracle.generate import Case
 from tests.oracle.oracle import Oracle, render
 from tests.oracle.worlds import DIM, arrow_of, oracle_of, vector_of
@@ -39,12 +40,30 @@ class Project:
     def __init__(self, case: Case, root: Path) -> None:
         self.case, self.root = case, root
         self.specs = load_texts({"specs.yaml": yaml.safe_dump_all(case.docs, allow_unicode=True)})
+        (root / "data" / "events").mkdir(parents=True, exist_ok=True)
         for name, table in case.tables.items():
-            path = root / str(self.specs.sources[name].path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(arrow_of(table), path)
+            path = str(self.specs.sources[name].path).replace("*", "all")
+            pq.write_table(arrow_of(table), root / path)
         self.raw = {name: describe(source, root) for name, source in self.specs.sources.items()}
         check(self.specs, self.raw)
+
+    def keep_events(self, known_by: int, keys: Sequence[str]) -> None:
+        """Write the file of events anew, with the rows known by then and those that never are."""
+        source, table = self.specs.sources["events"], self.case.tables["events"]
+        known = [known_from(row, source, keys) for row in table.rows]
+        there = [number for number, at in enumerate(known) if at is None or at <= known_by]
+        self._write_events("all", there)
+
+    def scatter_events(self) -> None:
+        """Write the events as three files, back to front."""
+        count = len(self.case.tables["events"].rows)
+        (self.root / "data/events/all.parquet").unlink()
+        for part in range(3):
+            self._write_events(str(part), list(range(count))[part::3][::-1])
+
+    def _write_events(self, name: str, numbers: Sequence[int]) -> None:
+        table = arrow_of(self.case.tables["events"]).take(pa.array(numbers, pa.int64()))
+        pq.write_table(table, self.root / f"data/events/{name}.parquet")
 
     def plan(self, view: str, data: str = "data") -> ViewPlan:
         """The view's plan; `data` is the folder of its history below the root."""

@@ -1,6 +1,7 @@
 """From raw files to the feature history, whole, against the oracle."""
 
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.oracle.worlds import exact
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-@many(400)
+@many(250)
 @given(cases(views=3))
 def test_history_says_what_the_oracle_says_at_every_instant(case: Case) -> None:
     """From raw files on: as of each tick, or each instant of a view valued at every event."""
@@ -28,18 +29,42 @@ def test_history_says_what_the_oracle_says_at_every_instant(case: Case) -> None:
             check_changes(timeline, plan.view.grid, case.start, case.end)
 
 
-@many(250)
+@many(120)
 @given(cases())
 def test_an_interval_is_the_sum_of_its_parts(case: Case) -> None:
-    """One run equals consecutive runs over its parts, byte for byte, whatever the shards; again changes nothing."""
+    """One run equals consecutive runs over its parts, byte for byte, whatever the shards and files; so does a backfill.
+
+    Running again changes nothing.
+    """
     with tempfile.TemporaryDirectory(dir=FAST) as folder:
         project = Project(case, Path(folder))
-        whole, parts = project.plan("view_0", "whole"), project.plan("view_0", "parts")
+        whole, parts, late = (project.plan("view_0", data) for data in ("whole", "parts", "late"))
         history = run(whole, case.start, case.end).history
         expected = [exact(table) for table in visible(history, whole.join_keys)]
-        for until in (*case.cuts, case.end):
-            split = run(parts, case.start, until, shards=2).history
-        assert [exact(table) for table in visible(split, whole.join_keys)] == expected
         files = {path: path.read_bytes() for path in whole.folder.rglob("*") if path.is_file()}
         assert run(whole, case.start, case.end).history_rows == 0
         assert {path: path.read_bytes() for path in whole.folder.rglob("*") if path.is_file()} == files
+        project.scatter_events()
+        for until in (*case.cuts, case.end):
+            split = run(parts, case.start, until, shards=2).history
+        assert [exact(table) for table in visible(split, whole.join_keys)] == expected
+        if case.cuts:
+            run(late, case.cuts[-1], case.end)
+            backfilled = run(late, case.start, case.end).history
+            assert [exact(table) for table in visible(backfilled, whole.join_keys)] == expected
+
+
+@many(80)
+@given(cases())
+def test_rows_may_come_when_they_become_known(case: Case) -> None:
+    """Each run sees only the files there are: rows known by its end. The history is that of one run over all files."""
+    with tempfile.TemporaryDirectory(dir=FAST) as folder:
+        project = Project(case, Path(folder))
+        whole, grown = project.plan("view_0", "whole"), project.plan("view_0", "grown")
+        history = run(whole, case.start, case.end).history
+        expected = [exact(table) for table in visible(history, whole.join_keys)]
+        edges = [case.start, *case.cuts, case.end]
+        for after, until in pairwise(edges):
+            project.keep_events(known_by=until, keys=whole.join_keys)
+            found = run(grown, after, until).history
+        assert [exact(table) for table in visible(found, whole.join_keys)] == expected
