@@ -217,6 +217,6 @@ def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
     try:
         yield from check()
     except LimnerError as error:
-        yield Finding(name, "failed", str(error), "see the message")
+        yield Finding(name, "failed", str(error))
     except Exception as error:  # noqa: BLE001 - any failure of a check is what the user wants to know
-        yield Finding(name, "failed", f"{type(error).__name__}: {error}", "see the message")
+        yield Finding(name, "failed", f"{type(error).__name__}: {error}")

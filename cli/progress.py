@@ -98,6 +98,7 @@ class _Bars:
         line = describe(event)
         if line:
             self._bars.console.print(f"  {line}", markup=False, soft_wrap=True)
+        self._waiting(event)
         moved = step(event)
         if moved is None:
             return
@@ -109,6 +110,24 @@ class _Bars:
         seconds = time.monotonic() - started
         rate = f"{(done - first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > first else unit
         self._bars.update(task, completed=done, total=total, rate=rate)
+
+    def _waiting(self, event: Event) -> None:
+        """Show that a source is being read, which has no known end; clear a view's bars when its line is printed."""
+        match event:
+            case ViewStarted(view):
+                reading = self._bars.add_task(f"  {view}: reading its source", total=None, rate="")
+                self._tasks[f"{view}: reading"] = (reading, 0.0, 0)
+            case RowsPrepared(view):
+                self._remove(f"{view}: reading")
+            case ViewDone(view) | ViewFailed(view):
+                for label in [label for label in self._tasks if label.startswith(f"{view}: ")]:
+                    self._remove(label)
+            case _:
+                pass
+
+    def _remove(self, label: str) -> None:
+        if label in self._tasks:
+            self._bars.remove_task(self._tasks.pop(label)[0])
 
 
 class _Lines:

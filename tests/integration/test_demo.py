@@ -48,9 +48,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 def run(root: Path) -> str:
     limner = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "demo"]
-    done = subprocess.run(limner, capture_output=True, text=True, check=False, cwd=root, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    out = subprocess.PIPE
+    done = subprocess.run(limner, stdout=out, stderr=subprocess.STDOUT, text=True, check=False, cwd=root, timeout=500)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def test_the_demo_shows_online_past_and_similar_profiles(demo: Demo) -> None:
