@@ -26,6 +26,8 @@ from limner.workers.text.ensure import ensure
 from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
 
+_NEVER = -(2**62)  # µs, before any instant
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -128,7 +130,8 @@ def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContex
         raw=plan.raw,
         texts={column: (template, plan.encoders[encoder].prefix) for column, (template, encoder) in plan.texts.items()},
         lower=lower,
-        known_after=base,
+        # Rows that are bad are counted once: at the beginning all of them are new.
+        known_after=_NEVER if interval.base else base,
         until=interval.end,
         total_order=plan.order_matters,
         shards=context.shards,

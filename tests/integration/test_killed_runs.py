@@ -63,7 +63,7 @@ def online(shop: Shop) -> list[dict[str, object]]:
     return Store(shop.root).read(VIEW, list(range(60))).to_pylist()
 
 
-def past(shop: Shop, probes: pd.DataFrame) -> pd.DataFrame:
+def labels(shop: Shop, probes: pd.DataFrame) -> pd.DataFrame:
     store = FeatureStore(str(shop.repo))
     return store.get_historical_features(probes, ["taste:orders_7d", "taste:likes"]).to_df()
 
@@ -78,7 +78,7 @@ def test_a_run_killed_at_random_moments_and_repeated_ends_like_an_undisturbed_on
 
     instants = pd.to_datetime(["2026-03-10", "2026-03-19"] * 30, utc=True)
     probes = pd.DataFrame({"user_id": range(60), "event_timestamp": instants})
-    before = past(killed, probes)
+    before = labels(killed, probes)
     assert before["orders_7d"].sum() > 0
     rng = random.Random(11)
     for number in range(KILLS):
@@ -86,10 +86,7 @@ def test_a_run_killed_at_random_moments_and_repeated_ends_like_an_undisturbed_on
         rows = online(killed)  # servable at every moment, and each profile is whole: the old one or the new one
         for row, old, new in zip(rows, at_first, at_last, strict=True):
             assert row in (old, new), f"after kill {number}"
-        past = (
-            FeatureStore(str(killed.repo)).get_historical_features(probes, ["taste:orders_7d", "taste:likes"]).to_df()
-        )
-        pd.testing.assert_frame_equal(past, before)
+        pd.testing.assert_frame_equal(labels(killed, probes), before)
 
     again = killed.feast(*RUN)
     assert again.returncode == 0, again.stderr
