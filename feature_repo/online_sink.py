@@ -54,7 +54,7 @@ class Sink:
             raise
         except Exception as error:  # each store has exceptions of its own
             raise LimnerError(
-                f"the online store ({self.config.online_store.type}) failed: {error}; see that it runs and takes writes, "
+                f"the online store ({self.config.online_store.type}) failed: {error}; see that it runs, "
                 "then run the same command again"
             ) from error
 

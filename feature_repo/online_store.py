@@ -60,7 +60,7 @@ class LimnerOnlineStore(OnlineStore):
             keys = encoded_keys(schema, entity_keys)
             found = snapshot.fetch(generation, keys)
         # A feature that is declared but not yet computed is left out: Feast says NOT_FOUND, and the rest is served.
-        decoders = [(name, decoder(schema, name)) for name in names if name in schema.layout.index]
+        decode = decoder(schema, [name for name in names if name in schema.layout.index])
         answers: list[Answer] = []
         for key in keys:
             row = found.get(key)
@@ -68,7 +68,7 @@ class LimnerOnlineStore(OnlineStore):
                 answers.append((None, None))
             else:
                 schema.layout.check(row[1])
-                answers.append((instant(row[0]), {name: decode(row[1]) for name, decode in decoders}))
+                answers.append((instant(row[0]), decode(row[1])))
         return answers
 
     def online_write_batch(

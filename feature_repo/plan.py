@@ -13,7 +13,7 @@ from limner.workers.history.served import served_history
 from limner.workers.online.pack import instant
 
 Action = Literal["new", "changed", "dropped", "unchanged"]
-_KINDS = ("feature_view", "entity", "source", "encoder")
+_KINDS = ("feature_view", "encoder", "source", "entity")  # a document is of the first kind it has the key of
 
 
 @dataclass(frozen=True, order=True)
@@ -154,7 +154,7 @@ def _profile(after: Mapping[str, list[str]] | None, before: Mapping[str, list[st
 def _differences(before: str, after: str) -> Iterator[str]:
     """`key.path: old -> new` for each key of the documents behind a view that changed."""
     old, new = _documents(before), _documents(after)
-    for kind, name in sorted({*old, *new}):
+    for kind, name in sorted({*old, *new}, key=lambda each: (_KINDS.index(each[0]), each[1])):
         where = "" if kind == "feature_view" else f"{kind} {name}: "
         if (kind, name) not in new or (kind, name) not in old:
             yield f"{where}{'added' if (kind, name) in new else 'removed'}"

@@ -42,6 +42,7 @@ class Joiner:
     def __init__(self, *, threads: int | None = None, memory_limit: str | None = None) -> None:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET preserve_insertion_order = false")  # queries say which order they want
         if threads is not None:
             self._connection.execute(f"SET threads = {int(threads)}")
         if memory_limit is not None:

@@ -20,22 +20,34 @@ from limner.workers.online.schema import ViewSchema
 MICROS = 1_000_000
 _FLOAT_LIST_TAG = b"\x82\x01"  # field 16 of Value, length-delimited
 _PACKED_TAG = b"\x0a"  # field 1 of FloatList, length-delimited
-Decode = Callable[[bytes], Value]
+Decode = Callable[[bytes], dict[str, Value]]
+_parsed: Callable[[bytes], Value] = Value.FromString
 Row = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 
 
-def decoder(schema: ViewSchema, feature: str) -> Decode:
-    """Return the function that takes a packed value to the Feast value of one feature (an empty one if null).
+def decoder(schema: ViewSchema, features: Sequence[str]) -> Decode:
+    """Return the function that takes a packed value to the Feast values of `features` (an empty one if null).
 
     Feast's timestamps count whole seconds: the fraction is dropped, downwards.
     """
     layout: Layout = schema.layout
-    position = layout.index[feature]
-    build = _builder(layout.columns[position])
+    steps = []
+    for feature in features:
+        position = layout.index[feature]
+        column, start = layout.columns[position], layout.offsets[position]
+        steps.append((feature, position, start, start + column.size, column.tailed, _builder(column)))
 
-    def decode(packed: bytes) -> Value:
-        raw = layout.raw(packed, position)
-        return Value() if raw is None else build(raw)
+    def decode(packed: bytes) -> dict[str, Value]:
+        present = int.from_bytes(packed[1 : 1 + layout.bitmap], "little")
+        values = {}
+        for feature, position, start, end, tailed, build in steps:
+            if not present >> position & 1:
+                values[feature] = Value()
+            elif tailed:
+                values[feature] = build(layout.raw(packed, position) or b"")
+            else:
+                values[feature] = build(packed[start:end])
+        return values
 
     return decode
 
@@ -49,12 +61,6 @@ def _builder(column: Column) -> Callable[[bytes], Value]:
     if column.many:
         return _LISTS[column.base]
     return _SCALARS[column.base]
-
-
-def _parsed(wire: bytes) -> Value:
-    value = Value()
-    value.ParseFromString(wire)
-    return value
 
 
 def _signed(raw: bytes) -> int:
@@ -117,14 +123,14 @@ def rows_of(schema: ViewSchema, batch: pa.RecordBatch) -> list[Row]:
     Feast's own conversion goes through NumPy: an integer column with a null becomes float64 on the way, a second chunk
     is lost, and a vector takes fifteen times as long.
     """
-    decoders = [(column.name, decoder(schema, column.name)) for column in schema.columns]
+    decode = decoder(schema, [column.name for column in schema.columns])
     names = [name for name, _ in schema.keys]
     keys = zip(*(_key_values(batch.column(name), kind) for name, kind in schema.keys), strict=True)
     stamps = batch.column("event_timestamp").cast(pa.int64()).to_pylist()
     return [
         (
             EntityKey(join_keys=names, entity_values=key),
-            {name: decode(packed) for name, decode in decoders},
+            decode(packed),
             instant(stamp),
             None,
         )
