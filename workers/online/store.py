@@ -114,7 +114,8 @@ class Store:
                     schema = served[view].schema
                     encoded = _encode(schema, _rows([key]))[0]
                     answer |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
-                    found |= {view: row for row in snapshot.fetch(served[view], [encoded]).values()}
+                    for row in snapshot.fetch(served[view], [encoded]).values():
+                        found[view] = row
             for view, chosen in members.items():
                 for n in chosen:
                     value = None
