@@ -168,7 +168,7 @@ class Cleaning:
         named = "".join(f", make_timestamptz({of}) AS {quoted(name)}" for name, of in self.times.items())
         sql = (
             f"SELECT *, NULL::INTEGER AS __fate, __known IS NULL OR __known > {bounds.known_after} AS __new{named} "
-            f"FROM ({sql}) WHERE __known IS NULL OR __known <= {bounds.until}"
+            f"FROM ({sql}) WHERE (__known IS NULL OR __known <= {bounds.until})"
         )
         if bounds.lower is not None:
             sql += f" AND (__known IS NULL OR {in_reach(bounds)})"

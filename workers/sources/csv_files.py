@@ -1,8 +1,9 @@
 """CSV files as sources. Nothing is guessed: what a file means does not change when a file is added.
 
-The first line names the columns (a column without a name is `column` and its number, from 0), fields are separated by commas
-(tabs in .tsv files) and quoted by `"`, the encoding is UTF-8. Every column is text until `clean: cast` says otherwise, because types
-guessed from some rows change with the rows. An empty field is null. A line with more or fewer fields is an error.
+The first line names the columns (one without a name is `column` and its number, from 0), fields are separated by
+commas (tabs in .tsv files) and quoted by `"`, the encoding is UTF-8. Every column is text until `clean: cast` says
+otherwise, because types guessed from some rows change with the rows. An empty field is null. A line with more or fewer
+fields is an error.
 """
 
 import csv

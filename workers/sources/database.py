@@ -100,7 +100,8 @@ def logical_of(kind: Any) -> LogicalType | None:
     types: tuple[tuple[type[Any], LogicalType | None], ...] = (
         (sa.Boolean, "bool"),
         (sa.Integer, "int"),
-        (sa.Numeric, "float"),  # Float is a Numeric
+        (sa.Float, "float"),  # before SQLAlchemy 2.1 a Numeric, since then not
+        (sa.Numeric, "float"),
         (sa.DateTime, "timestamp"),
         (sa.Date, "timestamp"),
         (sa.LargeBinary, None),

@@ -113,11 +113,15 @@ def _epoch(number: str) -> str:
     )
 
 
-def timestamp_literal(instant: int, zoned: bool) -> str:
-    """A SQL timestamp of `instant` (microseconds UTC), held within the years 1 to 9999."""
-    moment = datetime_of(instant)
-    text = moment.isoformat(sep=" ", timespec="microseconds")
-    return f"TIMESTAMPTZ '{text}'" if zoned else f"TIMESTAMP '{text[:-6]}'"
+def timestamp_literal(instant: int, zoned: bool, nanoseconds: str = "") -> str:
+    """A SQL timestamp of `instant` (microseconds UTC), held within the years that its type can hold.
+
+    `nanoseconds` names a type of nanoseconds; those reach from 1677 to 2262.
+    """
+    held = min(max(instant, -(1 << 63) // 1000 + 1), (1 << 63) // 1000) if nanoseconds else instant
+    text = datetime_of(held).isoformat(sep=" ", timespec="microseconds")
+    literal_text = f"TIMESTAMPTZ '{text}'" if zoned else f"TIMESTAMP '{text[:-6]}'"
+    return f"{literal_text}::{nanoseconds}" if nanoseconds else literal_text
 
 
 def datetime_of(instant: int) -> datetime:

@@ -10,7 +10,7 @@ from limner.language.models import Source
 from limner.workers.sources.duck import literal, quoted, reading
 from limner.workers.sources.files import scan_of
 from limner.workers.sources.instants import NAIVE_MARGIN, datetime_of, timestamp_literal
-from limner.workers.sources.physical import NAIVE, ZONED, logical_type
+from limner.workers.sources.physical import ZONED, logical_type
 from limner.workers.sources.table import stage_table
 
 if TYPE_CHECKING:
@@ -125,5 +125,6 @@ def _comparable(physical: str) -> bool:
 
 
 def _bound(instant: int, physical: str, margin: int) -> str:
-    # a microsecond more for the nanoseconds that instants are cut of
-    return timestamp_literal(instant + margin, zoned=physical in ZONED and physical not in NAIVE)
+    """A literal of the column's own type: a cast of the column would hide it from the files' statistics."""
+    kind = physical if physical.endswith("_NS") else ""
+    return timestamp_literal(instant + margin, zoned=physical in ZONED, nanoseconds=kind)

@@ -39,7 +39,7 @@ def stage_table(
         fields = [pa.field(str(c.name), pa.string() if loose else _arrow(c.type)) for c in picked]
         schema = pa.schema(fields)
         query = sa.select(*(_selected(c, loose, connection.dialect.name) for c in picked))
-        bounds = _bounds(source, table, low, high, late, loose)
+        bounds = _bounds(source, table, low, high, late, connection.dialect.name)
         if bounds is not None:
             query = query.where(bounds)
         rows = connection.execution_options(stream_results=True, yield_per=CHUNK).execute(query)
@@ -65,42 +65,54 @@ def _selected(column: Any, loose: bool, dialect: str) -> Any:
 
 
 def _bounds(
-    source: Source, table: "sa.Table", low: datetime | None, high: datetime, late: datetime | None, loose: bool
+    source: Source, table: "sa.Table", low: datetime | None, high: datetime, late: datetime | None, dialect: str
 ) -> Any:
+    """WHERE, or None. A row whose time cannot be placed is kept: the cleaning reports it."""
     import sqlalchemy as sa
 
     column = _time_column(table, source.event_timestamp)
     if column is None:
         return None
-
-    def at(moment: datetime, like: Any) -> Any:
-        if loose:
-            return moment.strftime("%Y-%m-%d").rjust(10, "0")
-        if isinstance(like.type, sa.Date):
-            return moment.date()
-        return moment if like.type.timezone else moment.replace(tzinfo=None)
-
-    def holds(like: Any, compare: Any) -> Any:
-        # in SQLite a time is ISO text; what is not text cannot be compared with one and is left to the cleaning
-        return (
-            sa.or_(like.is_(None), sa.func.typeof(like) != "text", compare)
-            if loose
-            else sa.or_(like.is_(None), compare)
-        )
-
-    def plain(like: Any) -> Any:
-        return sa.type_coerce(like, sa.String()) if loose else like
-
-    bounds = holds(column, plain(column) < at(high, column))
+    bounds = sa.or_(_compared(column, dialect) < _bound(high, column, dialect), _unplaceable(column, dialect))
     if low is None:
         return bounds
-    recent = holds(column, plain(column) >= at(low, column))
+    recent = sa.or_(_compared(column, dialect) >= _bound(low, column, dialect), _unplaceable(column, dialect))
     if source.created_timestamp is not None:
         created = _time_column(table, source.created_timestamp)
         if created is None or late is None:
             return bounds
-        recent = sa.or_(recent, plain(created) > at(late, created))
+        after = _compared(created, dialect) > _bound(late, created, dialect)
+        recent = sa.or_(recent, after, _unplaceable(created, dialect))
     return sa.and_(bounds, recent)
+
+
+def _compared(column: Any, dialect: str) -> Any:
+    """In SQLite a time is text, and ISO 8601 text sorts as the days do."""
+    import sqlalchemy as sa
+
+    return sa.type_coerce(column, sa.String()) if dialect == "sqlite" else column
+
+
+def _unplaceable(column: Any, dialect: str) -> Any:
+    """Rows that no comparison of times can leave out."""
+    import sqlalchemy as sa
+
+    if dialect == "sqlite":
+        written = sa.type_coerce(column, sa.String()).bool_op("GLOB")("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*")
+        return sa.or_(column.is_(None), sa.func.typeof(column) != "text", sa.not_(written))
+    if dialect == "postgresql":
+        return sa.or_(column.is_(None), column.in_([sa.cast(sign + "infinity", column.type) for sign in ("", "-")]))
+    return column.is_(None)
+
+
+def _bound(moment: datetime, column: Any, dialect: str) -> Any:
+    import sqlalchemy as sa
+
+    if dialect == "sqlite":
+        return moment.strftime("%Y-%m-%d").rjust(10, "0")
+    if isinstance(column.type, sa.Date):
+        return moment.date()
+    return moment if column.type.timezone else moment.replace(tzinfo=None)
 
 
 def _time_column(table: "sa.Table", name: str | None) -> Any:

@@ -74,7 +74,8 @@ def test_a_row_without_key_or_time_is_quarantined_with_all_its_raw_columns(tmp_p
     assert result.quarantined == {"no user": 1, "no ts": 1, "cannot read ts as timestamp": 1}
     aside = {row["raw.reason"]: row for row in world.quarantined(result)}
     assert aside["d"] == {
-        "source": "events", "reason": "cannot read ts as timestamp", "user": "4", "ts": "noon", "raw.reason": "d", "l": "[1]",
+        "source": "events", "reason": "cannot read ts as timestamp",
+        "user": "4", "ts": "noon", "raw.reason": "d", "l": "[1]",
     }  # fmt: skip
     assert (aside["b"]["reason"], aside["c"]["reason"]) == ("no user", "no ts")
     assert [path.name for path in (tmp_path / "data/quarantine/events").iterdir()] == [result.quarantine_file.name]

@@ -90,8 +90,9 @@ def test_a_row_sees_the_newest_dimension_row_that_was_known_when_it_became_known
             "ts": world.micros(*(row[1] for row in rows)), "made": world.micros(*(row[2] for row in rows)),
         })  # fmt: skip
         world.write(root, "items", {
-            "item": world.pa.array([row[0] for row in dimension], int64), "at": world.micros(*(row[1] for row in dimension)),
-            "made": world.micros(*(row[2] for row in dimension)), "v": world.pa.array([row[3] for row in dimension], int64),
+            "item": world.pa.array([row[0] for row in dimension], int64),
+            "at": world.micros(*(row[1] for row in dimension)), "made": world.micros(*(row[2] for row in dimension)),
+            "v": world.pa.array([row[3] for row in dimension], int64),
         })  # fmt: skip
         created = {"created_timestamp": "made"} if made else {}
         source = world.source(event_timestamp="ts", lookup={"items": "item"}, **created)

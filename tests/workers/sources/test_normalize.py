@@ -21,18 +21,22 @@ def clean(text: str, **rules: object) -> str:
 @pytest.mark.parametrize(
     ("text", "rules", "wanted"),
     [
-        ("ﬁne①Ａ", {"unicode": "NFKC"}, "fine1A"),
+        ("\ufb01ne\u2460\uff21", {"unicode": "NFKC"}, "fine1A"),
         ("e\u0301", {"unicode": "NFC"}, "é"),
         ("<p>Good&nbsp;<b>soup</b>&amp; rice</p>", {"html": "strip"}, " Good\xa0 soup & rice "),
         (
-            "a<!-- <b> -->b<script>alert('<i>')</script>c<STYLE>p{}</style >d",
+            "a<!-- <b> -->b<script>alert('<i>')</script>c<STYLE>p{}</Style>d",
             {"html": "strip"},
-            "a b c<STYLE>p{}</style >d",
+            "a b c d",
         ),
         ("1 < 2 and 3 > 2; x<y", {"html": "strip"}, "1 < 2 and 3 > 2; x<y"),
         ("line one<br/>line two", {"html": "strip"}, "line one line two"),
         ("a\x00b\x07c\u200bd\ufeffe\tf", {"control": "strip"}, "abcde\tf"),
-        ("👨\u200d👩\u200d👧 می\u200cخواهم", {"control": "strip"}, "👨\u200d👩\u200d👧 می\u200cخواهم"),
+        (
+            "👨\u200d👩\u200d👧 \u0645\u06cc\u200c\u062e\u0648",
+            {"control": "strip"},
+            "👨\u200d👩\u200d👧 \u0645\u06cc\u200c\u062e\u0648",
+        ),
         (" a \t\r\n b\u3000c\xa0 ", {"whitespace": "collapse"}, "a b c"),
         ("ÀB", {"case": "lower"}, "àb"),
         ("abcdef", {"max_chars": 3}, "abc"),
@@ -40,15 +44,12 @@ def clean(text: str, **rules: object) -> str:
     ],
 )
 def test_each_step_does_what_it_says(text: str, rules: dict[str, object], wanted: str) -> None:
-    if "STYLE" in text:
-        wanted = "a b c d"
-        text = text.replace("</style >", "</STYLE>")
     assert clean(text, **rules) == wanted
 
 
 def test_steps_run_in_the_documented_order() -> None:
     everything = normalizer(TextCleaning(case="lower", max_chars=9))
-    assert everything("\uff1cb\uff1e  Ｗow\x00 &lt;i&gt;\n\nSoup") == "wow <i> s"
+    assert everything("\uff1cb\uff1e  \uff37ow\x00 &lt;i&gt;\n\nSoup") == "wow <i> s"
 
 
 @given(st.text())

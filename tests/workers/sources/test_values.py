@@ -46,7 +46,8 @@ def test_text_is_read_strictly(target: str, text: str, value: Any) -> None:
     [
         ("int", 3.0, pa.float64(), 3), ("int", 3.5, pa.float64(), BAD), ("int", 1e300, pa.float64(), BAD),
         ("int", float("nan"), pa.float64(), BAD), ("int", True, pa.bool_(), 1), ("int", 2**64 - 1, pa.uint64(), BAD),
-        ("float", 7, pa.int64(), 7.0), ("float", False, pa.bool_(), 0.0), ("float", Decimal("1.50"), pa.decimal128(9, 2), 1.5),
+        ("float", 7, pa.int64(), 7.0), ("float", False, pa.bool_(), 0.0),
+        ("float", Decimal("1.50"), pa.decimal128(9, 2), 1.5),
         ("string", 7, pa.int64(), "7"), ("string", 0.1, pa.float64(), "0.1"), ("string", 1e16, pa.float64(), "1e+16"),
         ("string", True, pa.bool_(), "true"), ("bool", 0, pa.int64(), False), ("bool", 0.5, pa.float64(), BAD),
         ("string", 1_500_000, pa.timestamp("us", "UTC"), "1970-01-01T00:00:01.500000+00:00"),
@@ -55,8 +56,9 @@ def test_text_is_read_strictly(target: str, text: str, value: Any) -> None:
 )  # fmt: skip
 def test_typed_columns_are_read_without_guessing(target: str, given_value: Any, kind: Any, value: Any) -> None:
     names = {
-        "double": "DOUBLE", "bool": "BOOLEAN", "uint64": "UBIGINT", "int64": "BIGINT", "decimal128(9, 2)": "DECIMAL(9,2)",
-        "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE", "timestamp[us]": "TIMESTAMP",
+        "double": "DOUBLE", "bool": "BOOLEAN", "uint64": "UBIGINT", "int64": "BIGINT",
+        "decimal128(9, 2)": "DECIMAL(9,2)", "timestamp[us]": "TIMESTAMP",
+        "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
     }  # fmt: skip
     assert cast(pa.array([given_value], kind), names[str(kind)], target) == [None if value is BAD else value]
 
