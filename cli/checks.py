@@ -112,8 +112,10 @@ def specs(root: Path) -> Iterator[Finding]:
 
 
 def triton(root: Path) -> Iterator[Finding]:
-    """Triton answers; else what of it is there."""
+    """Each encoder answers a real inference; else what of Triton is there."""
+    from limner.cli.commands.triton import encoders
     from limner.language.repo import load
+    from limner.workers.encoder import serving
     from limner.workers.encoder.home import TritonHome
     from limner.workers.encoder.install import require_installed
 
@@ -122,7 +124,10 @@ def triton(root: Path) -> Iterator[Finding]:
         return
     chosen = project.settings(root).triton
     if _listens(chosen.host, chosen.grpc_port):
-        yield Finding("triton", "ok", f"{chosen.url} accepts connections (limner triton status makes an inference)")
+        for health in serving.status(chosen, encoders(root)):
+            state: State = "ok" if health.ok else "failed"
+            detail = health.detail or f"answers at {chosen.url}"
+            yield Finding(f"encoder {health.encoder}", state, detail, "" if health.ok else "limner triton up")
         return
     try:
         require_installed(TritonHome(root))
@@ -163,7 +168,11 @@ def ledger(root: Path) -> Iterator[Finding]:
     """The ledger opens; the newest run did not fail."""
     from limner.workers.ledger import Ledger
 
-    newest = Ledger(project.settings(root).ledger).runs(1)
+    book = Ledger(project.settings(root).ledger)
+    try:
+        newest = book.runs(1)
+    finally:
+        book.close()
     if not newest:
         yield Finding("ledger", "ok", "no run yet")
     elif newest[0].status == "failed":

@@ -6,26 +6,30 @@ import typer
 
 from limner.cli import output, project, stock_feast
 from limner.cli.commands import plan
-from limner.cli.options import ProjectOption, YesOption
+from limner.cli.options import JsonOption, ProjectOption, YesOption
 from limner.language.errors import LimnerError
 
 
-def apply(project_folder: ProjectOption = None, yes: YesOption = False) -> int:
+def apply(project_folder: ProjectOption = None, yes: YesOption = False, json: JsonOption = False) -> int:
     """Register the specs with Feast, after showing what changes; asks before anything is dropped."""
     root = project.find(project_folder)
     reviewed = plan.make(root)
-    plan.show(reviewed)
     say = output.console().print
-    if reviewed.empty:
-        say("nothing to apply")
-        return 0
-    if reviewed.unsafe and not yes:
-        _ask()
-    with stock_feast.quiet(), stock_feast.translated():
-        from limner.feature_repo.apply import apply as feast_apply
+    if not json:
+        plan.show(reviewed)
+    if not reviewed.empty:
+        if reviewed.unsafe and not yes:
+            _ask()
+        with stock_feast.quiet(), stock_feast.translated():
+            from limner.feature_repo.apply import apply as feast_apply
 
-        feast_apply(reviewed)
-    say("[green]applied[/green]; next: limner materialize START END (or `incremental`)")
+            feast_apply(reviewed)
+    if json:
+        output.emit_json(plan.as_json(reviewed))
+    elif reviewed.empty:
+        say("nothing to apply")
+    else:
+        say("[green]applied[/green]; next: limner materialize START END (or `incremental`)")
     return 0
 
 

@@ -2,8 +2,11 @@
 
 import typer
 
-from limner.cli.commands import bench_encode
+from limner.cli.commands import bench_aggregate, bench_encode
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.callback()(lambda: None)  # without it, Typer would make a lone command of the group
 app.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)
+app.command("aggregate", short_help="Events turned into windowed features, and the next day's share.")(
+    bench_aggregate.bench_aggregate
+)

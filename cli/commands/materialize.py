@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from limner.cli import output, project, stock_feast
-from limner.cli.options import ProjectOption, ViewsOption
+from limner.cli.options import JsonOption, ProjectOption, ViewsOption
 from limner.language.errors import LimnerError
 
 INCREMENTAL = "incremental"
+INTERRUPTED = 130
 
 
 def materialize(
@@ -27,6 +28,7 @@ def materialize(
     ] = None,
     views: ViewsOption = None,
     project_folder: ProjectOption = None,
+    json: JsonOption = False,
 ) -> int:
     """Compute features over (START, END], or from where they are (`incremental END`).
 
@@ -35,35 +37,46 @@ def materialize(
     root = project.find(project_folder)
     if start == INCREMENTAL:
         until = _iso(end) if end is not None else datetime.now(UTC).isoformat(timespec="seconds")
-        run(
-            root,
-            ["materialize-incremental", until, *_flags(views)],
-            resume=[INCREMENTAL, until, *_flags(views)],
-        )
-        return 0
+        code = run(root, ["materialize-incremental", until, *_flags(views)], [INCREMENTAL, until, *_flags(views)])
+    else:
+        interval = _interval(start, end)
+        code = run(root, ["materialize", *interval, *_flags(views)], [*interval, *_flags(views)])
+    if json and code == 0:
+        from limner.cli.commands.runs import listed
+
+        output.emit_json(listed(root, 1)[0])
+    return code
+
+
+def run(root: Path, arguments: list[str], again: list[str]) -> int:
+    """Run stock Feast with our progress on stderr; returns 0, or 130 after Ctrl-C.
+
+    `again` is what to give `limner materialize` to go on: a failure (a LimnerError) and an interrupt end with it.
+    """
+    from limner.cli.progress import progress
+    from limner.workers.report import reporting_to
+
+    resume = (
+        f"what is done stays done; resume with:\n  {shlex.join(['limner', '-C', str(root), 'materialize', *again])}"
+    )
+    try:
+        with progress(output.side_console()) as reporter, reporting_to(reporter):
+            stock_feast.run(root, arguments)
+    except LimnerError as error:
+        raise LimnerError(f"{error}\n{resume}") from error
+    except KeyboardInterrupt:
+        output.error(f"interrupted; {resume}")
+        return INTERRUPTED
+    return 0
+
+
+def _interval(start: str, end: str | None) -> list[str]:
     if end is None:
         raise typer.BadParameter("give START and END, or `incremental` and END", param_hint="END")
     first, last = _iso(start), _iso(end)
     if datetime.fromisoformat(first) >= datetime.fromisoformat(last):
         raise typer.BadParameter(f"START {start} is not before END {end}", param_hint="START")
-    run(root, ["materialize", first, last, *_flags(views)], resume=[first, last, *_flags(views)])
-    return 0
-
-
-def run(root: Path, arguments: list[str], *, resume: list[str]) -> None:
-    """Run stock Feast with our progress on stderr. A failure carries the exact command that resumes it."""
-    from limner.cli.progress import progress
-    from limner.workers.report import reporting_to
-
-    command = shlex.join(["limner", "-C", str(root), "materialize", *resume])
-    try:
-        with progress(output.side_console()) as reporter, reporting_to(reporter):
-            stock_feast.run(root, arguments)
-    except LimnerError as error:
-        raise LimnerError(f"{error}\nwhat is done stays done; resume with:\n  {command}") from error
-    except KeyboardInterrupt:
-        output.error(f"interrupted; what is done stays done; resume with:\n  {command}")
-        raise
+    return [first, last]
 
 
 def _flags(views: list[str] | None) -> list[str]:

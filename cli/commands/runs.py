@@ -1,5 +1,6 @@
 """`limner runs`: what was run, when, and how it ended."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,39 +15,42 @@ def runs(
     json: JsonOption = False,
 ) -> int:
     """List runs, newest first, from the ledger."""
-    from limner.workers.ledger import Ledger
-
-    found = Ledger(project.settings(project.find(project_folder)).ledger).runs(limit)
-    rows = [run.model_dump() for run in found]
+    rows = listed(project.find(project_folder), limit)
     if json:
-        output.emit_json([row | {"start": _instant(row["start"]), "end": _instant(row["end"])} for row in rows])
-        return 0
-    if not rows:
+        output.emit_json(rows)
+    elif rows:
+        render(rows)
+    else:
         output.console().print("no run yet: limner materialize START END")
-        return 0
-    render(rows)
     return 0
 
 
+def listed(root: Path, limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs; `start` and `end` as text."""
+    from limner.workers.ledger import Ledger
+
+    ledger = Ledger(project.settings(root).ledger)
+    try:
+        rows = [run.model_dump(exclude={"process"}) for run in ledger.runs(limit)]
+    finally:
+        ledger.close()
+    return [row | {name: row[name] and output.instant(row[name]) for name in ("start", "end")} for row in rows]
+
+
 def render(rows: list[dict[str, Any]]) -> None:
-    """Print a table of runs."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("started", "status", "command", "views", "from", "to", "note"):
-        table.add_column(name, overflow="fold")
+    """Print a line a run, and below it why it failed."""
+    console = output.console()
     for row in rows:
-        table.add_row(
-            f"{row['started_at']:%Y-%m-%d %H:%M:%S}Z",
-            row["status"],
-            row["command"],
-            ", ".join(row["views"]),
-            output.instant(row["start"]),
-            output.instant(row["end"]),
-            row["error"] or "",
-        )
-    output.console().print(table)
+        ended = row["finished_at"]
+        took = f"{(ended - row['started_at']).total_seconds():.0f} s" if ended else "-"
+        interval = " → ".join(_short(row[name]) for name in ("start", "end"))
+        views = ", ".join(row["views"])
+        line = f"{row['started_at']:%Y-%m-%d %H:%M:%S}Z  {row['status']:<11} {took:>6}  {interval}  {views}"
+        console.print(line, markup=False, soft_wrap=True)
+        for reason in (row["error"] or "").splitlines():
+            console.print(f"    {reason}", markup=False, soft_wrap=True)
 
 
-def _instant(micros: int | None) -> str | None:
-    return None if micros is None else output.instant(micros)
+def _short(instant: str | None) -> str:
+    """Leave out a midnight."""
+    return (instant or "-").removesuffix(" 00:00:00Z")

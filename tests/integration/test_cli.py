@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,26 @@ def test_an_unreachable_triton_fails_with_the_command_that_resumes(
     newest = json.loads(limner("-C", root, "runs", "--json").out)[0]
     assert newest["status"] == "failed"
     assert "user_taste" in newest["error"]
+
+
+def test_ctrl_c_ends_with_the_command_that_resumes_and_breaks_nothing(
+    served: Path, tmp_path: Path, limner: Limner
+) -> None:
+    """Interrupted in the middle of a run: exit code 130, profiles readable, and the same command completes."""
+    root = tmp_path / "store"
+    shutil.copytree(served, root)
+    line = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "materialize", "2026-01-01", "2026-02-20"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "user_activity: from" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert f"limner -C {root} materialize 2026-01-01T00:00:00+00:00 2026-02-20T00:00:00+00:00" in said
+    assert json.loads(limner("-C", root, "get", "1", "--json").out)[0]["found"]
+    ended = limner("-C", root, "materialize", "2026-01-01", "2026-02-20", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["status"] == "done"
 
 
 def test_a_view_that_does_not_exist_is_an_expected_failure(served: Path, limner: Limner) -> None:
