@@ -1,5 +1,6 @@
 """The point-in-time join: DuckDB's ASOF join over the visible parts of a history."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -100,7 +101,7 @@ class Joiner:
         columns = list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(c for c, _, _ in wanted.features)]))
         if wanted.history is None:
             assert wanted.files is not None
-            source = f"read_parquet({quote(_glob(wanted.files))}, union_by_name = true)"
+            source = f"read_parquet({quote(_pattern(wanted.files))}, union_by_name = true)"
             tied = ", ".join(name(theirs) for theirs, _ in wanted.keys)
             order = f"ORDER BY {name(wanted.created)} DESC NULLS LAST" if wanted.created else ""
             unique = f"QUALIFY row_number() OVER (PARTITION BY {tied or '1'}, {stamp} {order}) = 1" if tied else ""
@@ -117,7 +118,7 @@ class Joiner:
             high = until if newest is None else min(until, newest)
             if low is not None and low >= high:
                 continue
-            listed = ", ".join(quote(str(path)) for path in files)
+            listed = ", ".join(quote(glob.escape(str(path))) for path in files)
             selects.append(
                 f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM read_parquet([{listed}]) "
                 f"WHERE {_between(name(wanted.timestamp), low, high)}"
@@ -126,7 +127,7 @@ class Joiner:
 
     def _require(self, parts: Sequence[Part], columns: Sequence[str], wanted: Wanted) -> None:
         """All parts of a history share one schema: look at one."""
-        have = self._connection.sql(f"SELECT * FROM read_parquet({quote(str(parts[0].path))})").columns
+        have = self._connection.sql(f"SELECT * FROM read_parquet({quote(glob.escape(str(parts[0].path)))})").columns
         for column in columns:
             if column not in have:
                 raise LimnerError(
@@ -164,8 +165,10 @@ def _grouped(parts: Sequence[Part]) -> dict[tuple[int | None, int], list[Path]]:
     return groups
 
 
-def _glob(files: str) -> str:
-    return files if Path(files).suffix else f"{files.rstrip('/')}/**/*.parquet"
+def _pattern(files: str) -> str:
+    """DuckDB's glob for a file, or for all Parquet files of a folder."""
+    plain = glob.escape(files.rstrip("/"))
+    return plain if Path(files).suffix else f"{plain}/**/*.parquet"
 
 
 def _nothing(entities: pa.Table, kind: pa.DataType) -> pa.ChunkedArray:

@@ -39,7 +39,7 @@ def rows() -> list[tuple[int, int, float | None]]:
 def store(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, float | None]]
 ) -> Iterator[FeatureStore]:
-    root = tmp_path_factory.mktemp("project")
+    root = tmp_path_factory.mktemp("project") / "it's a [shop] ?"
     made = repository(root)
     middle, end = 20 * DAY, 40 * DAY
     base = history_rows([row for row in rows if row[1] <= DAY])

@@ -35,7 +35,8 @@ def ray() -> Iterator[None]:
 
 @pytest.fixture
 def repo(tmp_path: Path, ray: None) -> Path:
-    return make_project(tmp_path, ROWS)
+    """A project in a folder whose name needs care in SQL, in globs and in URIs."""
+    return make_project(tmp_path / "it's a [shop] ?", ROWS)
 
 
 def apply(repo: Path) -> Any:

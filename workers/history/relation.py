@@ -1,5 +1,6 @@
 """The visible rows of a history as SQL for DuckDB: paths as quoted literals, instants as integers."""
 
+import glob
 from collections.abc import Sequence
 
 from limner.workers.history.manifest import Part
@@ -12,7 +13,7 @@ def visible_sql(parts: Sequence[Part], columns: str = "*", floor: int | None = N
     """
     groups: dict[tuple[int | None, int], list[str]] = {}
     for part in parts:
-        groups.setdefault((part.after, part.until), []).append(_literal(str(part.path)))
+        groups.setdefault((part.after, part.until), []).append(_literal(glob.escape(str(part.path))))
     selects = []
     for (after, until), paths in groups.items():
         bound = f"event_timestamp <= make_timestamptz({until}::BIGINT)"
