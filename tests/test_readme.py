@@ -56,7 +56,9 @@ def test_the_commands_and_the_python_run_as_written(tmp_path: Path) -> None:
     lines = [command for command in commands() if not command.startswith("make ")]
     assert lines[0].startswith("limner init")
     python = "\n".join(f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{block}PYTHON" for block in blocks("python"))
-    script = "\n".join(["set -euo pipefail", f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", *lines, python])
+    script = "\n".join(
+        ["set -euo pipefail", f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", *lines, python]
+    )
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "my_store/training.parquet").is_file()

@@ -138,6 +138,7 @@ def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContex
         root=plan.root,
         stage=stage,
         run_id=context.run_id,
+        memory_limit=context.memory_limit,
     )
 
 
@@ -164,7 +165,10 @@ def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
     for name, model in plan.encoders.items():
         files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
         cache = EmbeddingCache(plan.data / "embeddings", model)
-        result = ensure(files, cache, context.encode_with(model), context.workers, context.reporter)
+        encode = context.encode_with(model)
+        result = ensure(
+            files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit
+        )
         failed += len(result.failed)
         reasons: dict[str, int] = {}
         for reason in result.failed.values():

@@ -29,7 +29,7 @@ def test_history_says_what_the_oracle_says_at_every_instant(case: Case) -> None:
             check_changes(timeline, plan.view.grid, case.start, case.end)
 
 
-@many(120)
+@many(80)
 @given(cases())
 def test_an_interval_is_the_sum_of_its_parts(case: Case) -> None:
     """One run equals consecutive runs over its parts, byte for byte, whatever the shards and files; so does a backfill.
@@ -54,7 +54,7 @@ def test_an_interval_is_the_sum_of_its_parts(case: Case) -> None:
             assert [exact(table) for table in visible(backfilled, whole.join_keys)] == expected
 
 
-@many(80)
+@many(60)
 @given(cases())
 def test_rows_may_come_when_they_become_known(case: Case) -> None:
     """Each run sees only the files there are: rows known by its end. The history is that of one run over all files."""

@@ -88,6 +88,14 @@ def test_a_failed_cast_puts_the_row_into_quarantine_with_its_column_and_type(tmp
     ]
 
 
+def test_not_a_number_is_null_although_the_files_statistics_do_not_know_it(tmp_path: Path) -> None:
+    world.write(tmp_path, "events", {"user": [1, 2], "ts": world.micros(1, 2), "x": [1.0, float("nan")]})
+    source = world.source(event_timestamp="ts", clean={"missing": {"x": "quarantine"}})
+    result, rows = world.prepared(tmp_path, world.specs(source), ["x"])
+    assert [row["x"] for row in rows] == [1.0]
+    assert result.quarantined == {"x is missing": 1}
+
+
 def test_not_a_number_is_null_and_an_infinity_is_quarantined(tmp_path: Path) -> None:
     values = [1.0, float("nan"), float("inf"), float("-inf")]
     world.write(
