@@ -29,7 +29,7 @@ from tests.oracle.worlds import DIM, vector_of
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 HERE = Path(__file__).resolve().parents[2]
 NOBODY = {"int": -404, "string": "nobody"}
 

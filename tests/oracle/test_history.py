@@ -4,6 +4,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 
 from tests.oracle.compare import Timeline, check_changes, check_values, interesting
@@ -12,6 +13,7 @@ from tests.oracle.pipeline import Project, run, visible
 from tests.oracle.profiles import many
 from tests.oracle.worlds import exact
 
+pytestmark = pytest.mark.timeout(1800)
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -24,6 +26,7 @@ def test_history_says_what_the_oracle_says_at_every_instant(case: Case) -> None:
         for view in case.views:
             plan, oracle = project.plan(view), project.oracle(view)
             result = run(plan, case.start, case.end)
+            assert result.summary["rows_kept"] == sum(event.known <= case.end for event in oracle.cleaned.events)
             timeline = Timeline(visible(result.history, plan.join_keys), plan.join_keys)
             check_values(timeline, oracle, plan.outputs, interesting(case, oracle))
             check_changes(timeline, plan.view.grid, case.start, case.end)

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 
 from tests.oracle.compare import Timeline, check_changes, check_values, interesting
@@ -11,6 +12,8 @@ from tests.oracle.generate import Case, cases
 from tests.oracle.oracle import Oracle
 from tests.oracle.profiles import many
 from tests.oracle.worlds import exact, oracle_of, specs_of
+
+pytestmark = pytest.mark.timeout(1800)
 
 
 def build(case: Case, view: str) -> tuple[Direct, Oracle]:
