@@ -11,7 +11,7 @@ from pathlib import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, scope
 from limner.workers.sources.cleaning import Workbench
-from limner.workers.sources.duck import quoted
+from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.load import Loaded, Tally, duplicates, load, set_aside
 from limner.workers.sources.scan import Bounds, Scan, open_scan
 
@@ -64,7 +64,6 @@ class Enrichment:
         alias = f"l{number}"
         columns = {column: f"{alias}.{quoted(column)}" for column in wanted}
         if timed:
-            self._number(loaded)
             self._find(loaded, pairs, f"__found_{number}")
             found = f" LEFT JOIN __found_{number} f{number} ON f{number}.r = m.rowid"
             sql = f"{found} LEFT JOIN {table} {alias} ON {alias}.__n = f{number}.n"
@@ -84,37 +83,46 @@ class Enrichment:
             self.bench,
             f"SELECT * FROM {loaded.table} WHERE {losers}",
             scan,
-            "'" + reason.replace("'", "''") + "'",
+            literal(reason),
             self.tally,
         )
         self.tally.quarantined[f"lookup {dimension}: {reason}"] = count
         self.bench.run(f"DELETE FROM {loaded.table} WHERE {losers}")
 
-    def _number(self, loaded: Loaded) -> None:
-        """Number the dimension's rows in canonical order: the newest of several is the one with the greatest number."""
+    def _number(self, loaded: Loaded, keys: str) -> None:
+        """Number the dimension's rows in canonical order, and mark those that a newer row of their key overtook.
+
+        The newest of several rows is the one with the greatest number; `__overtaken`: a newer row was known earlier.
+        """
+        newer = f"OVER (PARTITION BY {keys} ORDER BY __n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)"
         self.bench.run(
             f"CREATE OR REPLACE TABLE {loaded.table} AS "
-            f"SELECT *, row_number() OVER (ORDER BY {', '.join(loaded.order)}) AS __n FROM {loaded.table}"
+            f"SELECT *, coalesce(__known > min(__known) {newer}, false) AS __overtaken FROM "
+            f"(SELECT *, row_number() OVER (ORDER BY {', '.join(loaded.order)}) AS __n FROM {loaded.table})"
         )
 
     def _find(self, loaded: Loaded, pairs: tuple[tuple[str, str], ...], found: str) -> None:
         """Fill `found` with (r, n): for each row the number of its dimension row, null where there is none.
 
-        A dimension row known at its own event timestamp is found by an as-of join; one that became known late
-        is visible to some later rows and not to others, and is compared with each.
+        Rows that none overtook become known in the order of their times. So the newest with ts <= row.ts and the newest
+        with known <= row.known are two as-of joins, and the older of both is the answer. Overtaken rows are few:
+        they are compared with each row.
         """
         same = " AND ".join(f"m.{quoted(own)} = d.{quoted(column)}" for own, column in pairs)
         keys = ", ".join(quoted(column) for _, column in pairs)
-        prompt = f"(SELECT {keys}, __ts, max(__n) AS __n FROM {loaded.table} WHERE __known = __ts + 1 GROUP BY ALL)"
-        self.bench.run(
-            f"CREATE TABLE {found} AS SELECT m.rowid AS r, d.__n AS n FROM {self.rows} m "
-            f"ASOF LEFT JOIN {prompt} d ON {same} AND m.__ts >= d.__ts"
-        )
-        late = self.bench.count(f"SELECT count(*) FROM {loaded.table} WHERE __known > __ts + 1")
-        if not late:
+        self._number(loaded, keys)
+        for time in ("__ts", "__known"):
+            newest = f"SELECT {keys}, {time}, max(__n) AS __n FROM {loaded.table} WHERE NOT __overtaken GROUP BY ALL"
+            self.bench.run(
+                f"CREATE OR REPLACE TABLE __by{time} AS SELECT m.rowid AS r, d.__n AS n FROM {self.rows} m "
+                f"ASOF LEFT JOIN ({newest}) d ON {same} AND m.{time} >= d.{time}"
+            )
+        both = "CASE WHEN t.n IS NOT NULL AND k.n IS NOT NULL THEN least(t.n, k.n) END"
+        self.bench.run(f"CREATE TABLE {found} AS SELECT r, {both} AS n FROM __by__ts t JOIN __by__known k USING (r)")
+        if not self.bench.count(f"SELECT count(*) FROM {loaded.table} WHERE __overtaken"):
             return
         self.bench.run(
             f"CREATE OR REPLACE TABLE {found} AS SELECT r, max(n) AS n FROM (SELECT r, n FROM {found} UNION ALL "
-            f"SELECT m.rowid, max(d.__n) FROM {self.rows} m JOIN {loaded.table} d ON {same} AND d.__known > d.__ts + 1 "
+            f"SELECT m.rowid, max(d.__n) FROM {self.rows} m JOIN {loaded.table} d ON {same} AND d.__overtaken "
             "AND d.__ts <= m.__ts AND d.__known <= m.__known GROUP BY m.rowid) GROUP BY r"
         )

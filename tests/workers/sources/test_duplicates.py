@@ -38,7 +38,7 @@ def first_known(rows: list[tuple[Any, ...]], keys: list[str], *, made: bool) -> 
     return list(kept.values())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     rows_of_a_source,
     st.sampled_from([["k"], ["user", "k"], ["user", "event_timestamp"], ["ts", "k"], ["k", "x"]]),

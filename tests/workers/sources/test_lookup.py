@@ -77,7 +77,7 @@ visits = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(visits, versions, st.booleans(), st.booleans())
 def test_a_row_sees_the_newest_dimension_row_that_was_known_when_it_became_known(
     rows: list[tuple[Any, ...]], dimension: list[tuple[Any, ...]], made: bool, tied: bool
