@@ -4,15 +4,18 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
 from limner.workers.history.manifest import Part
 from limner.workers.history.served import served_history
+from limner.workers.online.pack import EPOCH
 
 ROW = "__row"
 STAMP = "__stamp"
@@ -61,7 +64,7 @@ class Joiner:
         for attempt in range(_ATTEMPTS):
             try:
                 return self._join(entities, wanted, newest)
-            except duckdb.IOException as error:
+            except (duckdb.IOException, FileNotFoundError) as error:
                 # A run that replaced a part between our look at the manifest and our read of the file.
                 if attempt == _ATTEMPTS - 1:
                     raise LimnerError(f"the history of {wanted.view!r} cannot be read: {error}") from error
@@ -99,30 +102,31 @@ class Joiner:
         """
         stamp = f"epoch_us({name(wanted.timestamp)}::TIMESTAMPTZ)"
         columns = list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(c for c, _, _ in wanted.features)]))
+        picked = f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM"
         if wanted.history is None:
-            assert wanted.files is not None
-            source = f"read_parquet({quote(_pattern(wanted.files))}, union_by_name = true)"
-            tied = ", ".join(name(theirs) for theirs, _ in wanted.keys)
-            order = f"ORDER BY {name(wanted.created)} DESC NULLS LAST" if wanted.created else ""
-            unique = f"QUALIFY row_number() OVER (PARTITION BY {tied or '1'}, {stamp} {order}) = 1" if tied else ""
-            where = _between(f"{name(wanted.timestamp)}::TIMESTAMPTZ", oldest, newest)
-            return f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM {source} WHERE {where} {unique}"
+            return f"{picked} {_plain_files(wanted, stamp, oldest, newest)}"
         history = served_history(wanted.history)
         parts = [] if history is None else history.parts()
         if not parts:
             return None
         self._require(parts, columns, wanted)
+        scans: dict[str, list[Path]] = {}  # condition -> files
+        for part in parts:
+            low = max((bound for bound in (part.after, oldest) if bound is not None), default=None)
+            high: int | None = part.until if newest is None else min(part.until, newest)
+            least, most = _extent(part.path)
+            if most is not None and least is not None and high is not None:
+                if least > high or (low is not None and most <= low):
+                    continue  # nothing of it is visible
+                if most <= high:
+                    high = None
+                if low is not None and least > low:
+                    low = None
+            scans.setdefault(_between(name(wanted.timestamp), low, high), []).append(part.path)
         selects = []
-        for (after, until), files in _grouped(parts).items():
-            low = max((bound for bound in (after, oldest) if bound is not None), default=None)
-            high = until if newest is None else min(until, newest)
-            if low is not None and low >= high:
-                continue
+        for condition, files in scans.items():
             listed = ", ".join(quote(glob.escape(str(path))) for path in files)
-            selects.append(
-                f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM read_parquet([{listed}]) "
-                f"WHERE {_between(name(wanted.timestamp), low, high)}"
-            )
+            selects.append(f"{picked} read_parquet([{listed}]) WHERE {condition}")
         return " UNION ALL ".join(selects) or None
 
     def _require(self, parts: Sequence[Part], columns: Sequence[str], wanted: Wanted) -> None:
@@ -134,6 +138,18 @@ class Joiner:
                     f"feature {column!r} of view {wanted.view!r} is declared but not yet computed: "
                     "run `feast materialize`; until then the view serves its earlier definition"
                 )
+
+
+def _plain_files(wanted: Wanted, stamp: str, oldest: int | None, newest: int | None) -> str:
+    """Scan of a view that is not ours: of rows with equal keys and timestamps, the last created."""
+    assert wanted.files is not None
+    scan = f"read_parquet({quote(_pattern(wanted.files))}, union_by_name = true)"
+    scan += f" WHERE {_between(f'{name(wanted.timestamp)}::TIMESTAMPTZ', oldest, newest)}"
+    if not wanted.keys:
+        return scan
+    keys = _list([theirs for theirs, _ in wanted.keys])
+    order = f"ORDER BY {name(wanted.created)} DESC NULLS LAST" if wanted.created else ""
+    return f"{scan} QUALIFY row_number() OVER (PARTITION BY {keys}, {stamp} {order}) = 1"
 
 
 def name(text: str) -> str:
@@ -158,11 +174,20 @@ def _between(column: str, low: int | None, high: int | None) -> str:
     return " AND ".join(bounds) or "true"
 
 
-def _grouped(parts: Sequence[Part]) -> dict[tuple[int | None, int], list[Path]]:
-    groups: dict[tuple[int | None, int], list[Path]] = {}
-    for part in parts:
-        groups.setdefault((part.after, part.until), []).append(part.path)
-    return groups
+@lru_cache(maxsize=100_000)
+def _extent(path: Path) -> tuple[int | None, int | None]:
+    """First and last event timestamp (µs) in a part, by its footer; files of a history never change.
+
+    Most parts of a history are visible as a whole: one scan without a condition then reads all of them.
+    """
+    metadata = pq.read_metadata(path)
+    leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    found = [group.column(leaves.index("event_timestamp")).statistics for group in groups]
+    if not found or any(each is None or not each.has_min_max for each in found):
+        return None, None
+    micro = timedelta(microseconds=1)
+    return (min(each.min for each in found) - EPOCH) // micro, (max(each.max for each in found) - EPOCH) // micro
 
 
 def _pattern(files: str) -> str:
