@@ -1,5 +1,7 @@
 """One real Triton a test session, with a tiny encoder, for every test that wants embeddings."""
 
+import os
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from limner.workers.encoder.transport import GrpcTransport
 from tests.integration.tiny_bert import write_tiny_bert
 
 CHECKOUT = Path(__file__).parents[2]
+EXPORTS = CHECKOUT / ".triton" / "exports-of-tests"
 # Tests meet few shapes, and a start must be fast: only the shortest are warmed.
 FAST = Serving(warm="few")
 
@@ -47,6 +50,7 @@ class TritonServer:
         if self.models.get(model.name) != model:
             self.models[model.name] = model
             self.up()
+            keep_exports(self.root)
         return model
 
     def minilm(self, precision: str = "float32") -> EncoderModel:
@@ -99,6 +103,19 @@ def lend_installation(root: Path) -> None:
         place = root / ".triton" / part
         if not place.exists():
             place.symlink_to(CHECKOUT / ".triton" / part)
+    if EXPORTS.exists():
+        unfinished = shutil.ignore_patterns("*.*[0-9]")
+        shutil.copytree(EXPORTS, root / ".triton" / "exports", ignore=unfinished, dirs_exist_ok=True)
+
+
+def keep_exports(root: Path) -> None:
+    """Keep exported graphs for servers to come: each is named by what it was made from and with, and costs seconds."""
+    EXPORTS.mkdir(exist_ok=True)
+    for export in (root / ".triton" / "exports").iterdir():
+        if not (EXPORTS / export.name).exists():
+            copied = EXPORTS / f"{export.name}.{os.getpid()}"
+            shutil.copytree(export, copied)
+            copied.rename(EXPORTS / export.name)
 
 
 def start_server(root: Path) -> TritonServer:
