@@ -9,7 +9,6 @@ lookups follow, over the table this query fills: see `load`.) Columns of the que
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
 
 from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
@@ -17,41 +16,12 @@ from limner.language.models import LogicalType, Missing, Range, Source
 from limner.language.scope import aliases
 from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.fates import Fates
-from limner.workers.sources.instants import Instants
 from limner.workers.sources.normalize import normalizer
 from limner.workers.sources.physical import FLOATS, logical_type
 from limner.workers.sources.scan import Bounds, Scan
 from limner.workers.sources.texts import register
 from limner.workers.sources.values import SQL_TYPES, read_as, reads_always
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-
-@dataclass
-class Workbench:
-    """One connection and the functions defined on it."""
-
-    database: "DuckDBPyConnection"
-    instants: Instants
-    functions: int = 0
-
-    def name(self) -> str:
-        """A name for one more SQL function."""
-        self.functions += 1
-        return f"limner_f{self.functions}"
-
-    def run(self, sql: str) -> None:
-        """Execute a statement."""
-        self.database.execute(sql)
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of a small result."""
-        return list(self.database.execute(sql).fetchall())
-
-    def count(self, sql: str) -> int:
-        """The one number a statement gives."""
-        return int(self.rows(sql)[0][0])
+from limner.workers.sources.workbench import Workbench
 
 
 @dataclass

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from limner.language.models import LogicalType
-from limner.workers.sources.cleaning import Cleaning, Workbench, in_reach
+from limner.workers.sources.cleaning import Cleaning, in_reach
 from limner.workers.sources.duck import literal, quoted, reading
 from limner.workers.sources.scan import Bounds, Scan, duplicates_reach_back
+from limner.workers.sources.workbench import Workbench
 
 
 @dataclass

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.scope import ALIASES, Scope, scope
-from limner.workers.sources.cleaning import Workbench
 from limner.workers.sources.digests import Texts
 from limner.workers.sources.duck import working
 from limner.workers.sources.load import Tally
@@ -14,6 +13,7 @@ from limner.workers.sources.rows import load_rows, needed, workbench
 from limner.workers.sources.scan import Bounds
 from limner.workers.sources.seen import seen_before
 from limner.workers.sources.staging import count_unmatched, output_of, write_quarantine, write_shard
+from limner.workers.sources.workbench import Workbench
 
 __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
 

@@ -6,7 +6,6 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -22,13 +21,16 @@ ZONES = ["UTC", "America/New_York", "Europe/Paris", "Australia/Lord_Howe", "Asia
 
 
 @pytest.fixture(scope="module")
-def instants() -> Iterator[tuple[duckdb.DuckDBPyConnection, Instants]]:
+def instants() -> Iterator[dict[str, Any]]:
+    """A connection and its Instants. Hypothesis remembers what tests were given: so the box is emptied in the end."""
     with connection(None, threads=1) as database:
-        yield database, Instants(database)
+        box: dict[str, Any] = {"database": database, "instants": Instants(database)}
+        yield box
+        box.clear()
 
 
 def read(instants: Any, values: pa.Array, physical: str, zone: str) -> list[int | None]:
-    database, writer = instants
+    database, writer = instants["database"], instants["instants"]
     database.register("given", pa.table({"x": values}))
     rows = database.execute(f"SELECT {writer.micros('x', physical, zone)} FROM given").fetchall()
     return [row[0] for row in rows]
@@ -151,4 +153,4 @@ def test_infinite_and_impossible_times_are_null(instants: Any) -> None:
 
 def test_an_unknown_zone_is_a_clear_error(instants: Any) -> None:
     with pytest.raises(LimnerError, match=r"timezone 'Mars/Olympus' .* Europe/Paris"):
-        instants[1].micros("x", "TIMESTAMP", "Mars/Olympus")
+        instants["instants"].micros("x", "TIMESTAMP", "Mars/Olympus")
