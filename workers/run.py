@@ -166,9 +166,7 @@ def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
         files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
         cache = EmbeddingCache(plan.data / "embeddings", model)
         encode = context.encode_with(model)
-        result = ensure(
-            files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit
-        )
+        result = ensure(files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
         failed += len(result.failed)
         reasons: dict[str, int] = {}
         for reason in result.failed.values():
