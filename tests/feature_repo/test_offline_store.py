@@ -303,3 +303,21 @@ def test_views_of_plain_parquet_files(tmp_path: Path) -> None:
     frame = pd.DataFrame({"user": [1] * 5, "event_timestamp": asked})
     got = store.get_historical_features(frame, ["plain:spent"]).to_df()
     assert plain(got["spent"]) == [None, 2.0, 2.0, None, 3.0]
+
+
+def test_a_part_that_is_replaced_under_a_reader_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that rewrites an interval removes the old files; a reader that saw the old manifest looks again."""
+    from limner.workers.history.manifest import History
+
+    store = repository(tmp_path)
+    history = write_history(tmp_path, "shopping", [(0, DAY, history_rows([(1, 5, 1.0)]))])
+    store.apply([USER, view("shopping")])
+    gone = history.parts()
+    (history.folder / "s0").rename(history.folder / "s9")
+    text = (history.folder / "manifest.json").read_text()
+    (history.folder / "manifest.json").write_text(text.replace("s0/", "s9/"))
+    looks = iter([gone])
+    fresh = History.parts
+    monkeypatch.setattr(History, "parts", lambda self: next(looks, None) or fresh(self))
+    frame = pd.DataFrame({"user_id": [1], "event_timestamp": moments([10])})
+    assert store.get_historical_features(frame, SPEND).to_df()["spend"].tolist() == [1.0]
