@@ -32,6 +32,7 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd triton_models/bert_encoder/1 && ../../../$(BIN)/mypy --config-file ../../../pyproject.toml *.py
 	@rm -rf build/lint && mkdir -p build/lint && cp -rL .types/limner build/lint/limner
 	cd build/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml --no-logo --no-cache
 

@@ -130,7 +130,7 @@ class Encoder(Model):
     max_tokens: Annotated[Int, Field(ge=2, le=8192)] = 128
     normalize: Bool = True
     prefix: Text = ""
-    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
 
 class Grid(Model):

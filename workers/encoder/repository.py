@@ -35,8 +35,6 @@ def build(model: EncoderModel, home: TritonHome, serving: Serving | None = None,
     The folder is made aside and moved into place, and holds copies of the weights: a later change of the
     model's own folder does not change what is served under this fingerprint. Raises TritonFailed.
     """
-    if model.precision == "int8":
-        raise TritonFailed(f"encoder {model.name!r}: precision int8 is not served; choose auto, bfloat16 or float32")
     source = templates() / "bert_encoder"
     config = render(source / "config.pbtxt", model, serving or Serving())
     code = sorted((source / "1").glob("*.py"))
