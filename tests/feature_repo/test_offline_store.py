@@ -21,7 +21,7 @@ from limner.language.errors import LimnerError
 from tests.feature_repo.handmade import DAY, USER, history_rows, repository, view, write_history
 
 SPEND = ["shopping:spend"]
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("offline_store")]
 
 
 @pytest.fixture(scope="module")

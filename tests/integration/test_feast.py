@@ -16,7 +16,7 @@ import pytest
 from limner.language.errors import LimnerError
 from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("feast")]
 FEATURES = ["orders_7d", "spend_7d", "favourite", "newest", "last_order", "dear"]
 REFS = [f"activity:{name}" for name in FEATURES]
 FEAST = [sys.executable, "-m", "feast.cli.cli"]

@@ -6,13 +6,21 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
+from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
-from tests.integration.test_feast import apply, history_is_right, in_seconds, online, ray
+from tests.integration.test_feast import apply, history_is_right, in_seconds, online
 
-__all__ = ["ray"]
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("stores")]
 ROWS = events(count=600, users=20, days=40, seed=4)
 USERS = list(range(1, 23))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_process() -> Iterator[None]:
+    """Tasks run in this process: these tests are about Feast and its stores, and test_feast.py is about Ray too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +35,7 @@ def valkey() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("kind", ["redis", "sqlite"])
-def test_the_same_values_come_back(kind: str, tmp_path: Path, ray: None, valkey: int) -> None:
+def test_the_same_values_come_back(kind: str, tmp_path: Path, in_process: None, valkey: int) -> None:
     """Runs, corrections at equal timestamps, a new definition: what the store answers is brute force, each time."""
     stores = {
         "redis": f"{{type: redis, connection_string: '127.0.0.1:{valkey}'}}",
@@ -57,7 +65,7 @@ def test_the_same_values_come_back(kind: str, tmp_path: Path, ray: None, valkey:
     is_right(lagged, 31)
 
 
-def test_an_unreachable_store_is_one_message(tmp_path: Path, ray: None) -> None:
+def test_an_unreachable_store_is_one_message(tmp_path: Path, in_process: None) -> None:
     """Nothing listens: the run fails with the store's reason, and the watermark stays."""
     repo = make_project(tmp_path, ROWS, online="{type: redis, connection_string: '127.0.0.1:9'}")
     store = apply(repo)
@@ -66,7 +74,7 @@ def test_an_unreachable_store_is_one_message(tmp_path: Path, ray: None) -> None:
     assert store.get_feature_view("activity").materialization_intervals == []
 
 
-def test_null_integers_and_large_ones_survive(tmp_path: Path, ray: None) -> None:
+def test_null_integers_and_large_ones_survive(tmp_path: Path, in_process: None) -> None:
     """Feast's conversion by way of NumPy would make floats of them."""
     specs = SPECS.replace(
         "dear: {max: big}", "dear: {max: big}\n  odd: {sum: n, over: 7d, where: n > 0}\n  top: {max: n}"
