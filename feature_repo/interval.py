@@ -1,7 +1,8 @@
 """Which interval a task of Feast's asks of a view, in the light of what Feast and the history know."""
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from feast.infra.common.materialization_job import MaterializationTask
 from feast.utils import make_tzaware
@@ -11,6 +12,8 @@ from limner.workers.history.manifest import History
 from limner.workers.history.served import served_history
 from limner.workers.online.pack import EPOCH
 from limner.workers.plan import ViewPlan
+
+_LOG = logging.getLogger("limner")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wante
     data are older than a year.
     """
     start, end = micros(task.start_time), micros(task.end_time)
+    if end > micros(datetime.now(UTC)):
+        _LOG.warning(
+            "%s is materialized up to %s, which is still to come: rows that arrive until then will be missing unless this "
+            "interval is materialized again",
+            plan.name,
+            make_tzaware(task.end_time).isoformat(timespec="seconds"),
+        )
     if history.coverage() is None:
         earlier = _served_before(task, plan)
         if earlier is not None:
