@@ -126,6 +126,18 @@ class Cluster:
     def _start(self) -> None:
         import ray
 
+        try:
+            self._init()
+        except RuntimeError:
+            # On a machine that is very busy one of Ray's own processes may not come up in its time; seldom twice.
+            ray.shutdown()
+            self._init()
+        node: Any = ray._private.worker._global_node
+        self._session = Path(node.get_session_dir_path())
+
+    def _init(self) -> None:
+        import ray
+
         with _lean():
             ray.init(
                 "local",
@@ -136,8 +148,6 @@ class Cluster:
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
             )
-        node: Any = ray._private.worker._global_node
-        self._session = Path(node.get_session_dir_path())
 
 
 @dataclass(frozen=True)
