@@ -39,7 +39,7 @@ def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wante
     start, end = micros(task.start_time), micros(task.end_time)
     if end > micros(datetime.now(UTC)):
         _LOG.warning(
-            "%s is materialized up to %s, which is still to come: rows that arrive until then will be missing unless this "
+            "%s is materialized up to %s, which is still to come: rows that arrive until then are missing unless this "
             "interval is materialized again",
             plan.name,
             make_tzaware(task.end_time).isoformat(timespec="seconds"),
