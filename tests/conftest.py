@@ -1,10 +1,15 @@
 """Fixtures that every test may use."""
 
+import os
+
 import pytest
 
 from tests.integration.postgres_server import postgres, postgres_server
 from tests.integration.triton_server import own_triton, triton
 from tests.running import limner
+
+# Ray's workers give way to everything else (nice 15): two test processes at once would starve each other's.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 __all__ = ["limner", "own_triton", "postgres", "postgres_server", "triton"]
 

@@ -17,6 +17,11 @@ class Ended:
     err: str
 
 
+def hearing_ctrl_c(command: list[str]) -> list[str]:
+    """Return a command that hears SIGINT: shells start background jobs, and so whole test runs, deaf to it."""
+    return ["env", "--default-signal=INT", *command]
+
+
 Limner = Callable[..., Ended]
 
 

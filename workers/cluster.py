@@ -115,7 +115,7 @@ class Cluster:
                 else:
                     _knock(self.address)
                     ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:
             where = f"join the Ray cluster at {self.address}" if self.address else "start Ray on this machine"
             raise LimnerError(
                 f"cannot {where}: {error}; check `ray_address` under batch_engine in feature_store.yaml "
@@ -128,7 +128,7 @@ class Cluster:
 
         try:
             self._init()
-        except RuntimeError:
+        except Exception:  # noqa: BLE001 - Ray raises nothing more exact; what fails twice is raised
             # On a machine that is very busy one of Ray's own processes may not come up in its time; seldom twice.
             ray.shutdown()
             self._init()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from integration.tiny_bert import write_tiny_bert
 from integration.triton_server import free_ports
-from running import Limner
+from running import Limner, hearing_ctrl_c
 
 from limner.cli.commands.init import create
 from limner.cli.main import run
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_with_the_command_that_resumes_and_breaks_nothing(
     root = tmp_path / "store"
     shutil.copytree(served, root)
     line = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "materialize", "2026-01-01", "2026-02-20"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(hearing_ctrl_c(line), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "user_activity: from" in process.stderr.readline()
         process.send_signal(signal.SIGINT)

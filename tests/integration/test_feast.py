@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from limner.language.errors import LimnerError
+from limner.workers.cluster import Cluster
+from limner.workers.settings import EngineSettings
 from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("feast")]
@@ -26,11 +28,9 @@ ROWS = events()
 @pytest.fixture(scope="module")
 def ray() -> Iterator[None]:
     """One Ray for all tests here; the engine uses the one the process has."""
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
-    yield
-    ray.shutdown()
+    with Cluster(EngineSettings(cpus=2)) as cluster:
+        list(cluster.map(str, range(2)))
+        yield
 
 
 @pytest.fixture

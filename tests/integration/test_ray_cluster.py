@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import ray_tasks
+from running import hearing_ctrl_c
 
 from limner.language.errors import LimnerError, SpecError
 from limner.workers.cluster import Cluster
@@ -123,7 +124,7 @@ def test_no_worker_survives_its_driver(tmp_path: Path) -> None:
     """Interrupted, terminated or killed in the middle of tasks: soon nothing of it runs."""
     drivers = {
         how: subprocess.Popen(
-            [sys.executable, ray_tasks.__file__, str(tmp_path / how.name)],
+            hearing_ctrl_c([sys.executable, ray_tasks.__file__, str(tmp_path / how.name)]),
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -15,8 +15,10 @@ import yaml
 from hypothesis import given
 
 from limner import Store
+from limner.workers.cluster import Cluster
 from limner.workers.encoder.resolve import resolve
 from limner.workers.plan import ViewPlan, plan_view
+from limner.workers.settings import EngineSettings
 from limner.workers.text.cache import EmbeddingCache
 from tests.oracle.compare import check_row, interesting, last_tick
 from tests.oracle.generate import Case, cases
@@ -37,11 +39,9 @@ NOBODY = {"int": -404, "string": "nobody"}
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Iterator[None]:
     """One Ray for all cases: an engine uses the Ray its process has joined, and leaves it running."""
-    import ray
-
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-    yield
-    ray.shutdown()
+    with Cluster(EngineSettings(cpus=1)) as cluster:
+        list(cluster.map(str, range(1)))
+        yield
 
 
 def lay_out(case: Case, root: Path) -> tuple[Project, dict[str, ViewPlan]]:
