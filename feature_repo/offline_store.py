@@ -23,11 +23,12 @@ from limner.feature_repo.compile import VIEW_TAG
 from limner.feature_repo.entity_table import entity_table, frame_table, timestamp_column
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.feast_types import arrow_type
-from limner.feature_repo.point_in_time import STAMP, Joiner, Wanted, name
+from limner.feature_repo.point_in_time import STAMP, Joiner, Wanted
 from limner.feature_repo.retrieval import LimnerRetrievalJob
 from limner.language.errors import LimnerError
 from limner.workers.history.served import served_history
 from limner.workers.online.pack import EPOCH, instant
+from limner.workers.sql import quoted
 
 TYPE = "limner.feature_repo.offline_store.LimnerOfflineStore"
 _STAMP_TYPE = pa.timestamp("us", tz="UTC")
@@ -240,13 +241,13 @@ def _changes(
             rows = joiner.rows(each, newest=_micros(end), oldest=_micros(start))
             pairs = {own: theirs for theirs, own in each.keys}
             if rows is not None:
-                picked = ", ".join(f"{name(pairs[own])} AS {name(own)}" for own in keys[0])
+                picked = ", ".join(f"{quoted(pairs[own])} AS {quoted(own)}" for own in keys[0])
                 selects.append(f"SELECT {picked}, {STAMP} FROM ({rows})")
         if not selects:
             types = _keys(wanted, views)
             empty = {own: pa.array([], types[own]) for own in keys[0]}
             return pa.table({**empty, "event_timestamp": pa.array([], _STAMP_TYPE)}).to_pandas()
-        listed = ", ".join(name(own) for own in keys[0])
+        listed = ", ".join(quoted(own) for own in keys[0])
         query = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(selects)}) ORDER BY {listed}, {STAMP}"
         table = joiner.table(query)
     finally:
@@ -287,7 +288,7 @@ def _pull(
             rows = joiner.rows(wanted, newest=_micros(end), oldest=_micros(start))
             if rows is None:
                 return pa.table({column: pa.nulls(0) for column in [*keys, *features, timestamp]})
-            listed = ", ".join(name(key) for key in keys)
+            listed = ", ".join(quoted(key) for key in keys)
             table = joiner.table(f"SELECT * FROM ({rows}) {qualify.format(keys=listed or '1')} ORDER BY {STAMP}")
         finally:
             joiner.close()

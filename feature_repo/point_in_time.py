@@ -16,6 +16,7 @@ from limner.language.errors import LimnerError
 from limner.workers.history.manifest import Part
 from limner.workers.history.served import served_history
 from limner.workers.online.pack import EPOCH
+from limner.workers.sql import literal, quoted
 
 ROW = "__row"
 STAMP = "__stamp"
@@ -76,12 +77,12 @@ class Joiner:
             return [_nothing(entities, kind) for _, _, kind in wanted.features]
         left = entities.select(list(dict.fromkeys([STAMP, *(own for _, own in wanted.keys)])))
         left = left.append_column(ROW, pa.array(range(len(left)), pa.int64()))
-        on = " AND ".join(f"e.{name(own)} = h.{name(theirs)}" for theirs, own in wanted.keys)
+        on = " AND ".join(f"e.{quoted(own)} = h.{quoted(theirs)}" for theirs, own in wanted.keys)
         value = "h.{}"
         if wanted.ttl:
             age = wanted.ttl // timedelta(microseconds=1)
             value = f"CASE WHEN e.{STAMP} - h.{STAMP} <= {age} THEN h.{{}} END"
-        picked = ", ".join(f"{value.format(name(column))} AS {name(alias)}" for column, alias, _ in wanted.features)
+        picked = ", ".join(f"{value.format(quoted(column))} AS {quoted(alias)}" for column, alias, _ in wanted.features)
         self._connection.register("entities", left)
         query = (
             f"SELECT {picked} FROM entities e ASOF LEFT JOIN ({rows}) h ON {on} AND e.{STAMP} >= h.{STAMP} "
@@ -100,7 +101,7 @@ class Joiner:
         Columns: keys and features under the history's names, and `__stamp`. LimnerError if the history that is
         served has not got a feature yet.
         """
-        stamp = f"epoch_us({name(wanted.timestamp)}::TIMESTAMPTZ)"
+        stamp = f"epoch_us({quoted(wanted.timestamp)}::TIMESTAMPTZ)"
         columns = list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(c for c, _, _ in wanted.features)]))
         picked = f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM"
         if wanted.history is None:
@@ -122,16 +123,16 @@ class Joiner:
                     high = None
                 if low is not None and least > low:
                     low = None
-            scans.setdefault(_between(name(wanted.timestamp), low, high), []).append(part.path)
+            scans.setdefault(_between(quoted(wanted.timestamp), low, high), []).append(part.path)
         selects = []
         for condition, files in scans.items():
-            listed = ", ".join(quote(glob.escape(str(path))) for path in files)
+            listed = ", ".join(literal(glob.escape(str(path))) for path in files)
             selects.append(f"{picked} read_parquet([{listed}]) WHERE {condition}")
         return " UNION ALL ".join(selects) or None
 
     def _require(self, parts: Sequence[Part], columns: Sequence[str], wanted: Wanted) -> None:
         """All parts of a history share one schema: look at one."""
-        have = self._connection.sql(f"SELECT * FROM read_parquet({quote(glob.escape(str(parts[0].path)))})").columns
+        have = self._connection.sql(f"SELECT * FROM read_parquet({literal(glob.escape(str(parts[0].path)))})").columns
         for column in columns:
             if column not in have:
                 raise LimnerError(
@@ -143,27 +144,17 @@ class Joiner:
 def _plain_files(wanted: Wanted, stamp: str, oldest: int | None, newest: int | None) -> str:
     """Scan of a view that is not ours: of rows with equal keys and timestamps, the last created."""
     assert wanted.files is not None
-    scan = f"read_parquet({quote(_pattern(wanted.files))}, union_by_name = true)"
-    scan += f" WHERE {_between(f'{name(wanted.timestamp)}::TIMESTAMPTZ', oldest, newest)}"
+    scan = f"read_parquet({literal(_pattern(wanted.files))}, union_by_name = true)"
+    scan += f" WHERE {_between(f'{quoted(wanted.timestamp)}::TIMESTAMPTZ', oldest, newest)}"
     if not wanted.keys:
         return scan
     keys = _list([theirs for theirs, _ in wanted.keys])
-    order = f"ORDER BY {name(wanted.created)} DESC NULLS LAST" if wanted.created else ""
+    order = f"ORDER BY {quoted(wanted.created)} DESC NULLS LAST" if wanted.created else ""
     return f"{scan} QUALIFY row_number() OVER (PARTITION BY {keys}, {stamp} {order}) = 1"
 
 
-def name(text: str) -> str:
-    """An SQL identifier."""
-    return '"' + text.replace('"', '""') + '"'
-
-
-def quote(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _list(columns: Sequence[str]) -> str:
-    return ", ".join(name(column) for column in columns)
+    return ", ".join(quoted(column) for column in columns)
 
 
 def _between(column: str, low: int | None, high: int | None) -> str:

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from limner.workers.history.manifest import History
 from limner.workers.history.relation import visible_sql
+from limner.workers.sql import quoted
 
 EVENT_TIMESTAMP = "event_timestamp"
 
@@ -35,8 +36,3 @@ def latest_rows(
         using = f"{keys}, {time}"
         result = connection.sql(f"SELECT r.* FROM ({rows}) r JOIN ({newest}) n USING ({using}) ORDER BY {keys}")
         yield from result.to_arrow_reader(rows_per_batch)
-
-
-def quoted(name: str) -> str:
-    """A SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Sequence
 
 from limner.workers.history.manifest import Part
+from limner.workers.sql import literal
 
 
 def visible_sql(parts: Sequence[Part], columns: str = "*", floor: int | None = None) -> str:
@@ -13,7 +14,7 @@ def visible_sql(parts: Sequence[Part], columns: str = "*", floor: int | None = N
     """
     groups: dict[tuple[int | None, int], list[str]] = {}
     for part in parts:
-        groups.setdefault((part.after, part.until), []).append(_literal(glob.escape(str(part.path))))
+        groups.setdefault((part.after, part.until), []).append(literal(glob.escape(str(part.path))))
     selects = []
     for (after, until), paths in groups.items():
         bound = f"event_timestamp <= make_timestamptz({until}::BIGINT)"
@@ -22,7 +23,3 @@ def visible_sql(parts: Sequence[Part], columns: str = "*", floor: int | None = N
             bound += f" AND event_timestamp > make_timestamptz({low}::BIGINT)"
         selects.append(f"SELECT {columns} FROM read_parquet([{', '.join(paths)}]) WHERE {bound}")
     return " UNION ALL ".join(selects)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -14,7 +14,6 @@ from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
 from limner.language.models import LogicalType, Missing, Range, Source
 from limner.language.scope import aliases
-from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.fates import Fates
 from limner.workers.sources.normalize import normalizer
 from limner.workers.sources.physical import FLOATS, logical_type
@@ -22,6 +21,7 @@ from limner.workers.sources.scan import Bounds, Scan
 from limner.workers.sources.texts import register
 from limner.workers.sources.values import SQL_TYPES, read_as, reads_always
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 
 @dataclass

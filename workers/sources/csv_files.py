@@ -13,7 +13,8 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.sources.duck import file_literal, literal
+from limner.workers.sources.duck import file_literal
+from limner.workers.sql import literal
 
 
 def csv_scan(source: Source, files: Sequence[Path]) -> str:

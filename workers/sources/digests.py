@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.texts import register_texts
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 
 class Texts:

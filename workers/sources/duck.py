@@ -1,4 +1,4 @@
-"""One DuckDB connection a preparation: bounded memory, UTC, no network; and the quoting every SQL text goes through."""
+"""One DuckDB connection a preparation: bounded memory, UTC, no network."""
 
 import glob
 from collections.abc import Iterator
@@ -7,19 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
+from limner.workers.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-def quoted(identifier: str) -> str:
-    """`identifier` as a SQL name, whatever it holds."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """`text` as a SQL string, whatever it holds."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def file_literal(file: Path) -> str:

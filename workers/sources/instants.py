@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from limner.language.errors import LimnerError
-from limner.workers.sources.duck import literal
 from limner.workers.sources.physical import FLOATS, INTEGERS, NAIVE, ZONED, is_decimal
+from limner.workers.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from limner.language.models import LogicalType
 from limner.workers.sources.cleaning import Cleaning, in_reach
-from limner.workers.sources.duck import literal, quoted, reading
+from limner.workers.sources.duck import reading
 from limner.workers.sources.scan import Bounds, Scan, duplicates_reach_back
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 
 @dataclass

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, scope
-from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.load import Loaded, Tally, duplicates, load, set_aside
 from limner.workers.sources.scan import Bounds, Scan, open_scan
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.scope import Scope
-from limner.workers.sources.duck import connection, quoted
+from limner.workers.sources.duck import connection
 from limner.workers.sources.instants import Instants
 from limner.workers.sources.load import Loaded, Tally, load
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.scan import Bounds, open_scan
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import quoted
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.sources.duck import literal, quoted, reading
+from limner.workers.sources.duck import reading
 from limner.workers.sources.files import scan_of
 from limner.workers.sources.instants import NAIVE_MARGIN, datetime_of, timestamp_literal
 from limner.workers.sources.physical import ZONED, logical_type
 from limner.workers.sources.table import stage_table
+from limner.workers.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

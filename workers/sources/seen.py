@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from limner.language.models import Source
 from limner.language.scope import scope
-from limner.workers.sources.duck import quoted, working
+from limner.workers.sources.duck import working
 from limner.workers.sources.load import Tally
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.rows import load_rows, workbench
 from limner.workers.sources.scan import Bounds
+from limner.workers.sql import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from limner.language.scope import Scope
 from limner.workers.sources.digests import Texts
-from limner.workers.sources.duck import literal, quoted
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Join
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.texts import written
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 
 def output_of(request: PrepareRequest, columns: Scope, rows: Loaded, joins: list[Join]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from limner.language.models import LogicalType
 from limner.language.template import Template
-from limner.workers.sources.duck import literal
+from limner.workers.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
