@@ -20,7 +20,7 @@ def missing(manifest: Manifest, start: int, end: int, inputs: str | None) -> Int
 
     The coverage of a history has no gaps: an interval beside it is widened until they touch. What was computed
     from other inputs (a file came or changed) is computed again; inputs that cannot be told apart (None: a
-    database table) are never taken for equal.
+    database table, or texts that failed to be encoded) are never taken for equal.
     """
     coverage = manifest.coverage
     if coverage is None:
@@ -37,8 +37,14 @@ def missing(manifest: Manifest, start: int, end: int, inputs: str | None) -> Int
     for segment in manifest.segments:
         overlap = max(segment.after, start), min(segment.until, end)
         if overlap[0] < overlap[1] and (inputs is None or segment.inputs != inputs):
-            reasons.append("source changed" if inputs is not None else "the source cannot tell whether it changed")
+            reasons.append(_why(segment.inputs, inputs))
             low, high = min(low, overlap[0]), max(high, overlap[1])
     if low >= high:
         return None
     return Interval(low, high, base=low <= begin, reasons=tuple(dict.fromkeys(reasons)))
+
+
+def _why(before: str | None, now: str | None) -> str:
+    if now is None:
+        return "the source cannot tell whether it changed"
+    return "some of its texts had failed" if before is None else "source changed"

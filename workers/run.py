@@ -3,7 +3,8 @@
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from limner.workers.sources.inputs import input_fingerprint
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.ensure import ensure
+from limner.workers.text.failures import write_failed
 from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
 
@@ -93,6 +95,8 @@ def _extend(
     prepared = next(iter(context.workers.map(prepare, [request])))
     _tell(plan, prepared, context)
     failed = _encode(plan, prepared, context)
+    if failed:
+        inputs = None  # rows made without those texts are not final: the next run over them tries again
     results, name = _shards(plan, history, interval, inputs, request, prepared, context)
     folder = history.folder / name
     segment = Segment(
@@ -139,6 +143,7 @@ def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContex
         stage=stage,
         run_id=context.run_id,
         memory_limit=context.memory_limit,
+        data=plan.data,
     )
 
 
@@ -167,13 +172,20 @@ def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
         cache = EmbeddingCache(plan.data / "embeddings", model)
         encode = context.encode_with(model)
         result = ensure(files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
-        failed += len(result.failed)
-        reasons: dict[str, int] = {}
-        for reason in result.failed.values():
-            reasons[reason] = reasons.get(reason, 0) + 1
-        for reason, count in reasons.items():
-            context.ledger.quarantine(context.run_id, plan.view.source, f"text not encoded: {reason}", count, None)
+        if result.failed:
+            failed += len(result.failed)
+            _set_aside(plan, name, files, result.failed, context)
     return failed
+
+
+def _set_aside(
+    plan: ViewPlan, encoder: str, files: list[Path], failed: Mapping[bytes, str], context: RunContext
+) -> None:
+    source = plan.view.source
+    path = plan.data / "quarantine" / source / f"{context.run_id}-{plan.name}-{encoder}-texts.parquet"
+    write_failed(path, files, failed)
+    for reason, count in Counter(failed.values()).items():
+        context.ledger.quarantine(context.run_id, source, f"text not encoded: {reason}", count, str(path))
 
 
 def _shards(

@@ -34,6 +34,7 @@ class PrepareRequest:
     run_id: str
     memory_limit: str = "1GB"
     threads: int | None = None
+    data: Path | None = None  # where quarantined rows go; None: root/data
 
 
 @dataclass(frozen=True)

@@ -54,12 +54,12 @@ def write_shard(
 
 
 def write_quarantine(request: PrepareRequest, bench: Workbench, tally: Tally) -> Path | None:
-    """Write the rows set aside to data/quarantine/<source>/<run id>-<request>.parquet, whole or not at all."""
+    """Write the rows set aside to <data>/quarantine/<source>/<run id>-<request>.parquet, whole or not at all."""
     if not tally.quarantine:
         return None
     # one run may prepare a source for several views, whose rows fail for different reasons: each has its file
     asked = repr((request.join_keys, request.columns, request.lower, request.known_after, request.until))
-    folder = request.root / "data" / "quarantine" / request.source
+    folder = (request.data or request.root / "data") / "quarantine" / request.source
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{request.run_id}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}.parquet"
     partial = folder / f".{file.name}.{uuid.uuid4().hex}"
