@@ -34,6 +34,11 @@ def fail(kind: str) -> None:
             time.sleep(0.2)
 
 
+def sleep(seconds: float) -> None:
+    """Take so long."""
+    time.sleep(seconds)
+
+
 class UnpicklableError(Exception):
     """An exception that cannot be made again from its message."""
 

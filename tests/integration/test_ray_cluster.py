@@ -89,11 +89,10 @@ def test_a_worker_that_dies_is_replaced_but_not_for_ever(
 
 def test_leaving_early_stops_the_rest(cluster: Cluster, tmp_path: Path) -> None:
     """Tasks in flight are cancelled, so that the workers are free at once."""
-    with closing(cluster.map(ray_tasks.fail, [str(n) for n in range(100)])) as results:
+    with closing(cluster.map(ray_tasks.sleep, [0.0, *[900.0] * 20])) as results:
         next(results)
-    begun = time.monotonic()
+    # Were the others still running, this would wait longer than a test may take.
     assert list(cluster.map(ray_tasks.square, [3])) == [9]
-    assert time.monotonic() - begun < 10
 
 
 def test_nothing_listens_beyond_this_machine(cluster: Cluster) -> None:
