@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,10 +76,15 @@ class TritonServer:
         return TritonEncoder(replace(self.settings, **settings), model)  # type: ignore[arg-type]
 
     def server_rows(self, model: EncoderModel | str) -> int:
-        """Texts inferred, by the server's own statistics."""
+        """Texts inferred, by the server's own statistics, which follow a moment after the answer."""
+        name = model if isinstance(model, str) else model.name
         transport = GrpcTransport(self.settings.url)
         try:
-            return transport.rows(model if isinstance(model, str) else model.name)
+            counts = [-1]
+            while counts[-4:] != [counts[-1]] * 4:
+                counts.append(transport.rows(name))
+                time.sleep(0.1)
+            return counts[-1]
         finally:
             transport.close()
 
