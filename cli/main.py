@@ -32,6 +32,9 @@ from limner.cli.crash import record_crash
 from limner.cli.options import ProjectOption
 from limner.language.errors import LimnerError
 
+# Read by gRPC when Feast first imports it: a command may start Ray after it spoke to Triton (encoder/transport.py).
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 INTERRUPTED = 130
 BUG = 3
 

@@ -2,6 +2,9 @@
 
 import os
 
+# As cli/main.py does: gRPC reads it when it is first imported, by whichever test.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 import pytest
 
 from tests.integration.postgres_server import postgres, postgres_server

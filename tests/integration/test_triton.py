@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -134,6 +135,24 @@ def test_a_requests_vectors_do_not_depend_on_what_is_encoded_beside_it(triton: T
         crowded = list(pool.map(lambda start: client.encode(texts[start : start + 40]).vectors, range(0, 200, 40)))
     for one, other in zip(alone, crowded, strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_programs_can_be_started_while_texts_are_encoded(triton: TritonServer) -> None:
+    """Ray starts its processes from a process whose threads may be in a call to Triton: each must come to life."""
+    model = triton.models["tiny"]
+    done = threading.Event()
+
+    def encode() -> None:
+        while not done.is_set():
+            triton.client(model).encode(["milk", "bread"])
+
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(encode) for _ in range(3)]
+        codes = [subprocess.Popen(["true"], preexec_fn=os.getpid).wait(30) for _ in range(400)]  # noqa: PLW1509
+        done.set()
+        for call in calls:
+            call.result()
+    assert codes == [0] * 400
 
 
 def test_a_text_that_is_no_unicode_fails_alone(triton: TritonServer) -> None:

@@ -3,6 +3,7 @@
 The only file that imports tritonclient.
 """
 
+import os
 import weakref
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -12,6 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+
+# With gRPC's fork handlers a child forked while another thread is in a call dies with SIGABRT before its program starts
+# (4 % of them, gRPC 1.85): Ray, started after a first inference, lost processes that way. Must be set before gRPC is
+# imported by anybody, so cli/main.py sets it too; whoever forks here starts another program, which needs no handlers.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 # What the served model puts in front of its message when one request's texts are at fault.
 BAD_TEXT = "bad text: "
