@@ -18,7 +18,11 @@ DAY = 86_400_000_000
 CONFIG = """
 project: handmade
 provider: local
-registry: {path: ../data/registry.db, cache_ttl_seconds: 60, serve_features_while_materializing: true}
+registry:
+  registry_store_type: limner.feature_repo.registry_store.LimnerRegistryStore
+  path: ../data/registry.db
+  cache_ttl_seconds: 60
+  serve_features_while_materializing: true
 online_store: {type: limner.feature_repo.online_store.LimnerOnlineStore}
 offline_store: {type: limner.feature_repo.offline_store.LimnerOfflineStore}
 batch_engine: {type: limner.feature_repo.engine.LimnerEngine}

@@ -14,7 +14,11 @@ FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIG = """
 project: shop
 provider: local
-registry: {path: ../data/registry.db, cache_ttl_seconds: 0, serve_features_while_materializing: true}
+registry:
+  registry_store_type: limner.feature_repo.registry_store.LimnerRegistryStore
+  path: ../data/registry.db
+  cache_ttl_seconds: 0
+  serve_features_while_materializing: true
 online_store: ONLINE
 offline_store: {type: limner.feature_repo.offline_store.LimnerOfflineStore}
 batch_engine: {type: limner.feature_repo.engine.LimnerEngine, shards: 2}
