@@ -14,6 +14,7 @@ from limner.feature_repo.project import Project
 from limner.language.closure import closure
 from limner.language.columns import check
 from limner.language.models import KeyType
+from limner.language.outputs import profile_members
 from limner.language.repo import Specs, load
 from limner.workers.online.pack import Column
 from limner.workers.plan import ViewPlan, plan_view
@@ -91,30 +92,9 @@ def packed_keys(plan: ViewPlan) -> tuple[tuple[str, KeyType], ...]:
     return tuple(plan.specs.entities[plan.view.entity].join_keys.items())
 
 
-def profile_members(specs: Specs, plans: Mapping[str, ViewPlan]) -> dict[str, dict[str, list[str]]]:
-    """Profile -> view -> feature names. A feature of several windows may be named as a whole."""
-    return {name: _members(specs, plans, name) for name in sorted(specs.profiles)}
-
-
-def _members(specs: Specs, plans: Mapping[str, ViewPlan], profile: str) -> dict[str, list[str]]:
-    members: dict[str, list[str]] = {}
-    for member in specs.profiles[profile].features:
-        chosen = {member: None} if isinstance(member, str) else member
-        for view, names in chosen.items():
-            features = members.setdefault(view, [])
-            features += [name for name in _outputs(plans[view], names) if name not in features]
-    return members
-
-
-def _outputs(plan: ViewPlan, names: tuple[str, ...] | None) -> list[str]:
-    every = [output.name for output in plan.outputs]
-    if names is None:
-        return every
-    by_feature = {
-        name: [output.name for output in plan.outputs if output.feature is feature]
-        for name, feature in plan.view.features.items()
-    }
-    return [each for name in names for each in ([name] if name in every else by_feature[name])]
+def profile_lists(specs: Specs) -> dict[str, dict[str, list[str]]]:
+    """Profile -> view -> feature names."""
+    return {name: {view: [*chosen] for view, chosen in profile_members(specs, name).items()} for name in specs.profiles}
 
 
 def _view(plan: ViewPlan, project: Project) -> FeatureView:
@@ -158,7 +138,7 @@ def _service(
     specs: Specs, plans: Mapping[str, ViewPlan], views: Mapping[str, FeatureView], name: str
 ) -> FeatureService:
     features = []
-    for view, chosen in _members(specs, plans, name).items():
+    for view, chosen in profile_members(specs, name).items():
         whole = len(chosen) == len(plans[view].outputs)
-        features.append(views[view] if whole else views[view][chosen])
+        features.append(views[view] if whole else views[view][[*chosen]])
     return FeatureService(name=name, features=features, description=specs.profiles[name].description)

@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 
 from limner.feature_repo import interval
 from limner.feature_repo.applied import applied_plan, served_online, served_profiles
-from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_members
+from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
@@ -97,7 +97,7 @@ class LimnerEngine(ComputeEngine):
         with facing_feast():
             compiled = last_compiled(self._project)
             if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
-                members = profile_members(compiled.specs, compiled.plans)
+                members = profile_lists(compiled.specs)
                 self._serve_profiles(served_online(members, compiled.specs))
             kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
             _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])

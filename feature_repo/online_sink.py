@@ -14,7 +14,7 @@ from limner.feature_repo.compile import packed_columns, packed_keys
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
 from limner.feature_repo.values import rows_of
 from limner.language.errors import LimnerError
-from limner.workers.history.files import write_atomic
+from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
 from limner.workers.online.schema import ViewSchema
@@ -96,7 +96,7 @@ class Sink:
         written = 0
         for batch in rows:
             written += self._send(batch, progress)
-        write_atomic(mark, lambda path: _write_text(path, f"{self.plan.fingerprint} {state}"))
+        replace(mark, f"{self.plan.fingerprint} {state}".encode())
         return written
 
     def _clear(self) -> None:
@@ -132,7 +132,3 @@ class Sink:
         return (
             self.plan.data / "online" / self.plan.name / f"{self.config.online_store.type}-{identity}".replace("/", "_")
         )
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_members
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
 from limner.feature_repo.project import Project
 from limner.workers.history.manifest import History
 from limner.workers.history.served import served_history
@@ -111,7 +111,7 @@ def registered(project: Project) -> Registered:
 def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResult:
     """Pure but for a look at which histories exist."""
     views = [_view(project, compiled, known, name) for name in {*compiled.plans, *known.views}]
-    wanted = profile_members(compiled.specs, compiled.plans)
+    wanted = profile_lists(compiled.specs)
     profiles = [_profile(wanted.get(name), known.profiles.get(name), name) for name in {*wanted, *known.profiles}]
     return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)))
 

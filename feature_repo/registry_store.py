@@ -7,7 +7,7 @@ from feast.infra.registry.file import FileRegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.utils import _utc_now
 
-from limner.workers.history.files import write_atomic
+from limner.workers.history.files import replace
 
 
 class LimnerRegistryStore(FileRegistryStore):
@@ -19,9 +19,4 @@ class LimnerRegistryStore(FileRegistryStore):
     def _write_registry(self, registry_proto: RegistryProto) -> None:
         registry_proto.version_id = str(uuid.uuid4())
         registry_proto.last_updated.FromDatetime(_utc_now())
-        content = registry_proto.SerializeToString()
-        write_atomic(Path(self._filepath), lambda path: _write(path, content))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+        replace(Path(self._filepath), registry_proto.SerializeToString())

@@ -33,14 +33,13 @@ _NEVER = -(2**62)  # µs, before any instant
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of one view did. `rewritten`: rows served before may have been corrected."""
+    """What a run of one view did."""
 
     plan: ViewPlan
     history: History
     start: int
     end: int
     history_rows: int
-    rewritten: bool
     reasons: tuple[str, ...]
     seconds: float
     summary: dict[str, object] = field(default_factory=dict)
@@ -59,12 +58,11 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> Ru
     history = History(plan.folder / plan.fingerprint)
     with view_lock(plan.folder):
         inputs = input_fingerprint(plan.specs, plan.view.source, plan.root)
-        before = history.coverage()
         interval = missing(history.manifest(), start, end, inputs)
         if interval is None:
             serve(plan.folder, plan.fingerprint)
             reasons = ("up to date",)
-            return RunResult(plan, history, start, end, 0, False, reasons, time.monotonic() - begun)
+            return RunResult(plan, history, start, end, 0, reasons, time.monotonic() - begun)
         context.reporter(report.ViewStarted(plan.name, interval.start, interval.end, interval.reasons))
         stage = plan.data / "stage" / plan.name
         shutil.rmtree(stage, ignore_errors=True)
@@ -74,14 +72,12 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> Ru
         finally:
             shutil.rmtree(stage, ignore_errors=True)
         serve(plan.folder, plan.fingerprint)
-    rewritten = before is not None and interval.start < before[1]
     return RunResult(
         plan=plan,
         history=history,
         start=min(start, interval.start),
         end=end,
         history_rows=rows,
-        rewritten=rewritten,
         reasons=interval.reasons,
         seconds=time.monotonic() - begun,
         summary=summary,
@@ -210,7 +206,6 @@ def _shards(
         interval.end,
         interval.base,
     )
-    base_instant = tick_at_or_before(plan.view.grid, interval.start)
     pending, done = [], []
     for number, rows in enumerate(prepared.shards):
         shard = ShardTask(
@@ -220,7 +215,6 @@ def _shards(
             base=folder / _base_file(number) if interval.base else None,
             task=task,
             request=request,
-            base_instant=base_instant,
             embeddings=plan.data / "embeddings",
             encoders=plan.encoders,
         )

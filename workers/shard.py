@@ -16,6 +16,7 @@ from limner.workers.text.cache import EmbeddingCache
 from limner.workers.windows.column import Bools
 from limner.workers.windows.compute import Task, Vectors, compute
 from limner.workers.windows.pool import Float32s
+from limner.workers.windows.timeline import tick_at_or_before
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,6 @@ class ShardTask:
     base: Path | None
     task: Task
     request: PrepareRequest
-    base_instant: int
     embeddings: Path
     encoders: Mapping[str, EncoderModel]
 
@@ -46,9 +46,10 @@ def run_shard(shard: ShardTask) -> ShardResult:
     """Compute and write one shard. The same rows give the same bytes."""
     rows = pq.read_table(shard.rows)
     bounded = shard.request.lower is not None
+    base = tick_at_or_before(shard.task.grid, shard.task.start)
 
     def known_before(keys: pa.Table) -> Bools:
-        found = set(_rows(seen_before(shard.request, keys, shard.base_instant)))
+        found = set(_rows(seen_before(shard.request, keys, base)))
         return np.array([row in found for row in _rows(keys)], bool)
 
     history = compute(rows, shard.task, _vectors(shard), known_before if bounded else None)

@@ -73,7 +73,10 @@ def output_names(view: FeatureView) -> tuple[str, ...]:
 
 
 def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
-    """View name to output names, in the order of the profile; a feature's name stands for all its windows."""
+    """View name to output names, in the order of the profile; a feature's name stands for all its windows.
+
+    What a profile says of one view in several places is put together.
+    """
     members: dict[str, tuple[str, ...]] = {}
     for member in specs.profiles[profile].features:
         chosen = {member: None} if isinstance(member, str) else member
@@ -81,7 +84,7 @@ def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
             view = specs.views[name]
             every = output_names(view)
             picked = every if columns is None else [out for column in columns for out in _members(view, column, every)]
-            members[name] = tuple(dict.fromkeys(picked))
+            members[name] = tuple(dict.fromkeys((*members.get(name, ()), *picked)))
     return members
 
 

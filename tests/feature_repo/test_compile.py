@@ -10,7 +10,7 @@ from feast.types import Array, Bool, Float64, Int64, String, UnixTimestamp
 from feast.value_type import ValueType
 
 from limner.feature_repo.applied import applied_plan
-from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, compile_project, objects, profile_members
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, compile_project, objects, profile_lists
 from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
 from tests.integration.feast_project import SPECS, events, make_project
@@ -96,7 +96,7 @@ def test_a_profile_is_a_feature_service(project: Project) -> None:
     assert isinstance(service, FeatureService)
     chosen = {p.name: [feature.name for feature in p.features] for p in service.feature_view_projections}
     assert chosen == {"activity": ["spend_7d", "newest"], "visits": ["bought_1d"]}
-    assert profile_members(compiled.specs, compiled.plans)["some"] == chosen
+    assert profile_lists(compiled.specs)["some"] == chosen
 
 
 def test_what_is_applied_is_what_runs(project: Project) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from limner.feature_repo.apply import apply
-from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, compile_project, profile_members
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, compile_project, profile_lists
 from limner.feature_repo.plan import PlanResult, Registered, compare, plan
 from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
@@ -23,7 +23,7 @@ def registered(project: Project) -> Registered:
     """What the registry says after the present specs were applied."""
     compiled = compile_project(project)
     views = {name: dict(compiled.objects[f"view_{name}"].tags) for name in compiled.plans}
-    return Registered(views, profile_members(compiled.specs, compiled.plans))
+    return Registered(views, profile_lists(compiled.specs))
 
 
 def planned(project: Project, known: Registered, specs: str) -> PlanResult:

@@ -22,6 +22,15 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Give `path` this content, durably and in one step."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_atomic(path, write)
+
+
 def sweep(folder: Path) -> None:
     """Remove the hidden files that crashed writers left anywhere below `folder`; nobody else may be writing there."""
     for leftover in folder.rglob(".*.tmp"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from limner.language.errors import LimnerError
-from limner.workers.history.files import sweep, write_atomic
+from limner.workers.history.files import replace, sweep
 
 MANIFEST = "manifest.json"
 
@@ -105,7 +105,7 @@ class History:
     def commit(self, segment: Segment, base: Sequence[str]) -> Manifest:
         """Make a segment visible, durably, and remove files that no longer are. The caller holds the view's lock."""
         manifest = self.manifest().with_segment(segment, base)
-        write_atomic(self.folder / MANIFEST, lambda path: _write(path, manifest))
+        replace(self.folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
         self._remove_unused(manifest)
         return manifest
 
@@ -116,7 +116,3 @@ class History:
             if child.is_dir() and child.name not in folders:
                 shutil.rmtree(child)
         sweep(self.folder)
-
-
-def _write(path: Path, manifest: Manifest) -> None:
-    path.write_text(manifest.model_dump_json(indent=1))

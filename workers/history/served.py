@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from limner.workers.history.files import write_atomic
+from limner.workers.history.files import replace
 from limner.workers.history.manifest import History
 
 POINTER = "served.json"
@@ -20,15 +20,10 @@ def served(view_folder: Path) -> str | None:
 def serve(view_folder: Path, fingerprint: str) -> None:
     """Point readers at a fingerprint, durably. Its history must be complete."""
     if served(view_folder) != fingerprint:
-        text = json.dumps({"fingerprint": fingerprint})
-        write_atomic(view_folder / POINTER, lambda path: _write(path, text))
+        replace(view_folder / POINTER, json.dumps({"fingerprint": fingerprint}).encode())
 
 
 def served_history(view_folder: Path) -> History | None:
     """The history that readers use; None before the view's first complete run."""
     fingerprint = served(view_folder)
     return None if fingerprint is None else History(view_folder / fingerprint)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)

@@ -22,19 +22,13 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.arrow_types import ARROW
 
 if TYPE_CHECKING:  # pydantic is half of the time that importing `limner.Store` would take
     from limner.language.models import LogicalType
 
 VERSION = 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ARROW: "dict[LogicalType, pa.DataType]" = {
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
 _NUMPY = {"int": "<i8", "float": "<f8", "timestamp": "<i8", "bool": "<u1"}
 _ITEM = {
     "int": struct.Struct("<q"),

@@ -1,7 +1,6 @@
 """Embeddings by content: one folder an encoder fingerprint, one vector a digest, written once."""
 
 import fcntl
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.history.files import write_atomic
 from limner.workers.text.index import DIGEST, DigestIndex, as_digests
 
 Vectors = npt.NDArray[np.float32]
@@ -122,30 +122,14 @@ def write_part(folder: Path, digests: pa.Array, vectors: Vectors, dim: int) -> P
         return None
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     batch = pa.record_batch({"digest": digests.cast(DIGEST), "vector": pa.FixedSizeListArray.from_arrays(flat, dim)})
-    folder.mkdir(parents=True, exist_ok=True)
-    name = uuid.uuid4().hex
-    hidden, path = folder / f".{name}.tmp", folder / f"part-{name}{_SUFFIX}"
-    try:
-        with hidden.open("wb") as handle:
-            with pa.ipc.new_file(handle, batch.schema) as writer:
-                writer.write_batch(batch)
-            handle.flush()
-            os.fsync(handle.fileno())
-        hidden.rename(path)
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
-    sync_folder(folder)
+    path = folder / f"part-{uuid.uuid4().hex}{_SUFFIX}"
+
+    def write(target: Path) -> None:
+        with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+
+    write_atomic(path, write)
     return path
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_part(path: Path, dim: int) -> tuple[npt.NDArray[np.uint64], Vectors]:

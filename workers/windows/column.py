@@ -11,18 +11,11 @@ import pyarrow.compute as pc
 
 from limner.language.durations import parse_instant
 from limner.language.models import LogicalType
+from limner.workers.arrow_types import ARROW
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-ARROW: dict[LogicalType, pa.DataType] = {
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
 
 
 def logical(kind: pa.DataType) -> LogicalType:

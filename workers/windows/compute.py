@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from limner.language.features import Embed
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
+from limner.workers.arrow_types import ARROW
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
 from limner.workers.windows.conditions import masks
@@ -62,14 +64,14 @@ def schema(rows: pa.Schema, task: Task) -> pa.Schema:
     """Columns of a history: join keys, outputs, event timestamp."""
     fields = [pa.field(key, rows.field(key).type) for key in task.join_keys]
     fields += [pa.field(output.name, arrow_type(output)) for output in task.outputs]
-    return pa.schema([*fields, pa.field(EVENT_TIMESTAMP, c.ARROW["timestamp"])])
+    return pa.schema([*fields, pa.field(EVENT_TIMESTAMP, ARROW["timestamp"])])
 
 
 def arrow_type(output: OutputSpec) -> pa.DataType:
     """The Arrow type of an output."""
     if output.type.dim is not None:
         return pa.list_(pa.float32())
-    base = c.ARROW[output.type.base]
+    base = ARROW[output.type.base]
     return pa.list_(base) if output.type.list else base
 
 
@@ -77,8 +79,7 @@ def _entities(rows: pa.Table, keys: tuple[str, ...]) -> c.Ints:
     """Codes 0..n-1 of the entities of rows sorted by their keys."""
     fresh = np.zeros(len(rows), bool)
     for key in keys:
-        code = c.coded(rows[key]).code
-        fresh[1:] |= code[1:] != code[:-1]
+        fresh[1:] |= np.asarray(pc.not_equal(rows[key].slice(1), rows[key].slice(0, max(len(rows) - 1, 0))), bool)
     return np.cumsum(fresh)
 
 
@@ -187,7 +188,7 @@ def _assemble(
         owner = pa.array(head[line.entity[places]])
         arrays = [rows[key].take(owner) for key in task.join_keys]
         arrays += [column.take(places) for column in columns]
-        arrays.append(pa.array(line.tick[places]).cast(c.ARROW["timestamp"]))
+        arrays.append(pa.array(line.tick[places]).cast(ARROW["timestamp"]))
         target = schema(rows.schema, task)
         return pa.table([a.cast(f.type) for a, f in zip(arrays, target, strict=True)], schema=target)
 
