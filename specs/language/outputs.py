@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limner.language.durations import parse_instant
-from limner.language.features import Embed, Feature, FeatureBase
+from limner.language.feature_base import FeatureBase
+from limner.language.features import Embed, Feature
 from limner.language.models import FeatureView, LogicalType
 
 if TYPE_CHECKING:

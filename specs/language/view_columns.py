@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from limner.language.errors import Problem
-from limner.language.features import Embed, FeatureBase, Share
+from limner.language.feature_base import FeatureBase
+from limner.language.features import Embed, Share
 from limner.language.models import FeatureView
 from limner.language.outputs import type_of
 from limner.language.places import Path

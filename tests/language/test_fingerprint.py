@@ -4,7 +4,8 @@ import pytest
 from pydantic import BaseModel
 
 from limner.language.closure import closure, from_closure
-from limner.language.features import KINDS, FeatureBase
+from limner.language.feature_base import FeatureBase
+from limner.language.features import KINDS
 from limner.language.fingerprint import fingerprint
 from limner.language.models import Clean, Encoder, FeatureView, Missing, Range, Source, TextCleaning
 from limner.language.repo import Specs, load_texts

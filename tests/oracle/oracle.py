@@ -8,7 +8,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from limner.language.features import Embed, FeatureBase
+from limner.language.feature_base import FeatureBase
+from limner.language.features import Embed
 from limner.language.models import Encoder, FeatureView, Source
 from tests.oracle.cleaning import Event, Row, Table, clean, ordered
 from tests.oracle.conditions import holds

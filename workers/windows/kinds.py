@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from limner.language import features as f
 from limner.language.errors import LimnerError
+from limner.language.feature_base import FeatureBase
 from limner.workers.windows import column as c
 from limner.workers.windows import cover, exact
 
@@ -205,7 +206,7 @@ def _top(feature: f.Top, rows: Rows) -> c.Output:
     return c.of_code_lists(np.where(won < 0, -1, (1 << bits) - 1 - (won & ((1 << bits) - 1))), ranked, feature.default)
 
 
-_PLAIN: dict[type[f.FeatureBase], Callable[[Any, Rows], c.Output]] = {
+_PLAIN: dict[type[FeatureBase], Callable[[Any, Rows], c.Output]] = {
     f.Count: _count,
     f.Distinct: _distinct,
     f.Sum: _sum,
@@ -220,7 +221,7 @@ _PLAIN: dict[type[f.FeatureBase], Callable[[Any, Rows], c.Output]] = {
 }
 
 
-def evaluate(feature: f.FeatureBase, rows: Rows, selected: Bools | None) -> c.Output:
+def evaluate(feature: FeatureBase, rows: Rows, selected: Bools | None) -> c.Output:
     """Values of one feature (any kind but `embed`). `selected` (shape [visible]): where its condition holds."""
     if isinstance(feature, f.Share):
         assert selected is not None
