@@ -66,7 +66,7 @@ def _past(root: Path) -> None:
         table.add_column(f"{moment:%Y-%m-%d}", overflow="fold")
     for name in joined.column_names:
         if name not in ("household_id", "event_timestamp"):
-            table.add_row(name, *(output.brief(value) for value in joined[name].to_pylist()))
+            table.add_row(name, *(output.brief(value) for value in joined[name].to_pylist(maps_as_pydicts="strict")))
     output.console().print(table)
 
 

@@ -60,6 +60,8 @@ def brief(value: Any) -> str:
             return f"{value:.6g}"
         case datetime():
             return value.isoformat(sep=" ").replace("+00:00", "Z")
+        case dict():
+            value = [f"{key} {brief(item)}" for key, item in value.items()]
     items = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(items, (list, tuple)):
         if len(items) > LONG_LIST and all(isinstance(item, float) for item in items):

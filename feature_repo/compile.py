@@ -9,7 +9,7 @@ from pathlib import Path
 from feast import Entity, FeatureService, FeatureView, Field, FileSource
 
 from limner.feature_repo.errors import facing_feast
-from limner.feature_repo.feast_types import KEY_TYPES, feast_type
+from limner.feature_repo.feast_types import KEY_TYPES, feast_type, field_tags
 from limner.feature_repo.project import Project
 from limner.language.closure import closure
 from limner.language.columns import check
@@ -84,7 +84,7 @@ def feast_entities(specs: Specs, name: str) -> list[Entity]:
 
 def packed_columns(plan: ViewPlan) -> tuple[Column, ...]:
     """The columns of a view's profiles."""
-    return tuple(Column(o.name, o.type.base, o.type.list, o.type.dim) for o in plan.outputs)
+    return tuple(Column(o.name, o.type.base, o.type.list, o.type.dim, o.type.map) for o in plan.outputs)
 
 
 def packed_keys(plan: ViewPlan) -> tuple[tuple[str, KeyType], ...]:
@@ -104,7 +104,12 @@ def _view(plan: ViewPlan, project: Project) -> FeatureView:
     descriptions = {output.name: output.feature.description for output in plan.outputs}
     keys = [Field(name=name, dtype=KEY_TYPES[kind][1]) for name, kind in packed_keys(plan)]
     features = [
-        Field(name=column.name, dtype=feast_type(column), description=descriptions[column.name])
+        Field(
+            name=column.name,
+            dtype=feast_type(column),
+            description=descriptions[column.name],
+            tags=field_tags(column),
+        )
         for column in packed_columns(plan)
     ]
     source = FileSource(

@@ -1,7 +1,7 @@
 """Types of features on both sides: ours, Feast's and Arrow's."""
 
 import pyarrow as pa
-from feast import FeatureView
+from feast import FeatureView, Field
 from feast.types import (
     Array,
     Bool,
@@ -9,6 +9,7 @@ from feast.types import (
     Float32,
     Float64,
     Int64,
+    Map,
     PrimitiveFeastType,
     String,
     UnixTimestamp,
@@ -28,6 +29,7 @@ _FEAST: dict[LogicalType, PrimitiveFeastType] = {
     "timestamp": UnixTimestamp,
 }
 _BASE: dict[FeastType, LogicalType] = {feast: base for base, feast in _FEAST.items()}
+_VALUES_TAG = "limner.values"  # what a map's values are: Feast's Map does not say
 KEY_TYPES: dict[KeyType, tuple[ValueType, PrimitiveFeastType]] = {
     "int": (ValueType.INT64, Int64),
     "string": (ValueType.STRING, String),
@@ -36,13 +38,32 @@ KEY_TYPES: dict[KeyType, tuple[ValueType, PrimitiveFeastType]] = {
 
 def feast_type(column: Column) -> FeastType:
     """The Feast type of a feature."""
+    if column.keyed:
+        return Map
     if column.dim is not None:
         return Array(Float32)
     return Array(_FEAST[column.base]) if column.many else _FEAST[column.base]
 
 
+def field_tags(column: Column) -> dict[str, str]:
+    """What a feature's Feast type leaves out: the type of a map's values."""
+    return {_VALUES_TAG: column.base} if column.keyed else {}
+
+
+def field_type(field: Field) -> pa.DataType:
+    """The Arrow type of a feature, as a history holds it."""
+    values = _values(field)
+    return arrow_type(field.dtype) if values is None else Column("", values, keyed=True).arrow
+
+
+def _values(field: Field) -> LogicalType | None:
+    """The type of a map's values; None for what is no map, and for a map that does not say."""
+    named = field.tags.get(_VALUES_TAG)
+    return next((base for base in _FEAST if base == named and field.dtype == Map), None)
+
+
 def arrow_type(kind: FeastType) -> pa.DataType:
-    """The Arrow type of a Feast type, as a history holds it."""
+    """The Arrow type of a Feast type."""
     if isinstance(kind, Array) and kind.base_type == Float32:
         return pa.list_(pa.float32())
     if isinstance(kind, Array) and kind.base_type in _BASE:
@@ -59,7 +80,10 @@ def columns_of(view: FeatureView) -> tuple[Column, ...]:
     """
     columns = []
     for field in view.features:
-        many = isinstance(field.dtype, Array)
+        many, values = isinstance(field.dtype, Array), _values(field)
+        if values is not None:
+            columns.append(Column(field.name, values, keyed=True))
+            continue
         base = _BASE.get(field.dtype.base_type if isinstance(field.dtype, Array) else field.dtype)
         if base is None:
             raise LimnerError(

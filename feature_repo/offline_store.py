@@ -22,7 +22,7 @@ from feast.utils import compute_non_entity_date_range
 from limner.feature_repo.compile import VIEW_TAG
 from limner.feature_repo.entity_table import entity_table, frame_table, timestamp_column
 from limner.feature_repo.errors import FeastFacingError, facing_feast
-from limner.feature_repo.feast_types import arrow_type
+from limner.feature_repo.feast_types import arrow_type, field_type
 from limner.feature_repo.point_in_time import STAMP, Joiner, Wanted
 from limner.feature_repo.retrieval import LimnerRetrievalJob
 from limner.language.errors import LimnerError
@@ -195,7 +195,7 @@ def _wanted(config: RepoConfig, view: FeatureView, features: Sequence[str], full
     if not isinstance(source, FileSource):
         raise FeastFacingError(f"view {view.name!r} has no file source, and Limner's offline store reads files only")
     column = {mapped: own for own, mapped in source.field_mapping.items()}
-    kinds = {field.name: arrow_type(field.dtype) for field in view.features}
+    kinds = {field.name: field_type(field) for field in view.features}
     prefix = f"{_called(view)}__" if full_names else ""
     aliases = view.projection.join_key_map
     path = FileSource.get_uri_for_file_path(config.repo_path, source.path)

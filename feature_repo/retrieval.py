@@ -54,7 +54,7 @@ class LimnerRetrievalJob(RetrievalJob):
             return self._answer()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        return self._to_arrow_internal(timeout).to_pandas()
+        return self._to_arrow_internal(timeout).to_pandas(maps_as_pydicts="strict")
 
     def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
         """Write the answer to one Parquet file, whole or not at all."""

@@ -10,11 +10,13 @@ from feast.protos.feast.types.Value_pb2 import (
     BoolList,
     DoubleList,
     Int64List,
+    Map,
     StringList,
     Value,
 )
 
-from limner.workers.online.pack import EPOCH, Column, Layout, instant, unpack_list
+from limner.language.models import LogicalType
+from limner.workers.online.pack import EPOCH, Column, Layout, instant, unpack_list, unpack_map
 from limner.workers.online.schema import ViewSchema
 
 MICROS = 1_000_000
@@ -53,6 +55,8 @@ def decoder(schema: ViewSchema, features: Sequence[str]) -> Decode:
 
 
 def _builder(column: Column) -> Callable[[bytes], Value]:
+    if column.keyed:
+        return lambda raw: _map(raw, column.base)
     if column.dim is not None:
         # A FloatList on the wire is the little-endian float32 array itself behind two headers.
         inner = _PACKED_TAG + _varint(4 * column.dim)
@@ -61,6 +65,12 @@ def _builder(column: Column) -> Callable[[bytes], Value]:
     if column.many:
         return _LISTS[column.base]
     return _SCALARS[column.base]
+
+
+def _map(raw: bytes, base: LogicalType) -> Value:
+    """Feast's `Map`: its `ScalarMap` has keys that are no text, and `feast serve` answers null for it."""
+    wrap = _WRAPPED[base]
+    return Value(map_val=Map(val={key: wrap(item) for key, item in unpack_map(raw, base)}))
 
 
 def _signed(raw: bytes) -> int:
@@ -77,6 +87,13 @@ _SCALARS: Mapping[str, Callable[[bytes], Value]] = {
     "string": lambda raw: Value(string_val=raw.decode()),
     "bool": lambda raw: Value(bool_val=raw != b"\0"),
     "timestamp": lambda raw: Value(unix_timestamp_val=_signed(raw) // MICROS),
+}
+_WRAPPED: Mapping[str, Callable[[Any], Value]] = {
+    "int": lambda item: Value(int64_val=item),
+    "float": lambda item: Value(double_val=item),
+    "string": lambda item: Value(string_val=item),
+    "bool": lambda item: Value(bool_val=item),
+    "timestamp": lambda item: Value(unix_timestamp_val=item // MICROS),
 }
 _LISTS: Mapping[str, Callable[[bytes], Value]] = {
     "int": lambda raw: Value(int64_list_val=Int64List(val=unpack_list(raw, "int"))),
@@ -149,6 +166,9 @@ def _plain(value: Value | None, column: Column) -> Any:
     if value is None or kind is None or kind == "null_val":
         return None
     plain = getattr(value, kind)
+    if column.keyed:
+        entries = ((key, getattr(each, each.WhichOneof("val"))) for key, each in plain.val.items())
+        return sorted((key, each * MICROS if column.base == "timestamp" else each) for key, each in entries)
     many = column.many or column.dim is not None
     if column.base == "timestamp" and column.dim is None:
         return [item * MICROS for item in plain.val] if many else plain * MICROS

@@ -14,3 +14,12 @@ ARROW: "dict[LogicalType, pa.DataType]" = {
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+
+
+def arrow_type(base: "LogicalType", *, many: bool = False, dim: int | None = None, keyed: bool = False) -> pa.DataType:
+    """A column's type: a scalar, a list (`many`), a float32 vector of `dim`, a map from text to scalars (`keyed`)."""
+    if dim is not None:
+        return pa.list_(pa.float32())
+    if keyed:
+        return pa.map_(pa.string(), ARROW[base])
+    return pa.list_(ARROW[base]) if many else ARROW[base]

@@ -45,7 +45,7 @@ def history(
         raise typer.BadParameter(f"{write}: write to .parquet or .csv", param_hint="--output")
     table = training_set(project.find(project_folder), keys, profile, at)
     if json:
-        output.emit_json(table.to_pylist())
+        output.emit_json(table.to_pylist(maps_as_pydicts="strict"))
     elif write is None:
         typer.echo(to_csv(table), nl=False)
     else:
@@ -117,7 +117,7 @@ def read_keys(path: Path, at: str, text: set[str]) -> "pd.DataFrame":
 
 
 def to_csv(table: Any) -> str:
-    """Write CSV: instants in ISO 8601 UTC, lists and vectors as JSON."""
+    """Write CSV: instants in ISO 8601 UTC, lists, vectors and maps as JSON."""
     import csv
     import io
     import json
@@ -126,13 +126,14 @@ def to_csv(table: Any) -> str:
     def cell(value: Any) -> Any:
         if isinstance(value, datetime):
             return value.isoformat().replace("+00:00", "Z")
-        return json.dumps(value, default=str) if isinstance(value, list) else value
+        return json.dumps(value, default=str) if isinstance(value, list | dict) else value
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
     for batch in table.to_batches(max_chunksize=10_000):
         writer.writerows(
-            [cell(value) for value in row] for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+            [cell(value) for value in row]
+            for row in zip(*(c.to_pylist(maps_as_pydicts="strict") for c in batch.columns), strict=True)
         )
     return text.getvalue()

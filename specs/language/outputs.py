@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputType:
-    """A value's type: a scalar, a list of scalars, or a vector of `dim` float32."""
+    """A value's type: a scalar, a list of scalars, a vector of `dim` float32, or a map from text to scalars."""
 
     base: LogicalType
     list: bool = False
     dim: int | None = None
+    map: bool = False
 
 
 @dataclass(frozen=True)

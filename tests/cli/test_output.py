@@ -32,6 +32,8 @@ def test_json_holds_every_kind_of_value(capsys: pytest.CaptureFixture[str]) -> N
         (1234567.891, "1.23457e+06"),
         (["a", "b"], "a, b"),
         ([], "-"),
+        ({"web": 0.1 + 0.2, "app": 2}, "web 0.3, app 2"),
+        ({}, "-"),
         ([0.125] * 384, "[0.1250, 0.1250, 0.1250, 0.1250, … 384 numbers]"),
         (datetime(2026, 1, 31, 6, tzinfo=UTC), "2026-01-31 06:00:00Z"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource
-from feast.types import Array, Bool, Bytes, Float64, Int64, String, UnixTimestamp
+from feast.types import Array, Bool, Bytes, Float64, Int64, Map, String, UnixTimestamp
 from feast.value_type import ValueType
 
 from limner.language.errors import LimnerError
@@ -28,6 +28,7 @@ TYPES = {
     "ss": (Array(String), ["a", ""]),
     "bs": (Array(Bool), [True, False]),
     "ts": (Array(UnixTimestamp), [NOON]),
+    "m": (Map, {"ü": 0.1, "": -2.0}),
 }
 
 
@@ -39,7 +40,10 @@ def handwritten(name: str, types: dict[str, Any], tags: dict[str, str] | None = 
         schema=[
             Field(name="shop", dtype=String),
             Field(name="user_id", dtype=Int64),
-            *(Field(name=each, dtype=kind) for each, (kind, _) in types.items()),
+            *(
+                Field(name=each, dtype=kind, tags={"limner.values": "float"} if kind == Map else None)
+                for each, (kind, _) in types.items()
+            ),
         ],
         source=FileSource(name=f"{name}_source", path="../data/nowhere.parquet", timestamp_field="event_timestamp"),
         tags=tags,

@@ -3,10 +3,11 @@
     byte 0          version of this layout (1)
     bitmap          one bit a column, least significant first; set where the value is not null
     slots           one a column: int64, float64 and timestamp (int64 µs) 8 bytes, bool 1 byte, a vector
-                    dim x float32, a string or list 8 bytes: uint32 offset from the start of the value and
-                    uint32 length in bytes
+                    dim x float32, a string, list or map 8 bytes: uint32 offset from the start of the value
+                    and uint32 length in bytes
     tail            UTF-8 strings; a list of strings is a uint32 count, a uint32 length each, then the
-                    strings; other lists are their items, 8 bytes each (bool: 1)
+                    strings; other lists are their items, 8 bytes each (bool: 1); a map is the list of its
+                    keys, then the list of its values
 
 A column costs one `struct.unpack_from` to read, and the columns that nobody asked for cost nothing.
 """
@@ -22,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.workers.arrow_types import ARROW
+from limner.workers.arrow_types import arrow_type
 
 if TYPE_CHECKING:  # pydantic is half of the time that importing `limner.Store` would take
     from limner.language.models import LogicalType
@@ -41,31 +42,32 @@ _SPAN = struct.Struct("<II")
 
 @dataclass(frozen=True)
 class Column:
-    """A feature: a scalar of `base`, a list of `base` (`many`), or a float32 vector of `dim` values."""
+    """A feature: a scalar of `base`, a list of `base` (`many`), a float32 vector of `dim` values, or a map from
+    text to `base` (`keyed`).
+    """
 
     name: str
     base: "LogicalType"
     many: bool = False
     dim: int | None = None
+    keyed: bool = False
 
     @property
     def arrow(self) -> pa.DataType:
         """Its Arrow type in a history and in answers."""
-        if self.dim is not None:
-            return pa.list_(pa.float32())
-        return pa.list_(ARROW[self.base]) if self.many else ARROW[self.base]
+        return arrow_type(self.base, many=self.many, dim=self.dim, keyed=self.keyed)
 
     @property
     def tailed(self) -> bool:
         """Whether its bytes lie in the tail."""
-        return self.dim is None and (self.many or self.base == "string")
+        return self.keyed or (self.dim is None and (self.many or self.base == "string"))
 
     @property
     def size(self) -> int:
         """Bytes of its slot."""
         if self.dim is not None:
             return 4 * self.dim
-        return 1 if self.base == "bool" and not self.many else 8
+        return 1 if self.base == "bool" and not self.tailed else 8
 
 
 class Layout:
@@ -142,11 +144,13 @@ class Layout:
         return value[start : start + column.size]
 
     def get(self, value: bytes, position: int) -> Any:
-        """One column as a Python value: vectors as lists of float, timestamps as aware datetimes."""
+        """One column as a Python value: vectors as lists of float, timestamps as aware datetimes, maps as dicts."""
         raw = self.raw(value, position)
         column = self.columns[position]
         if raw is None:
             return None
+        if column.keyed:
+            return {key: _python(item, column.base) for key, item in unpack_map(raw, column.base)}
         if column.dim is not None:
             return np.frombuffer(raw, dtype="<f4").tolist()
         if column.many:
@@ -159,10 +163,11 @@ class Layout:
         """One column of many values as an Arrow array; None is a row of nulls."""
         column = self.columns[position]
         raws = [None if value is None else self.raw(value, position) for value in values]
-        if column.dim is None and (column.many or column.base == "string"):
-            if not column.many:
+        if column.tailed:
+            unpack = unpack_map if column.keyed else unpack_list if column.many else None
+            if unpack is None:
                 return pa.array([None if raw is None else raw.decode() for raw in raws], pa.string())
-            return pa.array([None if raw is None else unpack_list(raw, column.base) for raw in raws], column.arrow)
+            return pa.array([None if raw is None else unpack(raw, column.base) for raw in raws], column.arrow)
         missing = np.array([raw is None for raw in raws], dtype=bool)
         joined = b"".join(raw for raw in raws if raw is not None)
         if column.dim is not None:
@@ -189,6 +194,17 @@ def unpack_list(raw: bytes, base: "LogicalType") -> list[Any]:
     if base != "string":
         items = np.frombuffer(raw, dtype=_NUMPY[base]).tolist()
         return [bool(item) for item in items] if base == "bool" else items
+    return _unpack_strings(raw)[0]
+
+
+def unpack_map(raw: bytes, base: "LogicalType") -> list[tuple[str, Any]]:
+    """The entries of a map in a tail, in the order of their keys; values as in `unpack_list`."""
+    keys, end = _unpack_strings(raw)
+    return list(zip(keys, unpack_list(raw[end:], base), strict=True))
+
+
+def _unpack_strings(raw: bytes) -> tuple[list[str], int]:
+    """The strings of a list, and where its bytes end."""
     (count,) = struct.unpack_from("<I", raw)
     lengths = struct.unpack_from(f"<{count}I", raw, 4)
     at = 4 + 4 * count
@@ -196,7 +212,7 @@ def unpack_list(raw: bytes, base: "LogicalType") -> list[Any]:
     for length in lengths:
         strings.append(raw[at : at + length].decode())
         at += length
-    return strings
+    return strings, at
 
 
 def instant(micros: int) -> datetime:
@@ -238,16 +254,22 @@ def _items(array: pa.Array) -> list[Any]:
     kind = array.type
     if pa.types.is_list(kind) and pa.types.is_timestamp(kind.value_type):
         array = array.cast(pa.list_(pa.int64()))
+    if pa.types.is_map(kind) and pa.types.is_timestamp(kind.item_type):
+        array = array.cast(pa.map_(pa.string(), pa.int64()))
     items: list[Any] = array.to_pylist()
     return items
 
 
 def _tail(item: Any, column: Column) -> bytes:
-    if not column.many:
-        return bytes(item.encode())
-    if column.base != "string":
-        return np.asarray(item, dtype=_NUMPY[column.base]).tobytes()
-    encoded = [text.encode() for text in item]
+    if column.keyed:
+        return _pack_list([key for key, _ in item], "string") + _pack_list([each for _, each in item], column.base)
+    return _pack_list(item, column.base) if column.many else bytes(item.encode())
+
+
+def _pack_list(items: list[Any], base: "LogicalType") -> bytes:
+    if base != "string":
+        return np.asarray(items, dtype=_NUMPY[base]).tobytes()
+    encoded = [text.encode() for text in items]
     return b"".join((struct.pack(f"<{len(encoded) + 1}I", len(encoded), *map(len, encoded)), *encoded))
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from limner.language.features import Embed
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
+from limner.workers import arrow_types as arrow
 from limner.workers.arrow_types import ARROW
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
@@ -69,10 +70,8 @@ def schema(rows: pa.Schema, task: Task) -> pa.Schema:
 
 def arrow_type(output: OutputSpec) -> pa.DataType:
     """The Arrow type of an output."""
-    if output.type.dim is not None:
-        return pa.list_(pa.float32())
-    base = ARROW[output.type.base]
-    return pa.list_(base) if output.type.list else base
+    kind = output.type
+    return arrow.arrow_type(kind.base, many=kind.list, dim=kind.dim, keyed=kind.map)
 
 
 def _entities(rows: pa.Table, keys: tuple[str, ...]) -> c.Ints:

@@ -24,6 +24,9 @@ BASES = {
 def values_of(column: Column) -> st.SearchStrategy[object]:
     if column.dim is not None:
         one = st.lists(st.floats(width=32, allow_nan=False), min_size=column.dim, max_size=column.dim)
+    elif column.keyed:
+        entries = st.dictionaries(st.text(max_size=8), BASES[column.base], max_size=3)
+        one = entries.map(lambda found: dict(sorted(found.items())))
     else:
         one = st.lists(BASES[column.base], max_size=4) if column.many else BASES[column.base]
     return st.none() | one
@@ -32,11 +35,17 @@ def values_of(column: Column) -> st.SearchStrategy[object]:
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Layout, pa.Table]:
     kinds = draw(
-        st.lists(st.tuples(st.sampled_from(sorted(BASES)), st.booleans(), st.booleans()), min_size=1, max_size=12)
+        st.lists(
+            st.tuples(st.sampled_from(sorted(BASES)), st.sampled_from(["one", "many", "vector", "keyed"])),
+            min_size=1,
+            max_size=8,
+        )
     )
     columns = [
-        Column(f"c{n}", "float" if vector else base, many=many and not vector, dim=3 if vector else None)
-        for n, (base, many, vector) in enumerate(kinds)
+        Column(f"c{n}", "float", dim=3)
+        if shape == "vector"
+        else Column(f"c{n}", base, many=shape == "many", keyed=shape == "keyed")
+        for n, (base, shape) in enumerate(kinds)
     ]
     rows = draw(st.integers(0, 4))
     data = {c.name: pa.array([draw(values_of(c)) for _ in range(rows)], c.arrow) for c in columns}
@@ -48,7 +57,7 @@ def test_every_value_comes_back(case: tuple[Layout, pa.Table]) -> None:
     """Rows come back one by one and column by column, of every type, null or not."""
     layout, table = case
     packed = layout.pack(table)
-    expected = table.to_pylist()
+    expected = table.to_pylist(maps_as_pydicts="strict")
     for value, row in zip(packed, expected, strict=True):
         layout.check(value)
         assert {c.name: layout.get(value, n) for n, c in enumerate(layout.columns)} == row
@@ -56,7 +65,7 @@ def test_every_value_comes_back(case: tuple[Layout, pa.Table]) -> None:
         array = layout.arrow([*packed, None], position)
         array.validate(full=True)
         assert array.type == column.arrow
-        assert array.to_pylist() == [*table.column(column.name).to_pylist(), None]
+        assert array.to_pylist() == [*table.column(column.name).to_pylist(), None]  # a map's entries in order
 
 
 def test_a_column_costs_its_own_bytes() -> None:
