@@ -15,7 +15,7 @@ ProjectOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is dropped.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal before something goes.")]
 ViewsOption = Annotated[
     list[str] | None,
     typer.Option("--views", "-v", metavar="VIEW", help="Only this feature view; may be given several times."),

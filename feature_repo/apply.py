@@ -16,11 +16,19 @@ def apply(reviewed: PlanResult) -> PlanResult:
 
     The engine records the deployment in the ledger. LimnerError if the specs or the registry have changed since.
     """
-    if plan(reviewed.root) != reviewed:
-        raise LimnerError("the specs or what is registered have changed since this plan was made: plan again")
+    require(plan(reviewed.root), reviewed.checksum)
     if not reviewed.empty:
         _feast_apply(reviewed.root / "feature_repo")
     return reviewed
+
+
+def require(found: PlanResult, checksum: str) -> None:
+    """LimnerError unless `found` is the plan of that checksum."""
+    if found.checksum != checksum:
+        raise LimnerError(
+            f"the plan is now {found.checksum}, not {checksum}: the specs or what is registered have changed since it "
+            "was made; review what `limner plan` says now"
+        )
 
 
 def _feast_apply(repo: Path) -> None:

@@ -1,19 +1,25 @@
 """What `feast apply` would change, as data: which views are new, changed or dropped, why, and what must be rebuilt."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
+from limner.feature_repo.differences import Identity, Reason, differences
 from limner.feature_repo.project import Project
+from limner.language.canonical import canonical
+from limner.language.closure import from_closure
+from limner.language.fingerprint import NOT_VALUES, fingerprint
 from limner.workers.history.manifest import History
 from limner.workers.history.served import served_history
 from limner.workers.online.pack import instant
 
 Action = Literal["new", "changed", "dropped", "unchanged"]
-_KINDS = ("feature_view", "encoder", "source", "entity")  # a document is of the first kind it has the key of
+_CHECKSUM = 12  # hex digits
+_OTHER_FILES = Reason("the files of its encoder, or the meaning of specs, are others")
 
 
 @dataclass(frozen=True, order=True)
@@ -25,14 +31,14 @@ class ViewChange:
 
     view: str
     action: Action
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     rebuild: tuple[int, int] | None = None
     fingerprint: str | None = None
 
     def __str__(self) -> str:
         text = f"{self.view}: {self.action}"
         if self.reasons:
-            text += f" ({'; '.join(self.reasons)})"
+            text += f" ({'; '.join(map(str, self.reasons))})"
         if self.rebuild is not None:
             after, until = (f"{instant(each):%Y-%m-%d %H:%M}" for each in self.rebuild)
             text += f"; its history from {after} to {until} UTC is rebuilt by the next run"
@@ -53,11 +59,15 @@ class ProfileChange:
 
 @dataclass(frozen=True)
 class PlanResult:
-    """A plan for the project at `root`, sorted by name. Equal plans change the same."""
+    """A plan for the project at `root`, sorted by name.
+
+    `checksum` names what would be applied over what is registered: plans with equal ones change the same.
+    """
 
     root: Path
     views: tuple[ViewChange, ...]
     profiles: tuple[ProfileChange, ...]
+    checksum: str
 
     def counts(self) -> dict[str, int]:
         """Views by action."""
@@ -70,9 +80,15 @@ class PlanResult:
         return all(action == "unchanged" for action in self._actions())
 
     @property
+    def dropped(self) -> tuple[str, ...]:
+        """What it takes away that is served now, as people call it."""
+        views = [f"feature view {change.view}" for change in self.views if change.action == "dropped"]
+        return (*views, *(f"profile {change.profile}" for change in self.profiles if change.action == "dropped"))
+
+    @property
     def unsafe(self) -> bool:
         """Whether it takes something away that is served now."""
-        return "dropped" in self._actions()
+        return bool(self.dropped)
 
     def _actions(self) -> list[Action]:
         return [*(change.action for change in self.views), *(change.action for change in self.profiles)]
@@ -113,22 +129,46 @@ def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResu
     views = [_view(project, compiled, known, name) for name in {*compiled.plans, *known.views}]
     wanted = profile_lists(compiled.specs)
     profiles = [_profile(wanted.get(name), known.profiles.get(name), name) for name in {*wanted, *known.profiles}]
-    return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)))
+    return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)), _checksum(compiled, known))
+
+
+def _checksum(compiled: Compiled, known: Registered) -> str:
+    """Costs, histories and the state of runs are no part of it: they change while nobody edits anything."""
+    tags = {name: compiled.objects[f"view_{name}"].tags for name in compiled.plans}
+    both = [[_identity_of(tags), profile_lists(compiled.specs)], [_identity_of(known.views), known.profiles]]
+    return hashlib.sha256(json.dumps(both, sort_keys=True).encode()).hexdigest()[:_CHECKSUM]
+
+
+def _identity_of(views: Mapping[str, Mapping[str, str]]) -> dict[str, list[str | None]]:
+    return {name: [tags.get(FINGERPRINT_TAG), tags.get(CLOSURE_TAG)] for name, tags in views.items()}
 
 
 def _view(project: Project, compiled: Compiled, known: Registered, name: str) -> ViewChange:
     if name not in compiled.plans:
-        return ViewChange(name, "dropped", ("its values are no longer served",))
-    fingerprint = compiled.plans[name].fingerprint
+        return ViewChange(name, "dropped", (Reason("its values are no longer served"),))
+    wanted = compiled.plans[name].fingerprint
     if name not in known.views:
-        return ViewChange(name, "new", (), None, fingerprint)
+        return ViewChange(name, "new", (), None, wanted)
     before, after = known.views[name], compiled.objects[f"view_{name}"].tags
-    reasons = tuple(_differences(before.get(CLOSURE_TAG, "[]"), after[CLOSURE_TAG]))
-    if before[FINGERPRINT_TAG] == fingerprint:
-        return ViewChange(name, "changed" if reasons else "unchanged", reasons, None, fingerprint)
-    if not reasons:
-        reasons = ("the files of its encoder, or the meaning of specs, are others",)
-    return ViewChange(name, "changed", reasons, _rebuild(project, name, fingerprint), fingerprint)
+    reasons = differences(before.get(CLOSURE_TAG, "[]"), after[CLOSURE_TAG], name, _declared(name))
+    if before[FINGERPRINT_TAG] == wanted:
+        return ViewChange(name, "changed" if reasons else "unchanged", reasons, None, wanted)
+    if all(reason.effect != "values change" for reason in reasons):
+        reasons += (_OTHER_FILES,)
+    return ViewChange(name, "changed", reasons, _rebuild(project, name, wanted), wanted)
+
+
+def _declared(view: str) -> Identity:
+    """The fingerprint of a closure with encoders as they are written: their files are not looked at."""
+
+    def identity(closure: str) -> str:
+        specs = from_closure(closure)
+        encoders = {
+            name: json.dumps(canonical(each, without=NOT_VALUES), default=str) for name, each in specs.encoders.items()
+        }
+        return fingerprint(specs, view, encoders)
+
+    return identity
 
 
 def _rebuild(project: Project, view: str, fingerprint: str) -> tuple[int, int] | None:
@@ -149,45 +189,3 @@ def _profile(after: Mapping[str, list[str]] | None, before: Mapping[str, list[st
     new = {f"{view}:{feature}" for view, features in after.items() for feature in features}
     reasons = (*(f"+ {each}" for each in sorted(new - old)), *(f"- {each}" for each in sorted(old - new)))
     return ProfileChange(name, "changed" if reasons else "unchanged", reasons)
-
-
-def _differences(before: str, after: str) -> Iterator[str]:
-    """`key.path: old -> new` for each key of the documents behind a view that changed."""
-    old, new = _documents(before), _documents(after)
-    for kind, name in sorted({*old, *new}, key=lambda each: (_KINDS.index(each[0]), each[1])):
-        where = "" if kind == "feature_view" else f"{kind} {name}: "
-        if (kind, name) not in new or (kind, name) not in old:
-            yield f"{where}{'added' if (kind, name) in new else 'removed'}"
-        else:
-            yield from (where + each for each in _walk(old[kind, name], new[kind, name], ""))
-
-
-def _documents(text: str) -> dict[tuple[str, str], dict[str, Any]]:
-    found = {}
-    for document in json.loads(text):
-        kind = next(kind for kind in _KINDS if kind in document)
-        found[kind, str(document[kind])] = document
-    return found
-
-
-def _walk(old: Any, new: Any, path: str) -> Iterator[str]:
-    if old == new:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            inner = f"{path}.{key}" if path else str(key)
-            if key not in new:
-                yield f"{inner} removed"
-            elif key not in old:
-                yield f"{inner} added"
-            else:
-                yield from _walk(old[key], new[key], inner)
-        if list(old) != list(new) and set(old) == set(new):
-            yield f"{path or 'keys'}: another order"
-        return
-    yield f"{path}: {_short(old)} -> {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."

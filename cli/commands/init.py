@@ -23,7 +23,7 @@ def init(
     say(f"  cd {folder}", markup=False, soft_wrap=True)
     if not bare:
         say("  limner validate")
-        say("  limner apply --yes")
+        say("  limner apply")
         say("  limner materialize 2026-01-01 2026-02-01")
         say("  limner get 1")
     else:

@@ -26,7 +26,8 @@ def plan(project_folder: ProjectOption = None, json: JsonOption = False) -> int:
         return 0
     show(result)
     if not result.empty:
-        output.console().print("make it so: limner apply")
+        dropping = " --allow-drop" if result.unsafe else ""
+        output.console().print(f"plan {result.checksum}; make it so: limner apply --plan {result.checksum}{dropping}")
     return 0
 
 
@@ -44,27 +45,34 @@ def as_json(result: "PlanResult") -> dict[str, Any]:
     for view in views:
         view["rebuild"] = view["rebuild"] and [output.instant(each) for each in view["rebuild"]]
     profiles = [asdict(change) for change in result.profiles]
-    return {"empty": result.empty, "unsafe": result.unsafe, "views": views, "profiles": profiles}
+    return {
+        "checksum": result.checksum,
+        "empty": result.empty,
+        "unsafe": result.unsafe,
+        "views": views,
+        "profiles": profiles,
+    }
 
 
 def show(result: "PlanResult") -> None:
     """Print a line a change, with its reasons, and the count."""
     say = output.console().print
     for change in result.views:
-        _line(change.action, f"feature view {change.view}", change.reasons)
+        _line(change.action, f"feature view {change.view}", [(each.text, each.effect) for each in change.reasons])
         if change.rebuild is not None:
             first, last = map(output.instant, change.rebuild)
             say(f"      the next run builds its history from {first} to {last} anew", soft_wrap=True)
     for member in result.profiles:
-        _line(member.action, f"profile {member.profile}", member.reasons)
+        _line(member.action, f"profile {member.profile}", [(each, "") for each in member.reasons])
     counted = ", ".join(f"{number} {action}" for action, number in result.counts().items() if number)
     say(f"feature views: {counted or 'none'}")
 
 
-def _line(action: str, what: str, reasons: tuple[str, ...]) -> None:
+def _line(action: str, what: str, reasons: list[tuple[str, str]]) -> None:
     if action == "unchanged":
         return
     say = output.console().print
     say(f"  {SIGNS[action]} {what}: {action}", soft_wrap=True)
-    for reason in reasons:
-        say(f"      {reason}", markup=False, soft_wrap=True)
+    wide = max((len(reason) for reason, _ in reasons), default=0)
+    for reason, effect in reasons:
+        say(f"      {reason:<{min(wide, 60)}}  {effect}".rstrip(), markup=False, soft_wrap=True)

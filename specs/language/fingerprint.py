@@ -14,7 +14,7 @@ from limner.language.repo import Specs
 SEMANTICS = 1
 """Raised when the same spec starts to mean other values: every history is then rebuilt."""
 
-_NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
+NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
 
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
@@ -32,7 +32,7 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "grid": canonical(view.grid),
         "entity": list(specs.entities[view.entity].join_keys.items()),
         "outputs": output_names(view),
-        "features": [[name, canonical(feature, without=_NOT_VALUES)] for name, feature in view.features.items()],
+        "features": [[name, canonical(feature, without=NOT_VALUES)] for name, feature in view.features.items()],
         "source": _source(source),
         "lookups": [[name, source.lookup_pairs(name), _source(specs.sources[name])] for name in source.lookup],
         "encoders": {name: encoder_fingerprints[name] for name in sorted(encoders)},
@@ -42,5 +42,5 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
 
 
 def _source(source: Source) -> dict[str, Any]:
-    data: dict[str, Any] = canonical(source, without=_NOT_VALUES | {"lookup", "entity", "path"})
+    data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "entity", "path"})
     return data | {"paths": source.paths}

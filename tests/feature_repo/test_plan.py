@@ -6,6 +6,7 @@ import pytest
 
 from limner.feature_repo.apply import apply
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, compile_project, profile_lists
+from limner.feature_repo.differences import Reason
 from limner.feature_repo.plan import PlanResult, Registered, compare, plan
 from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
@@ -72,7 +73,72 @@ def test_a_description_is_a_change_without_a_rebuild(project: Project) -> None:
     """Words for people do not touch values."""
     known = registered(project)
     result = planned(project, known, SPECS.replace("every: 1d", "every: 1d\ndescription: What they do."))
-    assert [(c.action, c.reasons, c.rebuild) for c in result.views] == [("changed", ("description added",), None)]
+    assert [(c.action, c.reasons, c.rebuild) for c in result.views] == [
+        ("changed", (Reason("description added", "only tags"),), None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("over: 30d", "over: 720h", ["features.favourite.over: 30d -> 720h, only tags"]),
+        ("over: 30d", "over: 31d", ["features.favourite.over: 30d -> 31d"]),
+        ("every: 1d", "every: 1d\nonline: false", ["online added, served online or not"]),
+        (
+            "entity: user\nevent",
+            "entity: user\ndescription: Rows.\nevent",
+            ["source events: description added, only tags"],
+        ),
+        (
+            'every: 1d\nfeatures:\n  orders: {count: "*", over: [7d]}',
+            "every: 24h\nowner: me\nfeatures:\n  orders: {distinct: kind, over: [7d]}",
+            [
+                "every: 1d -> 24h, only tags",
+                "features.orders.count removed",
+                "features.orders.distinct added",
+                "owner added, only tags",
+            ],
+        ),
+    ],
+)
+def test_each_key_says_why_it_matters(project: Project, old: str, new: str, said: list[str]) -> None:
+    """Whether values change is found by trying each key alone; a key that makes no sense alone counts."""
+    assert old in SPECS
+    result = planned(project, registered(project), SPECS.replace(old, new, 1))
+    assert sorted(map(str, result.views[0].reasons)) == sorted(said)
+
+
+def test_the_order_of_features_matters_and_that_of_other_keys_does_not(project: Project) -> None:
+    """A history has its columns in the order of the spec."""
+    known = registered(project)
+    lines = SPECS.splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if "newest:" in line)
+    lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    assert [str(r) for r in planned(project, known, "".join(lines)).views[0].reasons] == ["features: another order"]
+    other = SPECS.replace("path: events/*.parquet\nentity: user\n", "entity: user\npath: events/*.parquet\n")
+    assert other != SPECS
+    assert planned(project, known, other).empty
+
+
+def test_a_plan_has_a_checksum_of_what_it_changes(project: Project) -> None:
+    """The same for the same change, whatever has been computed meanwhile; another for another, or over another base."""
+    known = registered(project)
+    one = planned(project, known, SPECS.replace("over: 30d", "over: 20d"))
+    history = History(project.history("activity") / known.views["activity"][FINGERPRINT_TAG])
+    history.folder.mkdir(parents=True)
+    history.commit(Segment(after=0, until=86_400_000_000, files=()), [])
+    serve(project.history("activity"), known.views["activity"][FINGERPRINT_TAG])
+    again = planned(project, known, "# said otherwise\n" + SPECS.replace("over: 30d", "over: 20d"))
+    assert again.views[0].rebuild != one.views[0].rebuild
+    assert again.checksum == one.checksum
+    assert len(one.checksum) == 12
+    others = [
+        planned(project, known, SPECS),
+        planned(project, known, SPECS.replace("over: 30d", "over: 21d")),
+        planned(project, known, SPECS.replace("over: 30d", "over: 20d, description: Liked")),
+        planned(project, Registered({}, {}), SPECS.replace("over: 30d", "over: 20d")),
+    ]
+    assert len({one.checksum, *(other.checksum for other in others)}) == 5
 
 
 def test_going_back_to_a_definition_whose_history_exists_rebuilds_nothing(project: Project) -> None:
@@ -104,7 +170,7 @@ def test_other_encoder_files_are_a_reason_though_no_key_changed(project: Project
     tags = {**known.views["activity"], FINGERPRINT_TAG: "0" * 64}
     result = planned(project, Registered({"activity": tags}, known.profiles), SPECS)
     assert result.views[0].action == "changed"
-    assert "files of its encoder" in result.views[0].reasons[0]
+    assert "files of its encoder" in result.views[0].reasons[0].text
     assert CLOSURE_TAG in tags
 
 
@@ -114,7 +180,7 @@ def test_only_the_plan_that_was_reviewed_is_applied(tmp_path: Path) -> None:
     reviewed = plan(tmp_path)
     specs = tmp_path / "specs" / "shop.yaml"
     specs.write_text(SPECS.replace("over: 30d", "over: 20d"))
-    with pytest.raises(LimnerError, match="plan again"):
+    with pytest.raises(LimnerError, match="have changed since it was made"):
         apply(reviewed)
     specs.write_text(SPECS)
     before = Path.cwd()

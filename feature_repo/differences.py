@@ -1,0 +1,147 @@
+"""What differs between two closures of a view, key by key, and whether it changes values."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from limner.language.errors import LimnerError
+from limner.language.fingerprint import NOT_VALUES
+from limner.language.models import DOCUMENTS
+
+Effect = Literal["values change", "only tags", "served online or not"]
+Path = tuple[str | int, ...]
+Identity = Callable[[str], str]
+"""The fingerprint of a view as a closure (JSON) declares it; raises where the closure makes no sense."""
+
+_TRIED = 60  # keys whose effect is found by trying; beyond that, what is not sure to change nothing counts as a change
+
+
+@dataclass(frozen=True, order=True)
+class Reason:
+    """One key that differs, and why it matters."""
+
+    text: str
+    effect: Effect = "values change"
+
+    def __str__(self) -> str:
+        return self.text if self.effect == "values change" else f"{self.text}, {self.effect}"
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """Document `kind name`, place in it, and what to do there; `put` None removes a key, `order` is another order."""
+
+    document: tuple[str, str]
+    path: Path
+    text: str
+    put: Any = None
+    removes: bool = False
+    order: tuple[str, ...] = field(default=())
+
+
+def differences(before: str, after: str, view: str, identity: Identity) -> tuple[Reason, ...]:
+    """A reason for each key of the documents behind `view` that differs, in the order of the documents.
+
+    A key that never decides values (a description, an owner, ...) only tags. Of any other one, the effect is found by
+    trying: it only tags if the earlier closure with this one change has the earlier fingerprint (`7d` or `168h`).
+    """
+    old, new = _documents(before), _documents(after)
+    edits = list(_edits(old, new, view))
+    if not edits:
+        return ()
+    trial = None if identity(before) == identity(after) else _Trial(old, identity, identity(before))
+    reasons = []
+    for number, edit in enumerate(edits):
+        effect = _named(edit.path)
+        if effect is None:
+            effect = "only tags" if trial is None else trial.effect(edit) if number < _TRIED else "values change"
+        if not edit.order or effect == "values change":  # the order of keys is no change of its own
+            reasons.append(Reason(edit.text, effect))
+    return tuple(reasons)
+
+
+def _named(path: Path) -> Effect | None:
+    """The effect of a key that never decides values, by its name; a feature or a column may be called so too."""
+    place = path[2:] if path[:1] == ("features",) else path
+    if not place or place[0] not in NOT_VALUES:
+        return None
+    return "served online or not" if place[0] == "online" else "only tags"
+
+
+class _Trial:
+    """The earlier closure with one edit at a time."""
+
+    def __init__(self, documents: dict[tuple[str, str], Any], identity: Identity, before: str) -> None:
+        self._documents = documents
+        self._identity = identity
+        self._before = before
+
+    def effect(self, edit: _Edit) -> Effect:
+        if edit.document not in self._documents or not edit.path:
+            return "values change"  # a document more or less
+        changed = {key: json.loads(json.dumps(document)) for key, document in self._documents.items()}
+        _apply(changed[edit.document], edit)
+        try:
+            after = self._identity(json.dumps(list(changed.values())))
+        except (LimnerError, ValueError, KeyError, TypeError):  # it makes sense only together with other edits
+            return "values change"
+        return "only tags" if after == self._before else "values change"
+
+
+def _apply(document: Any, edit: _Edit) -> None:
+    *way, last = edit.path
+    for step in way:
+        document = document[step]
+    if edit.order:
+        inner = document[last]
+        document[last] = {key: inner[key] for key in edit.order}
+    elif edit.removes:
+        del document[last]
+    else:
+        document[last] = edit.put
+
+
+def _documents(text: str) -> dict[tuple[str, str], dict[str, Any]]:
+    found = {}
+    for document in json.loads(text):
+        kind = next(kind for kind in DOCUMENTS if kind in document)
+        found[kind, str(document[kind])] = document
+    return found
+
+
+def _edits(
+    old: dict[tuple[str, str], dict[str, Any]], new: dict[tuple[str, str], dict[str, Any]], view: str
+) -> Iterator[_Edit]:
+    kinds = list(DOCUMENTS)
+    for kind, name in sorted({*old, *new}, key=lambda each: (each[1] != view, kinds.index(each[0]), each[1])):
+        document = kind, name
+        where = "" if document == ("feature_view", view) else f"{kind.replace('_', ' ')} {name}: "
+        if document not in new or document not in old:
+            yield _Edit(document, (), f"{where}{'added' if document in new else 'removed'}")
+        else:
+            yield from _walk(document, old[document], new[document], (), where)
+
+
+def _walk(document: tuple[str, str], old: Any, new: Any, path: Path, where: str) -> Iterator[_Edit]:
+    if json.dumps(old) == json.dumps(new):  # the order of keys too: that of features decides values
+        return
+    said = where + ".".join(map(str, path))
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            inner = f"{said}.{key}" if path else f"{where}{key}"
+            if key not in new:
+                yield _Edit(document, (*path, key), f"{inner} removed", removes=True)
+            elif key not in old:
+                yield _Edit(document, (*path, key), f"{inner} added", put=new[key])
+            else:
+                yield from _walk(document, old[key], new[key], (*path, key), where)
+        if path and list(old) != list(new) and set(old) == set(new):
+            yield _Edit(document, path, f"{said}: another order", order=tuple(new))
+        return
+    yield _Edit(document, path, f"{said}: {_short(old)} -> {_short(new)}", put=new)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
