@@ -16,6 +16,7 @@ from limner.cli.commands import (
     bench,
     demo,
     doctor,
+    examples,
     get,
     history,
     init,
@@ -42,6 +43,7 @@ BUG = 3
 COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("init", init.init, "Make a new project."),
     ("validate", validate.validate, "Check the specs and what they read."),
+    ("test", examples.examples, "Run the examples in the specs."),
     ("plan", plan.plan, "What apply would change."),
     ("apply", apply.apply, "Register the specs with Feast."),
     ("materialize", materialize.materialize, "Compute features, serve them."),

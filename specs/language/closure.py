@@ -24,6 +24,7 @@ def closure(specs: Specs, view_name: str) -> str:
         *(specs.encoders[name] for name in encoders),
     ]
     data = [written(document) for document in documents]
+    data[0].pop("examples", None)  # they say what values should be, and decide none
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

@@ -1,6 +1,7 @@
 """The specs held against the data: which columns there are, of which types, and whether every use of them fits."""
 
 from limner.language.errors import Problem, SpecError
+from limner.language.example_columns import misfitting
 from limner.language.models import LogicalType
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, scope
@@ -26,5 +27,6 @@ def check(specs: Specs, raw: RawColumns) -> None:
     for view in specs.views.values():
         if view.source in known:
             problems += ViewColumns(specs, view, scope(specs, view.source, raw)).problems()
+            problems += misfitting(specs, view, raw)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))

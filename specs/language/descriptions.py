@@ -74,6 +74,15 @@ KEYS: dict[str, dict[str, str]] = {
         "owner": "For people; changes no value.",
         "tags": "For people; changes no value.",
         "features": "Name to feature: one kind, named by its key, and options.",
+        "examples": "A few rows, an instant, and what features are worth then: limner test runs them.",
+    },
+    "Example": {
+        "description": "What the example shows.",
+        "rows": "Rows by source; columns that are not written are null.",
+        "at": "The instant of the expected values.",
+        "key": "Whom the values are about; needed where the rows are about several.",
+        "expect": "Feature to value, null included; features left out may have any value.",
+        "tolerance": "How far a number may be from what is expected; 0 by default.",
     },
     "Profile": {
         "profile": "The profile's name.",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from limner.language.durations import Duration, parse_instant
+from limner.language.example import Example
 from limner.language.expressions import Condition
 from limner.language.features import Feature
 from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Text, by_shape
@@ -156,6 +157,7 @@ class FeatureView(Model):
     owner: Text = ""
     tags: dict[str, Text] = {}
     features: Annotated[dict[Name, Feature], Field(min_length=1)]
+    examples: tuple[Example, ...] = ()
 
     @property
     def grid(self) -> Grid:

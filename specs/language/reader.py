@@ -20,6 +20,7 @@ _TEXT = "tag:yaml.org,2002:str"
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NULLABLE = ("examples",)  # rows and expected values: the one place where null can be written
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -121,7 +122,7 @@ class _Builder:
         if node.tag != _PLAIN:
             return self._refuse(path, f"the tag {_short(node.tag)} is not allowed here: write plain YAML")
         if text in _WORDS:
-            if _WORDS[text] is None:
+            if _WORDS[text] is None and not (text and path[:1] == _NULLABLE):
                 return self._refuse(path, "has no value: write one, or remove the key", self.places[path].key)
             return _WORDS[text]
         if _INT.fullmatch(text):

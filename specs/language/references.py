@@ -1,9 +1,11 @@
 """Rules between documents: every name that is referred to exists, and the parts fit together."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from limner.language.documents import Parsed
 from limner.language.errors import Problem
+from limner.language.example_names import misnamed
 from limner.language.features import Embed
 from limner.language.models import Entity, FeatureView, Profile, Source
 from limner.language.suggest import did_you_mean
@@ -34,6 +36,10 @@ def _unknown(parsed: Parsed, path: tuple[str | int, ...], kind: str, name: str, 
         yield parsed.origin.problem(path, text, at_key=at_key)
 
 
+def _models(names: Names, kind: str) -> dict[str, Any]:
+    return {name: parsed.model for name, parsed in names[kind].items() if parsed.model is not None}
+
+
 def _source(parsed: Parsed, source: Source, names: Names, complete: bool) -> Iterator[Problem]:
     if complete and source.entity is not None:
         yield from _unknown(parsed, ("entity",), "entity", source.entity, names)
@@ -62,6 +68,8 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
             text = (f"the source {view.source!r} is about {source.entity!r}, the view about {view.entity!r}: "
                     "remove entity from the source if its rows are about both")  # fmt: skip
             yield problem(("entity",), text)
+    if complete:
+        yield from misnamed(parsed.origin, view, _models(names, "source"))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
         if complete and isinstance(feature, Embed):

@@ -75,6 +75,9 @@ def _missing(key: str, value: Any) -> str:
         "source": "name the source it reads",
         "features": "list at least one feature",
         "model": "say which model, e.g. model: path/to/folder",
+        "at": "say as of which instant, e.g. at: 2026-01-31T00:00:00Z",
+        "expect": "say what features are worth then, e.g. expect: {orders: 3}",
+        "rows": "give a few rows by source, e.g. rows: {purchases: [{user_id: 1}]}",
         "join_keys": "e.g. join_keys: {user_id: int}",
     }
     advice = f": {examples[key]}" if key in examples else ""

@@ -69,6 +69,7 @@ features:
   t: {top: 3, of: title, default: [x]}
   sh: {share: a, where: b > 1, default: 1}
   e: {embed: "{title} {kind}", encoder: mini, over: 30d, pool: {mean: {weight: a, half_life: 7d, newest: 5}}}
+examples: [{rows: {events: [{user_id: 1, shop: x}]}, at: "2026-01-02", expect: {e: 4}}]
 ---
 feature_view: w
 entity: user
@@ -194,6 +195,7 @@ def test_every_key_of_the_models_is_covered_above() -> None:
         ("description: words\nfeatures", "description: other\nfeatures"),
         ("default: 1, description: words", "default: 1"),
         ("owner: me", "owner: you"),
+        ("{e: 4}", "{e: 5}"),
         ("team: x", "team: y"),
         ("online: false", "online: true"),
         ("encoder: midi\nmodel: models/midi", "encoder: midi\nmodel: models/other"),
@@ -243,7 +245,7 @@ def test_a_view_comes_back_from_its_closure(name: str) -> None:
     specs = load_texts({"a.yaml": SPEC})
     text = closure(specs, name)
     back = from_closure(text)
-    assert back.views == {name: specs.views[name]}
+    assert back.views == {name: specs.views[name].model_copy(update={"examples": ()})}
     assert back.sources == {key: specs.sources[key] for key in back.sources}
     assert set(back.sources) == ({"events", "items"} if name == "v" else {"times"})
     assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
