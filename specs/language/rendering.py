@@ -14,7 +14,9 @@ def sql(node: Node) -> str:  # noqa: PLR0911 - one a rule
         case Literal(value):
             return literal(value)
         case Call("not" | "is null" | "negate" as op, (only,)):
-            return {"not": "(NOT {})", "is null": "({} IS NULL)", "negate": "TRY(- {})"}[op].format(sql(only))
+            # DuckDB widens the negative of a constant that is the least BIGINT; a difference overflows as it should.
+            negated = "TRY(CAST(0 AS BIGINT) - {})"
+            return {"not": "(NOT {})", "is null": "({} IS NULL)", "negate": negated}[op].format(sql(only))
         case Call("in", (left, *items)):
             return f"({sql(left)} IN ({', '.join(map(sql, items))}))"
         case Call("between", (value, low, high)):

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 import sqlglot
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -219,6 +219,7 @@ def _simplest(node: Node) -> Node:
     return Call(node.op, args)
 
 
+@example([Call("=", (Column("a"), Call("negate", (Call("*", (Literal(-2), Literal(2**62))),))))])
 @given(st.lists(_trees, min_size=6, max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_duckdb_computes_what_the_condition_says(trees: list[Node]) -> None:
