@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from limner.language.durations import Duration
-from limner.language.expressions import Condition
+from limner.language.expressions import Expression
 from limner.language.features import Embed
 from limner.language.template import Template
 
@@ -24,7 +24,7 @@ def canonical(value: Any, *, without: frozenset[str] = frozenset()) -> Any:  # n
             return {name: canonical(item, without=without) for name, item in fields.items()}
         case Duration():
             return value.micros
-        case Condition():
+        case Expression():
             return value.sql
         case Template():
             return value.parts
@@ -41,7 +41,7 @@ def written(value: Any) -> Any:
         case BaseModel():
             names = [name for name in type(value).model_fields if name in value.model_fields_set]
             return {name: written(getattr(value, name)) for name in names if getattr(value, name) is not None}
-        case Duration() | Condition() | Template():
+        case Duration() | Expression() | Template():
             return value.text
         case Mapping():
             return {key: written(item) for key, item in value.items()}

@@ -8,6 +8,7 @@ from limner.language.models import LogicalType
 from limner.language.syntax import Call, Column, Literal, Node
 
 _NUMBERS = ("int", "float")
+_WHOLE = frozenset(("+", "-", "*", "%", "negate", "abs"))  # of whole numbers they give whole numbers
 _COMPARE = frozenset(("=", "<>", "<", "<=", ">", ">="))
 
 
@@ -24,13 +25,14 @@ def resolve(node: Node, columns: Mapping[str, LogicalType]) -> Node:
 
     ValueError names both types where they clash; UnknownColumnError a column that is not in `columns`.
     """
-    resolved, kind = _typed(node, columns)
+    resolved, kind = typed(node, columns)
     if kind != "bool":
         raise ValueError(f"a condition must be true or false, this one is {_a(kind)}")
     return resolved
 
 
-def _typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:  # noqa: PLR0911 - one a rule
+def typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:  # noqa: PLR0911, PLR0912 - one a rule
+    """The tree as `resolve` gives it, and the type of its value, whatever it is."""
     match node:
         case Column(name):
             if name not in columns:
@@ -41,7 +43,7 @@ def _typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, Logica
         case Call("and" | "or" | "not", args):
             return _all(node, args, columns, "bool", "bool")
         case Call("is null", (only,)):
-            return Call("is null", (_typed(only, columns)[0],)), "bool"
+            return Call("is null", (typed(only, columns)[0],)), "bool"
         case Call("like" | "ilike", args):
             return _all(node, args, columns, "string", "bool")
         case Call("lower" | "upper", args):
@@ -50,6 +52,13 @@ def _typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, Logica
             return _all(node, args, columns, "string", "int")
         case Call("coalesce", args):
             return _alike("coalesce", args, columns)
+        case Call("least" | "greatest" as op, args):
+            return _alike(op, args, columns)
+        case Call("if", (condition, *branches)):
+            test = resolve(condition, columns)
+            chosen, kind = _alike("if", tuple(branches), columns)
+            assert isinstance(chosen, Call)
+            return Call("if", (test, *chosen.args)), kind
         case Call(op, args) if op in _COMPARE or op in ("in", "between"):
             return _alike(op, args, columns)[0], "bool"
         case Call(op, args):
@@ -66,7 +75,7 @@ def _all(
 ) -> tuple[Node, LogicalType]:
     resolved = []
     for arg in args:
-        inner, kind = _typed(arg, columns)
+        inner, kind = typed(arg, columns)
         if kind != wanted:
             raise ValueError(f"{_show(arg)} is {_a(kind)}, but {node.op} takes {_a(wanted)}")
         resolved.append(inner)
@@ -75,9 +84,9 @@ def _all(
 
 def _alike(op: str, args: tuple[Node, ...], columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:
     """All arguments of one type; numbers mix, and texts beside a timestamp become instants."""
-    typed = [_typed(arg, columns) for arg in args]
-    kinds = [kind for _, kind in typed]
-    nodes = [inner for inner, _ in typed]
+    found = [typed(arg, columns) for arg in args]
+    kinds = [kind for _, kind in found]
+    nodes = [inner for inner, _ in found]
     if "timestamp" in kinds:
         nodes = [_instant(inner) for inner in nodes]
         kinds = ["timestamp" if isinstance(inner, Literal) else kind for inner, kind in zip(nodes, kinds, strict=True)]
@@ -99,13 +108,13 @@ def _advice(first: Node, second: Node) -> str:
 
 
 def _arithmetic(op: str, args: tuple[Node, ...], columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:
-    typed = [_typed(arg, columns) for arg in args]
-    for arg, (_, kind) in zip(args, typed, strict=True):
+    found = [typed(arg, columns) for arg in args]
+    for arg, (_, kind) in zip(args, found, strict=True):
         if kind not in _NUMBERS:
             name = {"negate": "-"}.get(op, op)
             raise ValueError(f"{_show(arg)} is {_a(kind)}, but {name} takes numbers")
-    floats = op == "/" or any(kind == "float" for _, kind in typed)
-    return Call(op, tuple(inner for inner, _ in typed)), "float" if floats else "int"
+    floats = op not in _WHOLE or any(kind == "float" for _, kind in found)
+    return Call(op, tuple(inner for inner, _ in found)), "float" if floats else "int"
 
 
 def _instant(node: Node) -> Node:

@@ -3,10 +3,18 @@
 from limner.language.syntax import Call, Column, Literal, Node
 
 _INFIX = frozenset(("and", "or", "=", "<>", "<", "<=", ">", ">=", "like", "ilike"))
+# DuckDB answers NaN outside of a function's domain, and NaN is greater than all numbers. log1p is W. Kahan's: of
+# 1 + x, whose rounding error the factor takes out again.
+_WITHIN = {
+    "ln": "CASE WHEN {0} > 0 THEN ln({0}) END",
+    "sqrt": "CASE WHEN {0} >= 0 THEN sqrt({0}) END",
+    "log1p": "CASE WHEN {0} <= -1 THEN NULL WHEN 1e0 + {0} = 1 THEN {0} "
+    "ELSE ln(1e0 + {0}) * ({0} / ((1e0 + {0}) - 1e0)) END",
+}
 _ARITHMETIC = frozenset("+-*")
 
 
-def sql(node: Node) -> str:  # noqa: PLR0911 - one a rule
+def sql(node: Node) -> str:  # noqa: PLR0911, PLR0912 - one a rule
     """The SQL of a tree. Arithmetic that overflows, and division by zero, give null instead of an error."""
     match node:
         case Column(name):
@@ -31,6 +39,14 @@ def sql(node: Node) -> str:  # noqa: PLR0911 - one a rule
             return f"TRY(abs({sql(only)}))"
         case Call("lower" | "upper" | "length" | "coalesce" as op, args):
             return f"{op}({', '.join(map(sql, args))})"
+        case Call("if", (condition, then, otherwise)):
+            return f"CASE WHEN {sql(condition)} THEN {sql(then)} ELSE {sql(otherwise)} END"
+        case Call("exp" | "round" | "floor" | "ceil" as op, (only,)):
+            return f"{op}(CAST({sql(only)} AS DOUBLE))"
+        case Call("least" | "greatest" as op, args):
+            return f"{op}({', '.join(map(sql, args))})"
+        case Call("ln" | "sqrt" | "log1p" as op, (only,)):
+            return _WITHIN[op].format(f"CAST({sql(only)} AS DOUBLE)")
     raise AssertionError(f"no rule for {node!r}")
 
 

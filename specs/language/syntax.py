@@ -19,12 +19,21 @@ from dataclasses import dataclass
 
 from limner.language.tokens import Token, tokenize
 
-FUNCTIONS = {"lower": (1, 1), "upper": (1, 1), "length": (1, 1), "abs": (1, 1), "coalesce": (2, 10)}
+FUNCTIONS = {
+    "lower": (1, 1), "upper": (1, 1), "length": (1, 1), "abs": (1, 1), "coalesce": (2, 10),
+    "ln": (1, 1), "log1p": (1, 1), "exp": (1, 1), "sqrt": (1, 1),
+    "round": (1, 1), "floor": (1, 1), "ceil": (1, 1),
+    "least": (2, 10), "greatest": (2, 10), "if": (3, 3),
+}  # fmt: skip
 """Functions by name, with the least and the greatest number of arguments."""
+
+REPEATING = frozenset(("ln", "log1p", "sqrt"))
+"""Functions whose SQL names the argument several times: they nest at most MAX_REPEATING deep."""
 
 MAX_TEXT = 4_000
 MAX_DEPTH = 50
 MAX_STEPS = 200
+MAX_REPEATING = 3
 
 _COMPARE = {"=": "=", "==": "=", "!=": "<>", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = frozenset(["and", "or", "not", "in", "between", "like", "ilike", "is", "null", "true", "false"])
@@ -58,11 +67,14 @@ class Call:
 Node = Column | Literal | Call
 
 
-def parse(text: str) -> Node:
-    """The tree of a condition; ValueError names the first thing that is not allowed and where it stands."""
+def parse(text: str, noun: str = "condition", *, dotted: bool = False) -> Node:
+    """The tree of a condition; ValueError names the first thing that is not allowed and where it stands.
+
+    `noun` is what errors call it. With `dotted`, `view.feature` is a column of that very name.
+    """
     if len(text) > MAX_TEXT:
-        raise ValueError(f"a condition of {len(text)} characters: {MAX_TEXT} are the limit")
-    parser = _Parser(text)
+        raise ValueError(f"{_a(noun)} of {len(text)} characters: {MAX_TEXT} are the limit")
+    parser = _Parser(text, noun, dotted)
     tree = parser.either()
     parser.finish()
     return tree
@@ -71,12 +83,14 @@ def parse(text: str) -> Node:
 class _Parser:
     """Recursive descent; one method a rule of the grammar."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, noun: str, dotted: bool) -> None:
         self.text = text
-        self.tokens = tokenize(text)
+        self.noun = noun
+        self.tokens = tokenize(text, noun, dotted=dotted)
         self.next = 0
         self.depth = 0
         self.steps = 0
+        self.repeating = 0
 
     def either(self) -> Node:
         self.depth += 1
@@ -96,7 +110,7 @@ class _Parser:
     def _step(self, op: str, left: Node, right: Node) -> Node:
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise ValueError(f"more than {MAX_STEPS} operators in one condition: use in (...), or clean the source")
+            raise ValueError(f"more than {MAX_STEPS} operators in one {self.noun}: use in (...), or clean the source")
         return Call(op, (left, right))
 
     def _both(self) -> Node:
@@ -183,7 +197,7 @@ class _Parser:
     def _atom(self) -> Node:  # noqa: PLR0911 - one a form
         token = self._peek()
         if token is None:
-            raise ValueError(f"{self.text!r} ends too early" if self.tokens else "the condition is empty")
+            raise ValueError(f"{self.text!r} ends too early" if self.tokens else f"the {self.noun} is empty")
         self.next += 1
         word = token.text.lower()
         if token.kind == "number":
@@ -202,7 +216,7 @@ class _Parser:
             return Literal(word == "true")
         if token.kind == "name" and word not in _WORDS:
             if word in _REFUSED:
-                raise ValueError(f"{_REFUSED[word]} are not allowed in a condition: {self.text!r}")
+                raise ValueError(f"{_REFUSED[word]} are not allowed in {_a(self.noun)}: {self.text!r}")
             return Column(token.text)
         self.next -= 1
         raise self._unexpected("a column, a number or text in single quotes")
@@ -211,12 +225,16 @@ class _Parser:
         name = token.text.lower()
         if name not in FUNCTIONS:
             what = _REFUSED.get(name, f"the function {token.text!r} and its like")
-            raise ValueError(f"{what} are not allowed in a condition; the functions are {', '.join(FUNCTIONS)}")
+            raise ValueError(f"{what} are not allowed in {_a(self.noun)}; the functions are {', '.join(FUNCTIONS)}")
         self._require("(")
+        self.repeating += name in REPEATING
+        if self.repeating > MAX_REPEATING:
+            raise ValueError(f"{', '.join(sorted(REPEATING))} nest at most {MAX_REPEATING} deep in {self.text!r}")
         args: list[Node] = []
         while not args or self._take(","):
             args.append(self.either())
         self._require(")")
+        self.repeating -= name in REPEATING
         least, most = FUNCTIONS[name]
         if not least <= len(args) <= most:
             raise ValueError(f"{name} takes {least if least == most else f'{least} to {most}'} argument(s), "
@@ -251,11 +269,15 @@ class _Parser:
         if token is None:
             return ValueError(f"{self.text!r} ends too early{wanted}")
         if token.text in ("--", "/*"):
-            return ValueError(f"comments are not allowed in a condition: {self.text!r}")
+            return ValueError(f"comments are not allowed in {_a(self.noun)}: {self.text!r}")
         if token.text.lower() in _REFUSED:
-            return ValueError(f"{_REFUSED[token.text.lower()]} are not allowed in a condition: {self.text!r}")
+            return ValueError(f"{_REFUSED[token.text.lower()]} are not allowed in {_a(self.noun)}: {self.text!r}")
         hint = "; a column named like a keyword goes in double quotes" if token.kind == "name" else ""
         return ValueError(f"unexpected {token.text!r} at character {token.at + 1} of {self.text!r}{wanted}{hint}")
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _unless(negated: bool, node: Node) -> Node:
@@ -275,5 +297,5 @@ def _number(text: str) -> int | float:
 
 def _plain(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("the character U+0000 is not allowed in a condition")
+        raise ValueError("the character U+0000 is not allowed here")
     return text

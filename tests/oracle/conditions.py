@@ -14,7 +14,7 @@ Evaluate = Callable[[Row], Any]
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<quoted>\"(?:[^\"]|\"\")*\")"
-    r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><>|!=|<=|>=|[-+*/%=<>(),]))"
+    r"|(?P<word>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)|(?P<sign><>|!=|<=|>=|[-+*/%=<>(),]))"
 )
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda a, b: a == b,
@@ -30,6 +30,18 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "upper": str.upper,
     "length": len,
     "abs": abs,
+    "ln": lambda x: math.log(x) if x > 0 else None,
+    "sqrt": lambda x: math.sqrt(x) if x >= 0 else None,
+    "exp": lambda x: _reached(math.exp, x),
+    "log1p": lambda x: _log1p(float(x)),
+    "round": lambda x: float(math.copysign(math.floor(abs(x)) + (abs(x) % 1 >= 0.5), x)),
+    "floor": lambda x: float(math.floor(x)),
+    "ceil": lambda x: float(math.ceil(x)),
+}
+_PICKS: dict[str, Callable[[list[Any]], Any]] = {
+    "coalesce": lambda values: values[0],
+    "least": min,
+    "greatest": max,
 }
 
 
@@ -166,12 +178,15 @@ class _Parser:
         return lambda row: row[name]
 
     def _call(self, name: str) -> Evaluate:
-        arguments = [self.total()]
+        arguments = [self.disjunction()]
         while self.take(","):
-            arguments.append(self.total())
+            arguments.append(self.disjunction())
         self.need(")")
-        if name == "coalesce":
-            return lambda row: next((v for a in arguments if (v := a(row)) is not None), None)
+        if name == "if":
+            test, then, otherwise = arguments
+            return lambda row: then(row) if test(row) is True else otherwise(row)
+        if name in _PICKS:
+            return lambda row: _pick(name, [v for a in arguments if (v := a(row)) is not None])
         function, (argument,) = _FUNCTIONS[name], arguments
         return lambda row: None if (value := argument(row)) is None else function(value)
 
@@ -190,6 +205,33 @@ def _strict(operate: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate)
         return operate(a, b)
 
     return evaluate
+
+
+def value_of(text: str, row: Row) -> Any:
+    """What the expression is worth for the row; a float that is not finite is null."""
+    value = _parse(text)(row)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _pick(name: str, values: list[Any]) -> Any:
+    """Of the values that are not null; numbers of both kinds are floats."""
+    if any(isinstance(value, float) for value in values):
+        values = [float(value) for value in values]
+    return _PICKS[name](values) if values else None
+
+
+def _log1p(x: float) -> float | None:
+    """ln(1 + x), with W. Kahan's factor for what 1 + x loses."""
+    if x <= -1 or 1 + x == 1:
+        return None if x <= -1 else x
+    return math.log(1 + x) * (x / ((1 + x) - 1))
+
+
+def _reached(function: Callable[[float], float], x: float) -> float:
+    try:
+        return function(x)
+    except OverflowError:
+        return math.inf
 
 
 def _not(value: Any) -> bool | None:

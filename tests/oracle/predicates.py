@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 # Each reads the column it stands under.
 ATOMS = {
     "n": ["n > 1", "n between -1 and 2", "n in (0, 2)", "n is null", "n % 2 = 1", "n + 1 >= 2",
-          "n = 9007199254740993"],
+          "n = 9007199254740993", "greatest(n, 1) = 1", "if(n > 0, n, 0 - n) < 2", "ln(n) > 0.5"],
     "x": ["x > 0", "x <= 0.1", "x * 2 < 3", "abs(x) >= 1.5", "x = 0.1", "x is not null", "-x > 0",
-          "x / 2 > 0.05"],
+          "x / 2 > 0.05", "log1p(x) < 0.1", "round(x) = 0", "sqrt(abs(x)) > 1", "least(x, 0.2) >= 0.1",
+          "exp(x) > 2 or floor(x) < ceil(x)"],
     "q": ["q > 0", "q >= 1 and q < 3", "q - 1 = 0", "q not in (1, 2)"],
     "s": ["s = 'a'", "s in ('a', 'b')", "s like '%a%'", "lower(s) = 'é'", "length(s) > 1", "s <> ''",
           "s < 'b'", "coalesce(s, 'a') = 'a'", "s not like 'a_'"],

@@ -178,6 +178,10 @@ def test_rows_that_cannot_be_used_are_counted() -> None:
         ("n / 0 = 1 or n / 4 = 0.5", True),
         ("s like 'it''s%' and length(s) = 6 and lower(s) = 'it''s a'", True),
         ("coalesce(missing, 7) = 7", True),
+        ("greatest(n, missing, 1.5) = 2 and least(missing, n) = 2 and greatest(missing, missing) is null", True),
+        ("if(missing = 1, 1, 2) = 2 and if(n = 2 or missing, 'a', 'b') = 'a'", True),
+        ("ln(1) = 0 and ln(0) is null and sqrt(n * 2) = 2 and exp(0) = 1 and log1p(0) = 0", True),
+        ("round(2.5) = 3 and round(-2.5) = -3 and floor(-0.5) = -1 and ceil(1.2) = 2", True),
         ("t >= '2024-05-01T14:00:00+02:00' and t < '2024-05-01T12:00:01'", True),
     ],
 )

@@ -1,0 +1,1 @@
+"""Features derived from other features: expressions, scalings, buckets, fits, fused vectors."""
