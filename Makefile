@@ -12,14 +12,15 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
     && echo $$python && break; done)
 
-.PHONY: help demo test lint install dev clean
+.PHONY: help demo test lint reference install dev clean
 
 help:
-	@echo "make demo     install, start Triton, run the demo feature store and show what it knows"
-	@echo "make test     lint and run the whole test suite"
-	@echo "make lint     ruff, mypy --strict, import-linter"
-	@echo "make install  make .venv with limner in it"
-	@echo "make clean    remove build leftovers (keeps .venv, .triton and data)"
+	@echo "make demo      install, start Triton, run the demo feature store and show what it knows"
+	@echo "make test      lint and run the whole test suite"
+	@echo "make lint      ruff, mypy --strict, import-linter"
+	@echo "make reference write docs/reference.md anew"
+	@echo "make install   make .venv with limner in it"
+	@echo "make clean     remove build leftovers (keeps .venv, .triton and data)"
 
 demo: install
 	@$(BIN)/limner demo
@@ -35,6 +36,10 @@ lint: dev
 	cd triton_models/bert_encoder/1 && ../../../$(BIN)/mypy --config-file ../../../pyproject.toml *.py
 	@rm -rf build/lint && mkdir -p build/lint && cp -rL .types/limner build/lint/limner
 	cd build/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml --no-logo --no-cache
+
+# docs/reference.md from the models of the language and docs/examples; a test holds the page to them.
+reference: dev
+	LIMNER_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/language/test_reference.py
 
 install: $(VENV)/.installed
 

@@ -13,7 +13,7 @@ from limner.language.errors import LimnerError
 from limner.language.example import Example
 from limner.language.example_columns import entities_of
 from limner.language.example_names import readable
-from limner.language.models import FeatureView, LogicalType, Source
+from limner.language.models import FeatureView, KeyType, LogicalType, Source
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns
 from limner.workers.arrow_types import ARROW
@@ -79,7 +79,7 @@ def _values(specs: Specs, name: str, example: Example, root: Path) -> dict[str, 
         result = materialize(plan, example.at - 1, example.at, context)
     finally:
         ledger.close()
-    key = _key(example, plan.join_keys)
+    key = _key(example, specs.entities[plan.view.entity].join_keys)
     for batch in result.latest():
         for row in batch.to_pylist():
             if all(row[column] == value for column, value in key.items()):
@@ -87,8 +87,10 @@ def _values(specs: Specs, name: str, example: Example, root: Path) -> dict[str, 
     return {}
 
 
-def _key(example: Example, keys: Sequence[str]) -> Mapping[str, Any]:
-    return example.key or dict(zip(keys, entities_of(example, tuple(keys))[0], strict=True))
+def _key(example: Example, kinds: Mapping[str, KeyType]) -> Mapping[str, Any]:
+    """Whom the example is about; the rows may write a number as text, which their source casts."""
+    key = example.key or dict(zip(kinds, entities_of(example, tuple(kinds))[0], strict=True))
+    return {name: int(value) if kinds[name] == "int" else str(value) for name, value in key.items()}
 
 
 def _no_server(model: EncoderModel) -> NoReturn:
