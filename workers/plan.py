@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.language.columns import cleaned
-from limner.language.features import Embed, First, Last, Latest
+from limner.language.features import Embed
 from limner.language.fingerprint import fingerprint
 from limner.language.models import FeatureView, LogicalType
-from limner.language.outputs import Output, outputs
+from limner.language.outputs import Output, local_zone, outputs
 from limner.language.repo import Specs
 from limner.language.template import Template
 from limner.workers.encoder.resolve import EncoderModel, resolve
@@ -63,29 +63,18 @@ class ViewPlan:
     @property
     def columns(self) -> tuple[str, ...]:
         """Cleaned columns the features read, texts aside."""
-        names: set[str] = set()
-        for feature in self.view.features.values():
-            if feature.column is not None:
-                names.add(feature.column)
-            if feature.where is not None:
-                names.update(feature.where.columns)
-            if isinstance(feature, Embed) and feature.pooling.weight is not None:
-                names.add(feature.pooling.weight)
-        return tuple(sorted(names))
+        return tuple(sorted({name for feature in self.view.features.values() for name in feature.columns()}))
 
     @property
     def reach(self) -> int | None:
-        """The longest window in µs; None where some feature looks back for ever."""
-        windows = [output.window for output in self.outputs]
-        return None if None in windows else max(window for window in windows if window is not None)
+        """How far back features look, in µs; None where some feature looks back for ever."""
+        reaches = [window.reach for output in self.outputs for window in output.feature.looks(output.window)]
+        return None if None in reaches else max(reach for reach in reaches if reach is not None)
 
     @property
     def order_matters(self) -> bool:
         """Whether some feature tells one of several tied rows from another."""
-        return any(
-            isinstance(f, First | Last | Latest) or (isinstance(f, Embed) and f.pooling.newest is not None)
-            for f in self.view.features.values()
-        )
+        return any(feature.order_matters for feature in self.view.features.values())
 
     @property
     def folder(self) -> Path:
@@ -100,11 +89,12 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     raw = {each: describe(specs.sources[each], root) for each in (view.source, *source.lookup)}
     wanted = {f.encoder for f in view.features.values() if isinstance(f, Embed)}
     encoders = {each: resolve(specs.encoders[each], root) for each in sorted(wanted)}
+    zone = local_zone(specs, view)
     return ViewPlan(
         specs=specs,
         name=name,
         raw=raw,
-        outputs=outputs(view, cleaned(specs, view.source, raw), {e: m.dim for e, m in encoders.items()}),
+        outputs=outputs(view, cleaned(specs, view.source, raw), {e: m.dim for e, m in encoders.items()}, zone),
         encoders=encoders,
         fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in encoders.items()}),
         root=root,

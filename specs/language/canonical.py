@@ -8,24 +8,29 @@ from pydantic import BaseModel
 from limner.language.durations import Duration
 from limner.language.expressions import Expression
 from limner.language.features import Embed
+from limner.language.keys import keys
 from limner.language.template import Template
+from limner.language.windows import Period
 
 
 def canonical(value: Any, *, without: frozenset[str] = frozenset()) -> Any:  # noqa: PLR0911 - one a type
     """Equal data for equal meaning: defaults filled in, durations in microseconds, conditions in one spelling.
 
-    Fields named in `without` are left out of every model.
+    Keys named in `without` are left out of every model; so are those that say nothing (null), which lets the language
+    gain keys without giving every view a new identity.
     """
     match value:
         case BaseModel():
-            fields = {name: getattr(value, name) for name in type(value).model_fields if name not in without}
+            fields = {key: getattr(value, name) for key, name in keys(type(value)).items() if key not in without}
             if isinstance(value, Embed):
                 fields["pool"] = value.pooling
-            return {name: canonical(item, without=without) for name, item in fields.items()}
+            return {key: canonical(item, without=without) for key, item in fields.items() if item is not None}
         case Duration():
             return value.micros
         case Expression():
             return value.sql
+        case Period():
+            return value.text
         case Template():
             return value.parts
         case Mapping():
@@ -39,9 +44,11 @@ def written(value: Any) -> Any:
     """Data that the language reads back as an equal model: only what was set, in the author's spelling."""
     match value:
         case BaseModel():
-            names = [name for name in type(value).model_fields if name in value.model_fields_set]
-            return {name: written(getattr(value, name)) for name in names if getattr(value, name) is not None}
-        case Duration() | Expression() | Template():
+            set_ = {key: name for key, name in keys(type(value)).items() if name in value.model_fields_set}
+            return {
+                key: written(getattr(value, name)) for key, name in set_.items() if getattr(value, name) is not None
+            }
+        case Duration() | Expression() | Template() | Period():
             return value.text
         case Mapping():
             return {key: written(item) for key, item in value.items()}

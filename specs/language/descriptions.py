@@ -3,7 +3,7 @@
 _FEATURE = {
     "where": "Only rows that meet this condition count.",
     "description": "For people; changes no value.",
-    "over": "One window (30d), a list of windows (a feature for each: name_30d), or lifetime.",
+    "over": "One window (30d, this_month), a list of windows (a feature for each: name_30d), or lifetime.",
     "default": "Replaces null.",
 }
 
@@ -70,6 +70,7 @@ KEYS: dict[str, dict[str, str]] = {
         "source": "The source whose rows they are made of.",
         "every": "When there are values: a grid such as 1d or 6h, or event for each instant at which one changes.",
         "at": "Time of day, UTC, of a grid of whole days.",
+        "timezone": "The zone of calendar windows and local hours; by default its source's.",
         "online": "Whether the newest values are served online.",
         "owner": "For people; changes no value.",
         "tags": "For people; changes no value.",

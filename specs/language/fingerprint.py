@@ -8,7 +8,7 @@ from typing import Any
 from limner.language.canonical import canonical
 from limner.language.features import Embed
 from limner.language.models import Source
-from limner.language.outputs import output_names
+from limner.language.outputs import local_zone, output_names
 from limner.language.repo import Specs
 
 SEMANTICS = 1
@@ -26,7 +26,7 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     view = specs.views[view_name]
     encoders = {feature.encoder for feature in view.features.values() if isinstance(feature, Embed)}
     source = specs.sources[view.source]
-    identity = {
+    identity: dict[str, Any] = {
         "semantics": SEMANTICS,
         "view": view_name,
         "grid": canonical(view.grid),
@@ -37,6 +37,8 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "lookups": [[name, source.lookup_pairs(name), _source(specs.sources[name])] for name in source.lookup],
         "encoders": {name: encoder_fingerprints[name] for name in sorted(encoders)},
     }
+    if any(feature.zoned for feature in view.features.values()):
+        identity["timezone"] = local_zone(specs, view)
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -9,6 +9,8 @@ from limner.language.example import Example
 from limner.language.expressions import Condition
 from limner.language.features import Feature
 from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Text, by_shape
+from limner.language.types import KeyType as KeyType
+from limner.language.types import LogicalType as LogicalType
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME, description="lower case letters, digits and underscores")]
@@ -17,8 +19,6 @@ Instant = Annotated[
     BeforeValidator(parse_instant),
     WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
 ]
-LogicalType = Literal["int", "float", "string", "bool", "timestamp"]
-KeyType = Literal["int", "string"]
 Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]
 OneOrMany = Annotated[
     Annotated[Filled, Tag("<one>")] | Annotated[Columns, Tag("<list>")],
@@ -153,6 +153,7 @@ class FeatureView(Model):
     source: Name
     every: Every
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    timezone: Filled | None = None
     online: Bool = True
     owner: Text = ""
     tags: dict[str, Text] = {}

@@ -5,32 +5,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limner.language.durations import parse_instant
-from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed, Feature
-from limner.language.models import FeatureView, LogicalType
+from limner.language.features import Feature
+from limner.language.models import FeatureView
+from limner.language.types import LogicalType
+from limner.language.types import OutputType as OutputType
+from limner.language.windows import Window
 
 if TYPE_CHECKING:
     from limner.language.repo import Specs
 
 
 @dataclass(frozen=True)
-class OutputType:
-    """A value's type: a scalar, a list of scalars, a vector of `dim` float32, or a map from text to scalars."""
-
-    base: LogicalType
-    list: bool = False
-    dim: int | None = None
-    map: bool = False
-
-
-@dataclass(frozen=True)
 class Output:
-    """One column of a view: a feature over one window (microseconds, None = lifetime)."""
+    """One column of a view: a plain feature over one window. Local time is that of `zone`."""
 
     name: str
     feature: Feature
-    window: int | None
+    window: Window
     type: OutputType
+    zone: str = "UTC"
 
     @property
     def default(self) -> Any:
@@ -41,37 +34,30 @@ class Output:
         return tuple(_as(self.type.base, item) for item in value)
 
 
-def outputs(view: FeatureView, columns: Mapping[str, LogicalType], dims: Mapping[str, int]) -> tuple[Output, ...]:
+def outputs(
+    view: FeatureView, columns: Mapping[str, LogicalType], dims: Mapping[str, int], zone: str = "UTC"
+) -> tuple[Output, ...]:
     """Every output of a view in the order of its spec.
 
-    `columns` are the cleaned columns of its source, `dims` the vector lengths of its encoders by name.
+    `columns` are the cleaned columns of its source, `dims` the vector lengths of its encoders by name, `zone` is its
+    `local_zone`.
     """
-    found: list[Output] = []
-    for name, feature in view.features.items():
-        kind = type_of(feature, columns, dims)
-        for window, output in zip(feature.windows, feature.names(name), strict=True):
-            micros = None if isinstance(window, str) else window.micros
-            found.append(Output(output, feature, micros, kind))
-    return tuple(found)
-
-
-def type_of(feature: FeatureBase, columns: Mapping[str, LogicalType], dims: Mapping[str, int]) -> OutputType:
-    """The type of a feature's values."""
-    if isinstance(feature, Embed):
-        return OutputType("float", list=True, dim=dims[feature.encoder])
-    if feature.kind in ("count", "distinct"):
-        return OutputType("int")
-    if feature.kind in ("mean", "std", "share"):
-        return OutputType("float")
-    column = columns[feature.column or ""]
-    if feature.kind == "sum":
-        return OutputType("int" if column == "int" else "float")
-    return OutputType(column, list=feature.kind == "top")
+    return tuple(
+        Output(output, plain, window, plain.output_type(columns, dims), zone)
+        for name, feature in view.features.items()
+        for part, plain in feature.expand(name)
+        for window, output in zip(plain.windows(zone), plain.names(part), strict=True)
+    )
 
 
 def output_names(view: FeatureView) -> tuple[str, ...]:
     """The names of a view's outputs, which depend on nothing but its spec."""
     return tuple(output for name, feature in view.features.items() for output in feature.names(name))
+
+
+def local_zone(specs: "Specs", view: FeatureView) -> str:
+    """The zone of a view's local time: its own, or its source's."""
+    return view.timezone or specs.sources[view.source].timezone
 
 
 def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:

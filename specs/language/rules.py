@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from limner.language.durations import MICROS, Duration
-from limner.language.features import Count
 from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, Source
 from limner.language.places import Path
 from limner.language.suggest import nearest
@@ -48,10 +47,7 @@ def _entity(entity: Entity) -> Iterator[Finding]:
 
 def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     yield from _location(source)
-    if not _is_zone(source.timezone):
-        close = nearest(source.timezone, available_timezones(), alike=0.75)
-        advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
-        yield ("timezone",), f"there is no time zone {source.timezone!r}: {advice}", False
+    yield from _zone(source.timezone)
     if source.event_timestamp is not None and source.since is not None:
         text = "a source has event_timestamp or since, not both: since is for rows without a time of their own"
         yield ("since",), text, True
@@ -72,6 +68,13 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
         base: Path = (key,) if key == "tie_break" else ("clean", key)
         columns = source.tie_break if key == "tie_break" else source.clean.drop_duplicates
         yield from _repeated(base, columns, "column")
+
+
+def _zone(name: str) -> Iterator[Finding]:
+    if not _is_zone(name):
+        close = nearest(name, available_timezones(), alike=0.75)
+        advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
+        yield ("timezone",), f"there is no time zone {name!r}: {advice}", False
 
 
 def _is_zone(name: str) -> bool:
@@ -134,17 +137,14 @@ def _view(view: FeatureView) -> Iterator[Finding]:
         yield ("at",), "at is for a grid of whole days: every: event has no time of day", True
     elif view.at is not None and isinstance(view.every, Duration) and view.every.micros % MICROS["d"]:
         yield ("at",), f"at needs every to be whole days, e.g. every: 1d; here it is {view.every.text}", True
+    if view.timezone is not None:
+        yield from _zone(view.timezone)
     taken: dict[str, str] = {}
     for name, feature in view.features.items():
         path: Path = ("features", name)
-        many = isinstance(getattr(feature, "over", None), tuple)
-        if many:
-            yield from _repeated((*path, "over"), feature.windows, "window")
-        if isinstance(feature, Count) and feature.count == "*" and feature.distinct:
-            text = 'distinct needs a column: count: "*" counts rows, which are all distinct'
-            yield (*path, "distinct"), text, True
-        if not isinstance(feature, Count) and feature.kind != "share" and getattr(feature, feature.kind) == "*":
-            yield (*path, feature.kind), f'{feature.kind} needs a column: "*" is for count and share', False
+        yield from _repeated((*path, "over"), feature.written, "window")
+        for below, text, at_key in feature.faults():
+            yield (*path, *below), text, at_key
         for output in feature.names(name):
             if output in RESERVED:
                 yield path, f"a feature cannot be named {output!r}: the name is reserved", True

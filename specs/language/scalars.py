@@ -58,15 +58,6 @@ Scalar = Annotated[
 ]
 
 
-def _window(value: Any) -> Any:
-    if isinstance(value, Duration) or value == "lifetime":
-        return value
-    try:
-        return Duration(value)
-    except ValueError:
-        raise ValueError(f"found {found(value)}, expected a window such as 7d or 12h, or lifetime") from None
-
-
 def _every(value: Any) -> Any:
     if isinstance(value, Duration) or value == "event":
         return value
@@ -76,19 +67,18 @@ def _every(value: Any) -> Any:
         raise ValueError(f"found {found(value)}, expected a duration such as 1d or 1h, or event") from None
 
 
-def _schema(word: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema(
+Every = Annotated[
+    Literal["event"] | Duration,
+    PlainValidator(_every),
+    WithJsonSchema(
         {
             "anyOf": [
-                {"const": word},
-                {"type": "string", "pattern": "^[1-9][0-9]{0,6}[smhdw]$", "examples": [example]},
+                {"const": "event"},
+                {"type": "string", "pattern": "^[1-9][0-9]{0,6}[smhdw]$", "examples": ["1d"]},
             ]
         }
-    )
-
-
-Window = Annotated[Literal["lifetime"] | Duration, PlainValidator(_window), _schema("lifetime", "7d")]
-Every = Annotated[Literal["event"] | Duration, PlainValidator(_every), _schema("event", "1d")]
+    ),
+]
 
 
 def by_shape(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from limner.language.descriptions import KEYS
-from limner.language.features import KIND_NAMES
+from limner.language.features import KINDS
 from limner.language.models import DOCUMENTS
 
 _RENAMED = {"ge": "minimum", "le": "maximum"}
@@ -27,7 +27,7 @@ def json_schema() -> dict[str, Any]:
         "$defs": definitions["$defs"],
     }
     features = schema["$defs"]["FeatureView"]["properties"]["features"]
-    _each_value(features, _by_kind({kind: f"#/$defs/{kind.capitalize()}" for kind in KIND_NAMES}))
+    _each_value(features, _by_kind({kind.kind: f"#/$defs/{kind.__name__}" for kind in KINDS}))
     plain: dict[str, Any] = _plain(schema)
     for model, texts in KEYS.items():
         properties = plain["$defs"][model]["properties"]

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from limner.language.features import KIND_NAMES
 from limner.language.features import KINDS as FEATURES
+from limner.language.keys import keys
 from limner.language.places import Path
 from limner.language.scalars import found
 from limner.language.suggest import did_you_mean, listed, nearest
@@ -129,13 +130,13 @@ def _keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """The keys of the model at `loc`, found by walking the annotations."""
     here: Any = model
     for part in loc:
-        if isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
-            here = here.model_fields[str(part)].annotation
+        if isinstance(here, type) and issubclass(here, BaseModel) and part in keys(here):
+            here = here.model_fields[keys(here)[str(part)]].annotation
         elif isinstance(part, str) and part.strip("<>") in KIND_NAMES and _is_tag(part):
             here = next(kind for kind in FEATURES if kind.kind == part.strip("<>"))
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             here = _only_model(here) or here
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    return list(keys(here)) if isinstance(here, type) and issubclass(here, BaseModel) else []
 
 
 def _only_model(annotation: Any) -> type[BaseModel] | None:

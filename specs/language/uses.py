@@ -6,12 +6,11 @@ from limner.language.condition_types import resolve
 from limner.language.durations import parse_instant
 from limner.language.errors import Problem
 from limner.language.expressions import Condition
-from limner.language.models import LogicalType
 from limner.language.places import Origin, Path
 from limner.language.scope import Scope
 from limner.language.suggest import did_you_mean
-
-NUMBERS: tuple[LogicalType, ...] = ("int", "float")
+from limner.language.types import NUMBERS as NUMBERS
+from limner.language.types import LogicalType
 
 
 class Use:

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed, Share
 from limner.language.models import FeatureView
-from limner.language.outputs import type_of
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import Scope
-from limner.language.uses import NUMBERS, Use, fits, join_key, misfit
+from limner.language.uses import Use, fits, join_key, misfit
 
 
 class ViewColumns:
@@ -37,27 +35,18 @@ class ViewColumns:
     def _feature(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         if feature.where is not None:
             yield from self.use.condition((*path, "where"), feature.where)
-        if isinstance(feature, Embed):
-            for name in feature.embed.columns:
-                yield from self.use.column((*path, "embed"), name)
-            weight = feature.pooling.weight
-            if weight is not None:
-                why = "a weight is a number"
-                yield from self.use.typed((*path, "pool", "mean", "weight"), weight, NUMBERS, why)
-            return
-        if feature.column is None:
-            return
-        here = (*path, "of" if feature.kind == "top" else feature.kind)
-        if feature.kind in ("sum", "mean", "std") or isinstance(feature, Share):
-            yield from self.use.typed(here, feature.column, NUMBERS, f"{feature.kind} takes numbers")
-        else:
-            yield from self.use.column(here, feature.column)
+        for read in feature.reads():
+            here = (*path, *read.path)
+            if read.types is None:
+                yield from self.use.column(here, read.column)
+            else:
+                yield from self.use.typed(here, read.column, read.types, read.why)
 
     def _default(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         value = getattr(feature, "default", None)
         if value is None:
             return
-        base = type_of(feature, self.use.types, {}).base
+        base = feature.output_type(self.use.types, {}).base
         items = value if isinstance(value, tuple) else (value,)
         for i, item in enumerate(items):
             if not fits(item, base):

@@ -7,6 +7,7 @@ from limner.language.closure import closure, from_closure
 from limner.language.feature_base import FeatureBase
 from limner.language.features import KINDS
 from limner.language.fingerprint import fingerprint
+from limner.language.keys import keys
 from limner.language.models import Clean, Encoder, FeatureView, Missing, Range, Source, TextCleaning
 from limner.language.repo import Specs, load_texts
 
@@ -51,12 +52,13 @@ entity: user
 source: events
 every: 1d
 at: "01:00"
+timezone: Asia/Tokyo
 online: false
 owner: me
 tags: {team: x}
 description: words
 features:
-  n: {count: a, distinct: true, over: [7d, 30d], where: b > 0, default: 1, description: words}
+  n: {count: a, distinct: true, over: [7d, 30d, this_month], where: b > 0, default: 1, description: words}
   s: {sum: a, default: 1}
   m: {mean: a, default: 1}
   lo: {min: a, default: 1}
@@ -124,8 +126,10 @@ CHANGES = [
     ('at: "01:00"', 'at: "02:00"'),
     ("count: a, distinct", "count: b, distinct"),
     ("distinct: true", "distinct: false"),
-    ("[7d, 30d]", "[7d, 60d]"),
-    ("[7d, 30d]", "[168h, 30d]"),
+    ("[7d, 30d, this_month]", "[7d, 60d, this_month]"),
+    ("[7d, 30d, this_month]", "[168h, 30d, this_month]"),
+    ("[7d, 30d, this_month]", "[7d, 30d, last_month]"),
+    ("Asia/Tokyo", "Asia/Seoul"),
     ("where: b > 0", "where: b > 2"),
     ("where: b > 0, default: 1", "where: b > 0"),
     ("sum: a", "mean: a"),
@@ -185,8 +189,8 @@ def test_so_does_where_a_table_is_and_since(change: tuple[str, str]) -> None:
 def test_every_key_of_the_models_is_covered_above() -> None:
     """A key that is added to the language must be added to SPEC, and so be decided on here."""
     models: tuple[type[BaseModel], ...] = (FeatureView, Source, Clean, Missing, Range, TextCleaning, *KINDS)
-    keys = {key for model in models for key in model.model_fields}
-    assert {key for key in keys if f"{key}:" not in SPEC} == set()
+    every = {key for model in models for key in keys(model)}
+    assert {key for key in every if f"{key}:" not in SPEC} == set()
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,11 @@ def test_every_key_of_the_models_is_covered_above() -> None:
 )
 def test_what_decides_no_value_does_not(change: tuple[str, str]) -> None:
     assert not _changed(*change)
+
+
+def test_a_zone_that_no_feature_asks_for_does_not_count() -> None:
+    silent = SPEC.replace(", this_month]", "]")
+    assert _of(silent) == _of(silent.replace("Asia/Tokyo", "Asia/Seoul"))
 
 
 def test_the_order_of_documents_and_of_keys_does_not_count() -> None:

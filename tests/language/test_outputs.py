@@ -3,15 +3,17 @@
 import pytest
 
 from limner.language.columns import cleaned
-from limner.language.outputs import Output, OutputType, output_names, outputs, profile_members
+from limner.language.outputs import Output, OutputType, local_zone, output_names, outputs, profile_members
+from limner.language.windows import Calendar, Lifetime, Sliding
 from tests.language.examples import RAW, specs, view
 
 DAY = 86_400_000_000
+ZONE = "America/New_York"
 
 
 def _outputs(features: str) -> dict[str, Output]:
     found = specs(view(features))
-    made = outputs(found.views["taste"], cleaned(found, "purchases", RAW), {"minilm": 384})
+    made = outputs(found.views["taste"], cleaned(found, "purchases", RAW), {"minilm": 384}, ZONE)
     assert output_names(found.views["taste"]) == tuple(output.name for output in made)
     return {output.name: output for output in made}
 
@@ -21,8 +23,23 @@ def test_a_list_of_windows_makes_a_feature_a_window_and_one_window_keeps_the_nam
         "{orders: {count: '*', over: [7d, 2w, lifetime]}, spend: {sum: sales_value, over: 30d}, all: {count: '*'}}"
     )
     assert {name: output.window for name, output in made.items()} == {
-        "orders_7d": 7 * DAY, "orders_2w": 14 * DAY, "orders_lifetime": None, "spend": 30 * DAY, "all": None,
+        "orders_7d": Sliding(7 * DAY), "orders_2w": Sliding(14 * DAY), "orders_lifetime": Lifetime(),
+        "spend": Sliding(30 * DAY), "all": Lifetime(),
     }  # fmt: skip
+
+
+def test_a_calendar_window_is_one_of_the_views_zone() -> None:
+    made = _outputs("{orders: {count: '*', over: [this_month, last_week]}, spend: {sum: sales_value, over: this_day}}")
+    assert {name: output.window for name, output in made.items()} == {
+        "orders_this_month": Calendar("month", 0, ZONE),
+        "orders_last_week": Calendar("week", 1, ZONE),
+        "spend": Calendar("day", 0, ZONE),
+    }
+
+
+def test_the_zone_of_a_view_is_its_sources_unless_it_has_one() -> None:
+    plain, own = view("{n: {count: '*'}}"), view("{n: {count: '*'}}", more="timezone: Asia/Shanghai")
+    assert [local_zone(found, found.views["taste"]) for found in (specs(plain), specs(own))] == [ZONE, "Asia/Shanghai"]
 
 
 @pytest.mark.parametrize(

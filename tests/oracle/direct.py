@@ -21,7 +21,7 @@ class Direct:
     def __init__(self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, LogicalType]) -> None:
         self.keys = keys
         self.grid = oracle.view.grid
-        self.outputs = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM))
+        self.outputs = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
         self.digests: dict[str, str] = {}
         self.texts: dict[bytes, str] = {}
         self.rows = self._rows(specs, oracle, columns)

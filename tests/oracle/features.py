@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from tests.oracle.predicates import conditions
 
+PERIODS = [
+    f"{which}_{unit}" for unit in ("day", "day", "week", "month", "quarter", "year") for which in ("this", "last")
+]
 DEFAULTS: dict[str, list[Any]] = {
     "int": [0, -1],
     "float": [0.5, -1.0],
@@ -37,7 +40,7 @@ def features(
 
 
 def _windowed(draw: st.DrawFn, doc: dict[str, Any], windows: Sequence[str]) -> None:
-    one = st.sampled_from([*windows, *windows, "lifetime"])
+    one = st.sampled_from([*windows, *windows, "lifetime", draw(st.sampled_from(PERIODS))])
     over = draw(st.none() | one | st.lists(one, min_size=1, max_size=3, unique=True))
     if over is not None:
         doc["over"] = over

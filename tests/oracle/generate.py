@@ -117,6 +117,7 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
                 "source": "events",
                 "every": step,
                 **({"at": at} if at else {}),
+                **({"timezone": draw(st.sampled_from(MOMENTS))[0]} if draw(st.integers(0, 3)) == 0 else {}),
                 "features": draw(features(windows, layout.columns)),
             }
         )

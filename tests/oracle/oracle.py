@@ -8,9 +8,12 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
+from limner.language.durations import Duration
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Embed
 from limner.language.models import Encoder, FeatureView, Source
+from limner.language.windows import Period, Written
+from tests.oracle.calendar import beginnings, period
 from tests.oracle.cleaning import Event, Row, Table, clean, ordered
 from tests.oracle.conditions import holds
 
@@ -32,6 +35,7 @@ class Oracle:
         vector_of: VectorOf | None = None,
     ) -> None:
         self.view = view
+        self.zone = view.timezone or sources[view.source].timezone
         self.encoders = encoders or {}
         self.vector_of = vector_of
         self.cleaned = clean(tables, sources, view.source, keys, _used(view))
@@ -45,23 +49,39 @@ class Oracle:
         if not known:
             return None
         values = {}
-        for name, feature in self.view.features.items():
-            for window in feature.windows:
-                width = None if isinstance(window, str) else window.micros
-                inside = [e for e in known if width is None or instant - width <= e.at < instant]  # type: ignore[operator]
-                value = self._value(feature, inside)
-                default = getattr(feature, "default", None)
-                if value is None and default is not None:
-                    value = list(default) if isinstance(default, tuple) else default
-                values[_output(name, feature, window if isinstance(window, str) else window.text)] = value
+        for short, shorthand in self.view.features.items():
+            for name, feature in shorthand.expand(short):
+                for window in feature.written:
+                    value = self._value(feature, self._inside(known, window, instant))
+                    default = getattr(feature, "default", None)
+                    if value is None and default is not None:
+                        value = list(default) if isinstance(default, tuple) else default
+                    values[_output(name, feature, window)] = value
         return values
+
+    def _inside(self, known: list[Event], window: Written, instant: int) -> list[Event]:
+        """The known rows of a window that ends at `instant`."""
+        if isinstance(window, str):
+            return known
+        if isinstance(window, Duration):
+            first, last = instant - window.micros, instant
+        else:
+            first, last = period(window.text, instant, self.zone)
+        return [event for event in known if event.at is not None and first <= event.at < last]
 
     def changes(self, key: Key) -> set[int]:
         """Every instant at which something may change: a row becomes known, or leaves a window."""
         events = self.entities.get(key, [])
-        windows = {w.micros for f in self.view.features.values() for w in f.windows if not isinstance(w, str)}
+        windows = {window for feature in self.view.features.values() for window in feature.written}
         found = {event.known for event in events}
-        return found | {event.at + width + 1 for event in events for width in windows if event.at is not None}
+        for event in events:
+            for window in windows:
+                if event.at is not None and isinstance(window, Duration):
+                    found.add(event.at + window.micros + 1)
+                elif event.at is not None and isinstance(window, Period):
+                    later = [at for at in beginnings(window.unit, event.at, self.zone) if at > event.at]
+                    found |= set(later[:2])
+        return found
 
     def _value(self, feature: FeatureBase, events: list[Event]) -> Any:
         rows = [event.row for event in events]
@@ -108,16 +128,16 @@ class Oracle:
 
 def _used(view: FeatureView) -> set[str]:
     """The columns that features look at."""
-    used: set[str | None] = set()
+    used: set[str] = set()
     for feature in view.features.values():
-        used |= {feature.column, *(feature.where.columns if feature.where else ())}
-        if isinstance(feature, Embed):
-            used |= {*feature.embed.columns, feature.pooling.weight}
-    return {name for name in used if name is not None}
+        used |= {*feature.columns(), *(read.column for read in feature.reads())}
+    return used
 
 
-def _output(name: str, feature: FeatureBase, window: str) -> str:
-    return f"{name}_{window}" if isinstance(getattr(feature, "over", None), tuple) else name
+def _output(name: str, feature: FeatureBase, window: Written) -> str:
+    if not isinstance(getattr(feature, "over", None), tuple):
+        return name
+    return f"{name}_{window if isinstance(window, str) else window.text}"
 
 
 def _aggregate(feature: FeatureBase, values: list[Any]) -> Any:

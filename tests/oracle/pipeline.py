@@ -17,7 +17,7 @@ import yaml
 from limner.language.columns import check, cleaned
 from limner.language.features import Embed
 from limner.language.fingerprint import fingerprint
-from limner.language.outputs import outputs
+from limner.language.outputs import local_zone, outputs
 from limner.language.repo import Specs, load_texts
 from limner.workers.context import RunContext
 from limner.workers.encoder.resolve import EncoderModel
@@ -73,7 +73,12 @@ class Project:
             specs=self.specs,
             name=view,
             raw=self.raw,
-            outputs=outputs(spec, cleaned(self.specs, spec.source, self.raw), dict.fromkeys(models, DIM)),
+            outputs=outputs(
+                spec,
+                cleaned(self.specs, spec.source, self.raw),
+                dict.fromkeys(models, DIM),
+                local_zone(self.specs, spec),
+            ),
             encoders=models,
             fingerprint=fingerprint(self.specs, view, {name: m.fingerprint for name, m in models.items()}),
             root=self.root,

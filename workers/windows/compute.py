@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 from limner.language.features import Embed
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
+from limner.language.windows import Window
 from limner.workers import arrow_types as arrow
 from limner.workers.arrow_types import ARROW
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
 from limner.workers.windows.conditions import masks
+from limner.workers.windows.rows import Rows
 
-TIME, KNOWN = "__ts", "__known"
+TIME, KNOWN, UNTIL = "__ts", "__known", "__until"  # µs; the last may be missing, or null
 EVENT_TIMESTAMP = "event_timestamp"
 _BLOCK = 200_000  # rows evaluated at once: memory depends on this, not on the shard
 
@@ -96,48 +98,51 @@ def _blocks(rows: pa.Table, keys: tuple[str, ...]) -> Iterator[pa.Table]:
 
 
 def _block(rows: pa.Table, task: Task, vectors: Vectors, seen_before: SeenBefore | None) -> History:
-    windows = {output.window for output in task.outputs}
-    entity, time, known = _instants(rows, task)
+    windows = {window for output in task.outputs for window in output.feature.looks(output.window)}
+    events = _events(rows, task)
     if not task.base:
-        moving = timeline.moving(task.grid, entity, time, known, windows, task.start, task.end)
-        rows = rows.filter(pa.array(moving))
-        entity, time, known = _instants(rows, task)
-    line = timeline.build(task.grid, entity, time, known, windows, task.start, task.end)
+        rows = rows.filter(pa.array(timeline.moving(task.grid, events, windows, task.start, task.end)))
+        events = _events(rows, task)
+    line = timeline.build(task.grid, events, windows, task.start, task.end)
     selected = masks(rows, [output.feature.where for output in task.outputs])
     spans = {window: line.span(window) for window in windows}
+
+    def look(window: Window, zone: str) -> Rows:
+        first, last = spans[window]
+        index = np.flatnonzero(first < last)
+        return Rows(rows, index, first[index], last[index], line.size, events.entity[index], events.time[index], zone)
+
     columns = []
     for output, where in zip(task.outputs, selected, strict=True):
-        first, last = spans[output.window]
-        index = np.flatnonzero(first < last)
-        visible = kinds.Rows(rows, index, first[index], last[index], line.size, entity[index])
-        chosen = None if where is None else where[index]
+        looks = [look(window, output.zone) for window in output.feature.looks(output.window)]
         if isinstance(output.feature, Embed):
-            columns.append(_embed(output, task, visible, chosen, line, time, known, vectors))
+            columns.append(_embed(output, task, looks[0], where, line, vectors))
         else:
-            columns.append(kinds.evaluate(output.feature, visible, chosen))
-    return _assemble(rows, entity, task, line, columns, seen_before)
+            columns.append(kinds.evaluate(output.feature, looks, where))
+    return _assemble(rows, events.entity, task, line, columns, seen_before)
 
 
-def _instants(rows: pa.Table, task: Task) -> tuple[c.Ints, c.Ints, c.Ints]:
-    """Code of the entity, event time and instant of becoming known of each row."""
+def _events(rows: pa.Table, task: Task) -> timeline.Events:
+    """Code of the entity, event time, instants of becoming known and of being withdrawn of each row."""
     time, known = (np.asarray(rows[name].to_numpy(), np.int64) for name in (TIME, KNOWN))
-    return _entities(rows, task.join_keys), time, known
+    until = None
+    if UNTIL in rows.column_names:
+        until = np.asarray(rows[UNTIL].fill_null(int(timeline.FOREVER)).to_numpy(), np.int64)
+    return timeline.Events(_entities(rows, task.join_keys), time, known, until)
 
 
 def _embed(
     output: OutputSpec,
     task: Task,
-    rows: kinds.Rows,
-    chosen: c.Bools | None,
+    rows: Rows,
+    selected: c.Bools | None,
     line: timeline.Timeline,
-    time: c.Ints,
-    known: c.Ints,
     vectors: Vectors,
 ) -> c.Output:
     assert isinstance(output.feature, Embed)
     pooling = output.feature.pooling
-    if chosen is not None:
-        rows = rows.where(chosen)
+    if selected is not None:
+        rows = rows.where(selected[rows.index])
     if pooling.weight is not None:
         values, present = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))
         rows = rows.where(present & (values > 0))
@@ -152,9 +157,9 @@ def _embed(
         entity=rows.entity,
         first=rows.first,
         last=rows.last,
-        enter=timeline.tick_at_or_after(task.grid, known[rows.index]),
-        leave=line.exits(output.window)[rows.index],
-        time=time[rows.index],
+        enter=line.stays[output.window].enter[rows.index],
+        leave=line.stays[output.window].leave[rows.index],
+        time=rows.time,
         weight=weight,
         vector=code,
     )
@@ -230,7 +235,8 @@ def _empties(rows: pa.Table, task: Task) -> list[object]:
         if isinstance(output.feature, Embed):
             blank.append(None)
             continue
-        none = kinds.Rows(rows, nothing, nothing, nothing, 1, nothing)
+        none = Rows(rows, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
+        looks = [none] * len(output.feature.looks(output.window))
         selected = np.empty(0, bool) if output.feature.where is not None else None
-        blank.append(kinds.evaluate(output.feature, none, selected).take(np.zeros(1, np.int64)).to_pylist()[0])
+        blank.append(kinds.evaluate(output.feature, looks, selected).take(np.zeros(1, np.int64)).to_pylist()[0])
     return blank

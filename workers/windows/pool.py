@@ -116,9 +116,10 @@ def _cells(texts: Texts, vectors: Float32s, half_life: int | None, *, single: bo
 
 def _pairs(cells: _Cells, at: Ints, newest: int | None) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Chunks of places (indices into `at`) with the cells that count at each: (places, row of the chunk, cell)."""
-    # Rows in canonical order, and cells by their leaving, have a `last` that never falls. `first` may (late
-    # rows): its minimum from the right bounds the range; what is not known yet is dropped after expansion.
-    low = np.searchsorted(cells.last, at, side="right")
+    # Rows in canonical order, and cells by their leaving, hardly ever have a `last` that falls (it does where rows
+    # are withdrawn). `first` does (late rows). The greatest `last` so far and the least `first` to come bound the
+    # range; what is gone or not known yet is dropped after expansion.
+    low = np.searchsorted(np.maximum.accumulate(cells.last) if len(cells.last) else cells.last, at, side="right")
     bound = np.minimum.accumulate(cells.first[::-1])[::-1] if len(cells.first) else cells.first
     high = np.maximum(np.searchsorted(bound, at, side="right"), low)
     pairs = np.cumsum(high - low)
@@ -130,8 +131,8 @@ def _pairs(cells: _Cells, at: Ints, newest: int | None) -> Iterator[tuple[Ints, 
         row = np.repeat(np.arange(stop - begin), width)
         offset = np.concatenate([[0], np.cumsum(width)[:-1]])
         cell = np.arange(int(width.sum())) - np.repeat(offset, width) + np.repeat(low[begin:stop], width)
-        known = cells.first[cell] <= at[begin:stop][row]
-        row, cell = row[known], cell[known]
+        there = (cells.first[cell] <= at[begin:stop][row]) & (cells.last[cell] > at[begin:stop][row])
+        row, cell = row[there], cell[there]
         if newest is not None and len(row):
             ends = np.searchsorted(row, row, side="right")
             keep = ends - np.arange(len(row)) <= newest

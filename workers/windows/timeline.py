@@ -1,5 +1,10 @@
-"""Places: the (entity, instant) pairs at which a value may change, and the span of places each row counts at."""
+"""Places: the (entity, instant) pairs at which a value may change, and the span of places each row counts at.
 
+A row counts in a window from the instant at which it is known and the window has reached it, until the window has
+passed it or the row is withdrawn from its entity. All instants are µs.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +13,8 @@ import numpy.typing as npt
 
 from limner.language.durations import MICROS
 from limner.language.models import Grid
+from limner.language.windows import Calendar, Lifetime, Sliding, Window
+from limner.workers.windows import calendar
 
 Ints = npt.NDArray[np.int64]
 _MONDAY = 4 * MICROS["d"]  # 1970-01-05T00:00Z: weekly grids begin on Mondays
@@ -31,6 +38,57 @@ def tick_at_or_before(grid: Grid, instant: int) -> int:
 
 
 @dataclass(frozen=True)
+class Events:
+    """Rows of some entities, all arrays of shape [rows]."""
+
+    entity: Ints  # codes 0..n-1, ascending
+    time: Ints  # event timestamp
+    known: Ints
+    until: Ints | None = None  # when the row is withdrawn from its entity, FOREVER for never; None: no row ever is
+
+    def enters(self, window: Window) -> Ints:
+        """The first instant at which each row is in the window, if it is before `leaves`."""
+        match window:
+            case Sliding(_, shift) if shift:
+                return np.maximum(self.known, self.time + (shift + 1))
+            case Calendar(unit, back, zone) if back:
+                return np.maximum(self.known, calendar.next_beginning(self.time, unit, zone, back))
+        return self.known
+
+    def leaves(self, window: Window) -> Ints:
+        """The first instant from which on each row is not in the window any more."""
+        match window:
+            case Sliding(width, shift):
+                leave = self.time + (width + shift + 1)
+            case Calendar(unit, back, zone):
+                leave = calendar.next_beginning(self.time, unit, zone, back + 1)
+            case Lifetime():
+                leave = np.full(len(self.time), FOREVER)
+        return leave if self.until is None else np.minimum(leave, self.until)
+
+    @property
+    def entities(self) -> int:
+        """Number of entities."""
+        return int(self.entity[-1]) + 1 if len(self.entity) else 0
+
+
+@dataclass(frozen=True)
+class Stay:
+    """When rows are in one window: [rows] instants of the grid, in it at enter <= instant < leave."""
+
+    enter: Ints
+    leave: Ints
+
+
+def stays(grid: Grid, rows: Events, windows: Collection[Window]) -> dict[Window, Stay]:
+    """The rows' stay in each window, as the instants of a grid see it."""
+    return {
+        window: Stay(tick_at_or_after(grid, rows.enters(window)), tick_at_or_after(grid, rows.leaves(window)))
+        for window in windows
+    }
+
+
+@dataclass(frozen=True)
 class Timeline:
     """Places of some entities, sorted by entity, then instant.
 
@@ -40,34 +98,25 @@ class Timeline:
 
     entity: Ints  # [places] code of the entity
     tick: Ints  # [places] µs
-    enter: Ints  # [rows] the first instant of the grid at which the row is known, not before the base
     base: int
-    _begin: Ints  # [entities + 1] first place of each entity
-    _row_entity: Ints
-    _row_time: Ints
-    _grid: Grid
+    rows: Events
+    stays: dict[Window, Stay]
 
     @property
     def size(self) -> int:
         """Number of places."""
         return len(self.tick)
 
-    def exits(self, window: int | None) -> Ints:
-        """[rows] the first instant of the grid at which a row has left a window of `window` µs."""
-        return _exits(self._grid, self._row_time, window)
-
-    def span(self, window: int | None) -> tuple[Ints, Ints]:
+    def span(self, window: Window) -> tuple[Ints, Ints]:
         """[rows] places first <= place < last at which each row is in the window; first >= last: nowhere."""
-        first = self._place(self.enter)
-        last = first.copy() if window is not None else self._begin[self._row_entity + 1]
-        if window is not None:
-            last = self._place(np.maximum(self.exits(window), self.enter))
-        return first, last
+        stay = self.stays[window]
+        first = self._place(np.maximum(stay.enter, self.base))
+        return first, self._place(np.maximum(stay.leave, self.base))
 
     def _place(self, instant: Ints) -> Ints:
         """The first place of the row's entity at or after `instant`; the end of the entity where there is none."""
         ticks, code = self._ticks
-        key = self._row_entity * (len(ticks) + 1) + np.searchsorted(ticks, instant)
+        key = self.rows.entity * (len(ticks) + 1) + np.searchsorted(ticks, instant)
         return np.searchsorted(code, key)
 
     @cached_property
@@ -77,57 +126,43 @@ class Timeline:
         return ticks, self.entity * (len(ticks) + 1) + np.searchsorted(ticks, self.tick)
 
 
-def _exits(grid: Grid, time: Ints, window: int | None) -> Ints:
-    if window is None:
-        return np.full(len(time), FOREVER)
-    return tick_at_or_after(grid, time + (window + 1))
-
-
-def moving(
-    grid: Grid, entity: Ints, time: Ints, known: Ints, windows: set[int | None], start: int, end: int
-) -> npt.NDArray[np.bool_]:
+def moving(grid: Grid, rows: Events, windows: Collection[Window], start: int, end: int) -> npt.NDArray[np.bool_]:
     """[rows] whether the row's entity has a row that enters or leaves a window in (start, end]; others stay."""
     base = tick_at_or_before(grid, start)
-    enter = tick_at_or_after(grid, known)
-    moves = (enter > base) & (enter <= end)
-    for window in windows - {None}:
-        leave = _exits(grid, time, window)
-        moves |= (leave > base) & (leave <= end)
-    count = int(entity[-1]) + 1 if len(entity) else 0
-    return (np.bincount(entity, moves, count) > 0)[entity]
+    known = tick_at_or_after(grid, rows.known)
+    moves = (known > base) & (known <= end)
+    for stay in stays(grid, rows, windows).values():
+        for instant in (stay.enter, stay.leave):
+            moves |= (instant > base) & (instant <= end)
+    return (np.bincount(rows.entity, moves, rows.entities) > 0)[rows.entity]
 
 
-def build(
-    grid: Grid, entity: Ints, time: Ints, known: Ints, windows: set[int | None], start: int, end: int
-) -> Timeline:
+def build(grid: Grid, rows: Events, windows: Collection[Window], start: int, end: int) -> Timeline:
     """Lay out the places of (base, end] and the base itself.
 
-    `entity` are codes 0..n-1, ascending; `time` and `known` are µs; all have shape [rows]. The base is the last
-    instant of the grid at or before `start`.
+    The base is the last instant of the grid at or before `start`. An entity has places from the first instant at which
+    a row about it is known.
     """
     base = tick_at_or_before(grid, start)
-    known_tick = tick_at_or_after(grid, known)
-    enter = np.maximum(known_tick, base)
-    entities, ticks = [entity], [enter]
-    for window in windows - {None}:
-        leave = _exits(grid, time, window)
-        visible = (leave > enter) & (leave <= end)
-        entities.append(entity[visible])
-        ticks.append(leave[visible])
+    found = stays(grid, rows, windows)
+    known = np.maximum(tick_at_or_after(grid, rows.known), base)
+    entities, ticks = [rows.entity], [known]
+    for stay in found.values():
+        visible = stay.leave > np.maximum(stay.enter, base)
+        for instant in (stay.enter, stay.leave):
+            new = visible & (instant > known) & (instant <= end)
+            entities.append(rows.entity[new])
+            ticks.append(instant[new])
     all_entities, all_ticks = np.concatenate(entities), np.concatenate(ticks)
     inside = all_ticks <= end
     all_entities, all_ticks = all_entities[inside], all_ticks[inside]
     distinct, code = np.unique(all_ticks, return_inverse=True)
     key = np.unique(all_entities * (len(distinct) + 1) + code)
     place_entity, place_code = np.divmod(key, len(distinct) + 1)
-    count = int(entity[-1]) + 1 if len(entity) else 0
     return Timeline(
         entity=place_entity,
         tick=distinct[place_code] if len(distinct) else np.empty(0, np.int64),
-        enter=enter,
         base=base,
-        _begin=np.searchsorted(place_entity, np.arange(count + 1)),
-        _row_entity=entity,
-        _row_time=time,
-        _grid=grid,
+        rows=rows,
+        stays=found,
     )

@@ -1,0 +1,72 @@
+"""The feature kinds of the language. Each kind is a model whose first key names it: `{sum: sales_value, over: 7d}`.
+
+A kind is a class in a file of this package, a place in KINDS, and a function in `limner.workers.windows.kinds`.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from pydantic import Discriminator, Tag
+
+from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
+from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
+from limner.language.features.embed import Embed, MeanPool, Pool
+from limner.language.features.picks import First, Last, Latest, Max, Min, Top
+
+# A mapping is of the first kind whose key it has: `{count: x, distinct: true}` is a count.
+KINDS: tuple[type[FeatureBase], ...] = (
+    Count,
+    Sum,
+    Mean,
+    Min,
+    Max,
+    Std,
+    Distinct,
+    First,
+    Last,
+    Latest,
+    Top,
+    Share,
+    Embed,
+)
+KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
+
+
+def _kind_of(value: Any) -> str | None:
+    """The kind a mapping names, as a tag."""
+    if isinstance(value, FeatureBase):
+        return f"<{value.kind}>"
+    return next((f"<{kind}>" for kind in KIND_NAMES if isinstance(value, dict) and kind in value), None)
+
+
+if TYPE_CHECKING:
+    Feature = FeatureBase
+else:
+    # Tags stand in angle brackets so that the place of an error tells a tag from the key of the same name.
+    _TAGGED = tuple(Annotated[kind, Tag(f"<{kind.kind}>")] for kind in KINDS)
+    Feature = Annotated[Union[_TAGGED], Discriminator(_kind_of)]  # noqa: UP007 - made of a tuple
+
+__all__ = [
+    "KINDS",
+    "KIND_NAMES",
+    "Count",
+    "Distinct",
+    "Embed",
+    "Fault",
+    "Feature",
+    "FeatureBase",
+    "First",
+    "Last",
+    "Latest",
+    "Max",
+    "Mean",
+    "MeanPool",
+    "Min",
+    "OfNumbers",
+    "Pool",
+    "Read",
+    "Share",
+    "Std",
+    "Sum",
+    "Top",
+    "Windowed",
+]

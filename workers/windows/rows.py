@@ -1,0 +1,67 @@
+"""The rows of one window as feature kinds see them."""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from limner.workers.windows import column as c
+from limner.workers.windows import exact
+
+Ints = c.Ints
+Bools = c.Bools
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a feature that are visible somewhere, and their spans of places, in canonical order."""
+
+    table: pa.Table
+    index: Ints  # [visible] positions in `table`
+    first: Ints  # [visible]
+    last: Ints  # [visible]
+    places: int
+    entity: Ints  # [visible]
+    time: Ints  # [visible] event timestamp, µs
+    zone: str  # of local time
+
+    def where(self, mask: Bools) -> "Rows":
+        """The rows where `mask` (shape [visible]) holds."""
+        return replace(
+            self,
+            index=self.index[mask],
+            first=self.first[mask],
+            last=self.last[mask],
+            entity=self.entity[mask],
+            time=self.time[mask],
+        )
+
+    def total(self, values: exact.Limbs) -> exact.Limbs:
+        """Exact running sums of the rows' values."""
+        return exact.spans(values, self.first, self.last, self.places)
+
+    def count(self) -> Ints:
+        """Number of rows at each place."""
+        return running(self.first, self.last, self.places)
+
+    def numbers(self, name: str) -> tuple["Rows", exact.Limbs, bool]:
+        """The rows whose numeric column is not null, their exact values, and whether they are integers."""
+        values, present = c.numbers(self.table[name].take(pa.array(self.index)))
+        integers = values.dtype == np.int64
+        limbs = (
+            exact.of_ints(cast(Ints, values[present])) if integers else exact.of_floats(cast(c.Floats, values[present]))
+        )
+        return self.where(present), limbs, integers
+
+    def coded(self, name: str) -> tuple["Rows", c.Coded]:
+        """The rows whose column is not null, and their ranks."""
+        ranked = c.coded(self.table[name].take(pa.array(self.index)))
+        present = ranked.code >= 0
+        return self.where(present), c.Coded(ranked.code[present], ranked.values)
+
+
+def running(first: Ints, last: Ints, places: int) -> Ints:
+    """[places] how many spans cover each place."""
+    delta = np.bincount(first, minlength=places + 1) - np.bincount(last, minlength=places + 1)
+    return np.cumsum(delta[:places])

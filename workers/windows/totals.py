@@ -1,0 +1,110 @@
+"""Kinds that count or add up: running totals over the spans of rows."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from limner.language import features as f
+from limner.language.errors import LimnerError
+from limner.workers.windows import column as c
+from limner.workers.windows import exact
+from limner.workers.windows.rows import Bools, Ints, Rows, running
+
+
+def count(feature: f.Count, rows: Rows) -> c.Output:
+    """Rows, rows with a value, or distinct values."""
+    if feature.distinct:
+        return distinct(feature, rows)
+    if feature.column is not None:
+        rows = rows.where(np.asarray(rows.table[feature.column].take(pa.array(rows.index)).is_valid()))
+    return c.of_ints(rows.count())
+
+
+def distinct(feature: f.Count | f.Distinct, rows: Rows) -> c.Output:
+    """A value counts where any of its rows does: the union of the spans of equal values of an entity."""
+    assert feature.column is not None
+    rows, ranked = rows.coded(feature.column)
+    group = rows.entity * (len(ranked.values) + 1) + ranked.code
+    order = np.lexsort((rows.first, group))
+    first, last, group = rows.first[order], rows.last[order], group[order]
+    # Spans of one entity end before those of the next begin, but values of one entity interleave: an offset a
+    # group keeps the running maximum of `last` from leaking into the next group.
+    fresh = np.ones(len(group), bool)
+    fresh[1:] = group[1:] != group[:-1]
+    offset = (np.cumsum(fresh) - 1) * (rows.places + 1)
+    reach = np.maximum.accumulate(last + offset) if len(last) else last
+    start = fresh.copy()
+    start[1:] |= first[1:] + offset[1:] > reach[:-1]
+    head = np.flatnonzero(start)
+    ends = np.append(head[1:], len(start)) - 1 if len(head) else head
+    return c.of_ints(running(first[head], (reach - offset)[ends], rows.places))
+
+
+def total_of(feature: f.Sum, rows: Rows) -> c.Output:
+    """The exact sum, rounded once; of integers an integer."""
+    """Exact, rounded once; of integers an integer."""
+    kept, values, integers = rows.numbers(feature.sum)
+    total = kept.total(values)
+    if integers:
+        return c.of_ints(int64(feature.sum, total))
+    return c.of_floats(exact.to_floats(total), np.ones(rows.places, bool), None)
+
+
+def int64(name: str, total: exact.Limbs) -> Ints:
+    """Integer totals of the column `name`; LimnerError where one does not fit in 64 bits."""
+    values, fits = exact.to_int64(total)
+    if not fits.all():
+        raise LimnerError(
+            f"a sum of {name} does not fit in 64 bits: `clean: {{cast: {{{name}: float}}}}` makes it a float"
+        )
+    return values
+
+
+def mean(feature: f.Mean, rows: Rows) -> c.Output:
+    """The rounded sum over the number of values."""
+    rows, values, _ = rows.numbers(feature.mean)
+    count = rows.count()
+    total = exact.to_floats(rows.total(values))
+    return c.of_floats(total / np.maximum(count, 1), count > 0, feature.default)
+
+
+def deviation(feature: f.Std, rows: Rows) -> c.Output:
+    """Sample variance as an exact fraction: (n * sum of squares - square of sum) / (n * (n - 1))."""
+    rows, values, _ = rows.numbers(feature.std)
+    count = rows.count()
+    linear, squared = rows.total(values), rows.total(exact.square(values))
+    result = np.zeros(rows.places)
+    several = np.flatnonzero(count > 1)
+    shift = -2 * values.exponent
+    sums = exact.to_integers(exact.Limbs(linear.limb[:, several], 0))
+    squares = exact.to_integers(exact.Limbs(squared.limb[:, several], 0))
+    for place, n, total, square in zip(several, count[several].tolist(), sums, squares, strict=True):
+        top, bottom = n * square - total * total, n * (n - 1)
+        result[place] = _root(top, bottom << shift) if shift >= 0 else _root(top << -shift, bottom)
+    return c.of_floats(result, count > 1, feature.default)
+
+
+def _root(top: int, bottom: int) -> float:
+    """The square root of top / bottom, rounded once (to an odd last bit first, as CPython's statistics does)."""
+    if not top:
+        return 0.0
+    shift = (top.bit_length() - bottom.bit_length() - 109) // 2
+    top, bottom = (top, bottom << 2 * shift) if shift >= 0 else (top << -2 * shift, bottom)
+    root = math.isqrt(top // bottom)
+    root |= root * root * bottom != top
+    return float(root << shift) if shift >= 0 else root / (1 << -shift)
+
+
+def share(feature: f.Share, rows: Rows, selected: Bools) -> c.Output:
+    """The part of a sum, or of the rows, that is `selected` (shape [visible])."""
+    """The part of a sum, or of the rows, that is `selected` (shape [visible])."""
+    if feature.column is None:
+        part, whole = rows.where(selected).count().astype(np.float64), rows.count().astype(np.float64)
+    else:
+        kept, values, _ = rows.numbers(feature.column)
+        chosen = selected[np.isin(rows.index, kept.index, assume_unique=True)]
+        whole = exact.to_floats(kept.total(values))
+        part = exact.to_floats(kept.where(chosen).total(exact.Limbs(values.limb[:, chosen], values.exponent)))
+    present = whole != 0
+    return c.of_floats(part / np.where(present, whole, 1.0), present, feature.default)
