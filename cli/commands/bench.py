@@ -2,7 +2,7 @@
 
 import typer
 
-from limner.cli.commands import bench_aggregate, bench_encode
+from limner.cli.commands import bench_aggregate, bench_encode, bench_spec
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.callback()(lambda: None)  # without it, Typer would make a lone command of the group
@@ -10,3 +10,4 @@ app.command("encode", short_help="Texts a second, in process and through Triton.
 app.command("aggregate", short_help="Events turned into windowed features, and the next day's share.")(
     bench_aggregate.bench_aggregate
 )
+app.command("spec", short_help="A large spec validated, planned and applied.")(bench_spec.bench_spec)
