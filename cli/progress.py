@@ -17,6 +17,7 @@ from limner.workers.report import (
     ViewDone,
     ViewFailed,
     ViewStarted,
+    ViewWaits,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def progress(console: "Console") -> Iterator[Reporter]:
         yield _Bars(bars)
 
 
-def describe(event: Event) -> str | None:
+def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
     """Say in one line what happened; None for an event that is only a step of a bar."""
     match event:
         case ViewStarted(view, start, end, reasons):
@@ -68,6 +69,11 @@ def describe(event: Event) -> str | None:
         case ViewDone(view, history_rows, online_rows, seconds):
             done = f"{history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
             return f"{view}: {done if history_rows or online_rows else 'complete already'}"
+        case ViewWaits(view, other, encoder):
+            return (
+                f"{view}: its new version waits for {other}, which serves vectors that {encoder} made before it "
+                "changed; readers move to both in one step"
+            )
         case ViewFailed(view, error):
             return f"{view}: failed: {error}"
         case _:

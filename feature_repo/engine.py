@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
 from limner.feature_repo.project import Project
 from limner.feature_repo.recovery import keep_servable, recover
+from limner.feature_repo.switching import Switching
 from limner.language.errors import LimnerError
 from limner.workers import report
 from limner.workers.context import RunContext
@@ -134,12 +135,15 @@ class LimnerEngine(ComputeEngine):
         names = [task.feature_view.name for task in tasks]
         failures: dict[str, BaseException] = {}
         summary: dict[str, Any] = {}
-        with self._run(names, tasks, failures, summary) as context:
+        with self._run(names, tasks, failures, summary) as context, ExitStack() as stack:
             unfinished: BaseException | None = None
+            switching = stack.enter_context(
+                Switching(self._project, self.repo_config, self.online_store, registry, context)
+            )
             for position, task in enumerate(tasks):
                 if unfinished is None:
                     try:
-                        summary[task.feature_view.name] = self._one(task, context)
+                        summary[task.feature_view.name] = self._one(task, context, switching)
                     except LimnerError as error:
                         failures[task.feature_view.name] = error
                     except BaseException as error:  # noqa: BLE001 (raised below, once every job knows its fate)
@@ -149,6 +153,9 @@ class LimnerEngine(ComputeEngine):
                 if task.feature_view.name in failures:
                     context.reporter(report.ViewFailed(task.feature_view.name, str(failures[task.feature_view.name])))
                     jobs[position] = Job(task, failures[task.feature_view.name])
+            if unfinished is None:
+                for view, wait in switching.finish().items():
+                    summary.setdefault(view, {})["waits_for"] = wait.other
             if unfinished is None and isinstance(self.online_store, LimnerOnlineStore):
                 self._serve_profiles(served_profiles(registry, self.repo_config.project))
         told = _one_error(failures)
@@ -195,23 +202,23 @@ class LimnerEngine(ComputeEngine):
             ledger.finish_run(run_id, status, error, summary)
             ledger.close()
 
-    def _one(self, task: MaterializationTask, context: RunContext) -> dict[str, Any]:
+    def _one(self, task: MaterializationTask, context: RunContext, switching: Switching) -> dict[str, Any]:
         """History, then online values, then the ledger: each step can be repeated, and the last one records success."""
         from limner.workers.run import materialize
 
         begun = time.monotonic()
         plan = applied_plan(task.feature_view, self._project)
-        with view_lock(plan.data / "online" / plan.name):
+        with ExitStack() as locks, _progress(task, context.reporter) as progress:
+            locks.enter_context(view_lock(plan.data / "online" / plan.name))
             history = History(plan.folder / plan.fingerprint)
             wanted = interval.wanted(task, plan, history)
-            before = state_of(history)
-            result = materialize(plan, wanted.start, wanted.end, context)
+            sink = Sink(self.repo_config, self.online_store, task.feature_view, plan, state_of(history))
+            result = materialize(plan, wanted.start, wanted.end, context, switch=lambda *_: None)
             online = 0
-            if plan.view.online:
-                sink = Sink(self.repo_config, self.online_store, task.feature_view, plan, before)
-                with _progress(task, context.reporter) as progress:
-                    online = sink.write(result.history, result.latest(), progress)
-            context.ledger.serve(plan.name, plan.fingerprint, context.run_id)
+            if switching.needed(sink):
+                online = switching.add(sink, history, locks.pop_all(), progress)
+            elif plan.view.online:
+                online = sink.write(history, result.latest(), progress)
         seconds = time.monotonic() - begun
         context.reporter(report.ViewDone(plan.name, result.history_rows, online, seconds, result.summary))
         return {**result.summary, "reasons": list(result.reasons), "online_rows": online, "seconds": round(seconds, 3)}

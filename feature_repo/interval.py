@@ -9,7 +9,7 @@ from feast.utils import make_tzaware
 
 from limner.language.errors import LimnerError
 from limner.workers.history.manifest import History
-from limner.workers.history.served import served_history
+from limner.workers.history.served import served, served_history
 from limner.workers.online.pack import EPOCH
 from limner.workers.plan import ViewPlan
 
@@ -32,7 +32,7 @@ def micros(moment: datetime) -> int:
 def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wanted:
     """Return the interval to cover.
 
-    A view with a new definition (or a lost history) is computed anew over all it served before: Feast keeps the old
+    A view with a new definition (or a lost history) is computed over all it served before: Feast keeps the old
     watermark. LimnerError for a first run whose interval is empty, as `materialize-incremental` makes it when the
     data are older than a year.
     """
@@ -44,11 +44,14 @@ def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wante
             plan.name,
             make_tzaware(task.end_time).isoformat(timespec="seconds"),
         )
-    if history.coverage() is None:
+    coverage = history.coverage()
+    if coverage is None:
         earlier = _served_before(task, plan)
         if earlier is not None:
             return Wanted(min(start, earlier.start), max(end, earlier.end))
-    elif start >= end:  # an incremental run to an instant that is already covered
+    elif served(plan.folder) not in (None, plan.fingerprint):
+        start, end = _at_least(Wanted(start, end), coverage, _served_before(task, plan))
+    if coverage is not None and start >= end:  # an incremental run to an instant that is already covered
         return Wanted(end, end)
     if start >= end:
         raise LimnerError(
@@ -57,6 +60,16 @@ def wanted(task: MaterializationTask, plan: ViewPlan, history: History) -> Wante
             "`feast materialize START END`"
         )
     return Wanted(start, end)
+
+
+def _at_least(asked: Wanted, coverage: tuple[int, int], earlier: Wanted | None) -> tuple[int, int]:
+    """Begin and end of what must be asked so that a history of this coverage ends up with all of `earlier` too."""
+    start, end = asked.start, asked.end
+    if earlier is not None and earlier.start < coverage[0]:
+        start, end = min(start, earlier.start), max(end, coverage[0])
+    if earlier is not None and earlier.end > coverage[1]:
+        start, end = min(start, coverage[1]), max(end, earlier.end)
+    return start, end
 
 
 def _served_before(task: MaterializationTask, plan: ViewPlan) -> Wanted | None:

@@ -92,7 +92,7 @@ class LimnerOfflineStore(OfflineStore):
             try:
                 table = rows
                 for each in wanted:
-                    _warn_outside(each, entities)
+                    _warn_outside(joiner, each, entities)
                     for (_, alias, _), column in zip(each.features, joiner.join(entities, each), strict=True):
                         table = table.append_column(alias, column)
                 return table
@@ -298,9 +298,9 @@ def _pull(
     return LimnerRetrievalJob(answer, config, False, [], None)
 
 
-def _warn_outside(wanted: Wanted, entities: pa.Table) -> None:
+def _warn_outside(joiner: Joiner, wanted: Wanted, entities: pa.Table) -> None:
     """Say so where a value is asked for at an instant that no run has reached."""
-    history = None if wanted.history is None else served_history(wanted.history)
+    history = None if wanted.history is None else joiner.history(wanted.history)
     coverage = None if history is None else history.coverage()
     if coverage is None:
         if wanted.history is not None:

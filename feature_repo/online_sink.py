@@ -18,7 +18,7 @@ from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.writer import OnlineWriter
+from limner.workers.online.writer import OnlineWriter, Waiting
 from limner.workers.plan import ViewPlan
 
 _PROBES = 16  # entities a batch whose values are read back
@@ -57,6 +57,30 @@ class Sink:
                 f"the online store ({self.config.online_store.type}) failed: {error}; see that it runs, "
                 "then run the same command again"
             ) from error
+
+    def prepare(self, history: History, progress: Progress) -> Waiting | None:
+        """Write every entity beside what is served, in a store of ours; None for another store."""
+        if not isinstance(self.store, LimnerOnlineStore):
+            return None
+        coverage = history.coverage()
+        assert coverage is not None
+        writer = OnlineWriter(online_path(self.config))
+        try:
+            rows = latest_rows(history, self.plan.join_keys, coverage[0])
+            return writer.prepare(self._schema(), rows, loaded=state_of(history), as_of=coverage[1], progress=progress)
+        finally:
+            writer.database.close()
+
+    def serves(self) -> bool:
+        """Whether what is online now is of this version, as far as a store of ours can tell."""
+        if not isinstance(self.store, LimnerOnlineStore):
+            return True
+        writer = OnlineWriter(online_path(self.config))
+        try:
+            served = writer.served(self.plan.name)
+        finally:
+            writer.database.close()
+        return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
     def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
         schema = self._schema()

@@ -1,7 +1,9 @@
 """Feast's online store over the packed SQLite file: a row a view and entity, decoded as far as it is asked for."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,11 @@ from limner.feature_repo.values import Row, batch_of, decoder, encoded_keys
 from limner.workers.online.locate import DEFAULT_PATH, STORE_TYPE
 from limner.workers.online.pack import instant
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import Database, Generation
+from limner.workers.online.sqlite import Database, Generation, Snapshot
 from limner.workers.online.writer import OnlineWriter
 
 hush()  # Feast imports this module before it looks at the registry's settings
+_ANSWERING: ContextVar[tuple[Path, Snapshot] | None] = ContextVar("limner_answering", default=None)
 Answer = tuple[datetime | None, dict[str, Value] | None]
 
 
@@ -51,7 +54,7 @@ class LimnerOnlineStore(OnlineStore):
         path = online_path(config)
         if not path.exists():
             return [(None, None)] * len(entity_keys)
-        with facing_feast(), self._database(path).reading() as snapshot:
+        with facing_feast(), self._reading(path) as snapshot:
             generation = snapshot.served().get(table.name)
             if generation is None:
                 return [(None, None)] * len(entity_keys)
@@ -70,6 +73,29 @@ class LimnerOnlineStore(OnlineStore):
                 schema.layout.check(row[1])
                 answers.append((instant(row[0]), decode(row[1])))
         return answers
+
+    def _read_features_per_fv(self, config: RepoConfig, *args: Any, **kwargs: Any) -> None:
+        """Feast reads view by view; all that one `get_online_features` answers is of one moment."""
+        path = online_path(config)
+        if not path.exists():
+            super()._read_features_per_fv(config, *args, **kwargs)
+            return
+        with facing_feast(), self._database(path).reading() as snapshot:
+            token = _ANSWERING.set((path, snapshot))
+            try:
+                super()._read_features_per_fv(config, *args, **kwargs)
+            finally:
+                _ANSWERING.reset(token)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[Snapshot]:
+        """The snapshot of the answer under way, or one of its own."""
+        answering = _ANSWERING.get()
+        if answering is not None and answering[0] == path:
+            yield answering[1]
+            return
+        with self._database(path).reading() as snapshot:
+            yield snapshot
 
     def online_write_batch(
         self,

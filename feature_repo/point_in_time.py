@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
-from limner.workers.history.manifest import Part
-from limner.workers.history.served import served_history
+from limner.workers.history.manifest import History, Part
+from limner.workers.history.served import Pointer, pointers
 from limner.workers.online.pack import EPOCH
 from limner.workers.sql import literal, quoted
 
@@ -45,6 +45,7 @@ class Joiner:
     """One answer: an entity table (join keys and `__stamp`, int64 µs UTC), and features joined to it view by view."""
 
     def __init__(self, *, threads: int | None = None, memory_limit: str | None = None) -> None:
+        self._served: dict[Path, dict[str, Pointer]] = {}
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET preserve_insertion_order = false")  # queries say which order they want
@@ -56,6 +57,14 @@ class Joiner:
     def close(self) -> None:
         """Free DuckDB's memory."""
         self._connection.close()
+
+    def history(self, view_folder: Path) -> History | None:
+        """The history that this answer reads of a view: which ones are served is looked up once, for all views."""
+        histories = view_folder.parent
+        if histories not in self._served:
+            self._served[histories] = pointers(histories)
+        pointer = self._served[histories].get(view_folder.name)
+        return None if pointer is None else History(view_folder / pointer.fingerprint)
 
     def join(self, entities: pa.Table, wanted: Wanted) -> list[pa.ChunkedArray]:
         """Return the features of one view, a column each, with as many rows as `entities` and in their order."""
@@ -106,7 +115,7 @@ class Joiner:
         picked = f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM"
         if wanted.history is None:
             return f"{picked} {_plain_files(wanted, stamp, oldest, newest)}"
-        history = served_history(wanted.history)
+        history = self.history(wanted.history)
         parts = [] if history is None else history.parts()
         if not parts:
             return None

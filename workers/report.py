@@ -84,7 +84,26 @@ class ViewFailed:
     error: str
 
 
-Event = ViewStarted | RowsPrepared | TextsEncoded | EncoderBusy | ShardDone | OnlineWritten | ViewDone | ViewFailed
+@dataclass(frozen=True)
+class ViewWaits:
+    """A view's new version is complete, and is not served before `other` can move with it: they share `encoder`."""
+
+    view: str
+    other: str
+    encoder: str
+
+
+Event = (
+    ViewStarted
+    | RowsPrepared
+    | TextsEncoded
+    | EncoderBusy
+    | ShardDone
+    | OnlineWritten
+    | ViewDone
+    | ViewWaits
+    | ViewFailed
+)
 Reporter = Callable[[Event], None]
 
 

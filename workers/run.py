@@ -4,18 +4,20 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
+from limner.language.closure import closure
 from limner.workers import report
 from limner.workers.context import RunContext
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History, Segment
 from limner.workers.history.served import serve
+from limner.workers.history.version import Version
 from limner.workers.intervals import Interval, missing
 from limner.workers.ledger import TaskKey
 from limner.workers.plan import ViewPlan
@@ -28,6 +30,7 @@ from limner.workers.text.failures import write_failed
 from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
 
+Switch = Callable[[Path, str], object]
 _NEVER = -(2**62)  # µs, before any instant
 
 
@@ -49,10 +52,11 @@ class RunResult:
         return latest_rows(self.history, self.plan.join_keys, self.start)
 
 
-def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> RunResult:
+def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, switch: Switch = serve) -> RunResult:
     """Bring the history of a view up to cover (start, end] (µs). Readers see all of it or nothing new.
 
-    Raises LimnerError, and leaves what is served as it was, if a source, the encoder or a store fails.
+    `switch` (folder of the view's histories, fingerprint) points readers at a history that is complete. Raises
+    LimnerError, and leaves what is served as it was, if a source, the encoder or a store fails.
     """
     begun = time.monotonic()
     history = History(plan.folder / plan.fingerprint)
@@ -60,7 +64,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> Ru
         inputs = input_fingerprint(plan.specs, plan.view.source, plan.root)
         interval = missing(history.manifest(), start, end, inputs)
         if interval is None:
-            serve(plan.folder, plan.fingerprint)
+            switch(plan.folder, plan.fingerprint)
             reasons = ("up to date",)
             return RunResult(plan, history, start, end, 0, reasons, time.monotonic() - begun)
         context.reporter(report.ViewStarted(plan.name, interval.start, interval.end, interval.reasons))
@@ -71,7 +75,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext) -> Ru
             rows, summary = _extend(plan, history, interval, inputs, stage, context)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-        serve(plan.folder, plan.fingerprint)
+        switch(plan.folder, plan.fingerprint)
     return RunResult(
         plan=plan,
         history=history,
@@ -103,6 +107,7 @@ def _extend(
     )
     base = [f"{name}/{_base_file(r.number)}" for r in results if r.base] if interval.base else []
     folder.mkdir(parents=True, exist_ok=True)
+    _version(plan).write(history.folder)
     history.commit(segment, base)
     rows = sum(r.changes + r.base for r in results)
     summary: dict[str, object] = {
@@ -115,6 +120,13 @@ def _extend(
         "history_rows": rows,
     }
     return rows, summary
+
+
+def _version(plan: ViewPlan) -> Version:
+    encoders = {name: model.fingerprint for name, model in plan.encoders.items()}
+    return Version(
+        view=plan.name, fingerprint=plan.fingerprint, closure=closure(plan.specs, plan.name), encoders=encoders
+    )
 
 
 def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> PrepareRequest:

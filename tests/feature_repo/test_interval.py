@@ -24,7 +24,7 @@ def on(day: float) -> datetime:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> ViewPlan:
-    return cast(ViewPlan, SimpleNamespace(name="activity", folder=tmp_path))
+    return cast(ViewPlan, SimpleNamespace(name="activity", folder=tmp_path, fingerprint="new"))
 
 
 def ask(plan: ViewPlan, start: float, end: float, before: list[tuple[float, float]] | None = None) -> Wanted:
@@ -53,6 +53,17 @@ def test_a_new_definition_covers_all_that_the_old_one_served(plan: ViewPlan) -> 
     cover(plan, "old", 1, 9)
     assert ask(plan, 9, 10, before=[(1, 9)]) == Wanted(1 * DAY, 10 * DAY)
     assert ask(plan, 2, 3, before=[(1, 9)]) == Wanted(1 * DAY, 9 * DAY)
+
+
+def test_a_definition_whose_history_is_there_is_brought_up_to_what_is_served(plan: ViewPlan) -> None:
+    """Only what it lacks is asked for: the rest may have been made from files that have changed since."""
+    cover(plan, "new", 3, 5)
+    cover(plan, "old", 1, 9)
+    assert ask(plan, 9, 10) == Wanted(1 * DAY, 10 * DAY)
+    cover(plan, "older", 3, 9)
+    assert ask(plan, 9, 9) == Wanted(5 * DAY, 9 * DAY)
+    cover(plan, "oldest", 3, 4)
+    assert ask(plan, 5, 6) == Wanted(5 * DAY, 6 * DAY)
 
 
 def test_a_lost_history_is_computed_over_what_feast_remembers(plan: ViewPlan) -> None:

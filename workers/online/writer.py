@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,16 @@ INSERT INTO {table}(key, event_ts, value) VALUES (?, ?, ?) ON CONFLICT(key) DO
 UPDATE SET event_ts = excluded.event_ts, value = excluded.value WHERE excluded.event_ts >= event_ts
 """
 Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A generation that is complete and not yet served; `loaded` and `as_of` as in `Generation`."""
+
+    generation: Generation
+    loaded: str
+    as_of: int
+    rows: int
 
 
 class OnlineWriter:
@@ -44,16 +55,39 @@ class OnlineWriter:
         """
         connection = self.database.connection()
         with explained(self.database.path), transaction(connection):
-            generation = _create(connection, schema)
-            offered = _upsert(connection, generation, batches, progress)
-            held = Snapshot(connection).count(generation)
-            if held != offered:
-                raise LimnerError(
-                    f"view {schema.view!r}: {offered} rows were to be served, the online store holds {held}"
-                )
+            generation, held = _fill(connection, schema, batches, progress)
             _serve(connection, generation, loaded, as_of)
-            _drop_others(connection, schema.view, keep=generation.id)
+            _drop_others(connection, schema.view, keep=[generation.id])
         return held
+
+    def prepare(
+        self,
+        schema: ViewSchema,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        loaded: str,
+        as_of: int,
+        progress: Progress | None = None,
+    ) -> Waiting:
+        """Fill a new generation as `replace` does, and leave the old one served: `switch` changes that."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            served = Snapshot(connection).served().get(schema.view)
+            _drop_others(connection, schema.view, keep=[] if served is None else [served.id])
+            generation, held = _fill(connection, schema, batches, progress)
+        return Waiting(generation, loaded, as_of, held)
+
+    def switch(self, waiting: Sequence[Waiting], also: Callable[[], object] = lambda: None) -> None:
+        """Serve generations instead of the old ones of their views, which go: all in one step.
+
+        `also` is called just before that becomes visible; if it fails, nothing has changed.
+        """
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            for each in waiting:
+                _serve(connection, each.generation, each.loaded, each.as_of)
+                _drop_others(connection, each.generation.schema.view, keep=[each.generation.id])
+            also()
 
     def update(
         self,
@@ -78,7 +112,7 @@ class OnlineWriter:
         with explained(self.database.path), transaction(connection):
             generation = _create(connection, schema)
             _serve(connection, generation, None, None)
-            _drop_others(connection, schema.view, keep=generation.id)
+            _drop_others(connection, schema.view, keep=[generation.id])
         return generation
 
     def set_profiles(self, profiles: Mapping[str, Mapping[str, list[str]]]) -> None:
@@ -97,7 +131,7 @@ class OnlineWriter:
         with explained(self.database.path), transaction(connection):
             for view in views:
                 connection.execute("DELETE FROM served WHERE view = ?", (view,))
-                _drop_others(connection, view, keep=None)
+                _drop_others(connection, view, keep=[])
 
 
 def _create(connection: sqlite3.Connection, schema: ViewSchema) -> Generation:
@@ -110,6 +144,17 @@ def _create(connection: sqlite3.Connection, schema: ViewSchema) -> Generation:
         f"CREATE TABLE {generation.table}(key BLOB NOT NULL UNIQUE, event_ts INTEGER NOT NULL, value BLOB NOT NULL)"
     )
     return generation
+
+
+def _fill(
+    connection: sqlite3.Connection, schema: ViewSchema, batches: Iterable[pa.RecordBatch], progress: Progress | None
+) -> tuple[Generation, int]:
+    generation = _create(connection, schema)
+    offered = _upsert(connection, generation, batches, progress)
+    held = Snapshot(connection).count(generation)
+    if held != offered:
+        raise LimnerError(f"view {schema.view!r}: {offered} rows were to be served, the online store holds {held}")
+    return generation, held
 
 
 def _upsert(
@@ -139,8 +184,9 @@ def _serve(connection: sqlite3.Connection, generation: Generation, loaded: str |
     )
 
 
-def _drop_others(connection: sqlite3.Connection, view: str, keep: int | None) -> None:
-    rows = connection.execute("SELECT id FROM generation WHERE view = ? AND id IS NOT ?", (view, keep)).fetchall()
+def _drop_others(connection: sqlite3.Connection, view: str, keep: Sequence[int]) -> None:
+    rows = connection.execute("SELECT id FROM generation WHERE view = ?", (view,)).fetchall()
     for (id_,) in rows:
-        connection.execute(f"DROP TABLE IF EXISTS values_{int(id_)}")
-        connection.execute("DELETE FROM generation WHERE id = ?", (id_,))
+        if id_ not in keep:
+            connection.execute(f"DROP TABLE IF EXISTS values_{int(id_)}")
+            connection.execute("DELETE FROM generation WHERE id = ?", (id_,))
