@@ -51,6 +51,15 @@ def instant(micros: int | None) -> str:
     return moment.isoformat(sep=" ").replace("+00:00", "Z")
 
 
+def size(count: float) -> str:
+    """Render bytes as people read them: 512 B, 1.4 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
 def brief(value: Any) -> str:
     """Render a feature value for people: vectors by their first numbers, floats to six digits."""
     match value:

@@ -52,7 +52,7 @@ def compile_project(project: Project) -> Compiled:
     raw = {name: describe(source, project.root) for name, source in specs.sources.items()}
     check(specs, raw)
     plans = {name: plan_view(specs, name, project.root, project.settings.data) for name in sorted(specs.views)}
-    views = {name: _view(plan, project) for name, plan in plans.items()}
+    views = {name: feast_view(plan, project) for name, plan in plans.items()}
     entities = [entity for name in sorted(specs.entities) for entity in feast_entities(specs, name)]
     services = {name: _service(specs, plans, views, name) for name in sorted(specs.profiles)}
     found: dict[str, FeastObject] = {f"entity_{entity.name}": entity for entity in entities}
@@ -97,7 +97,8 @@ def profile_lists(specs: Specs) -> dict[str, dict[str, list[str]]]:
     return {name: {view: [*chosen] for view, chosen in profile_members(specs, name).items()} for name in specs.profiles}
 
 
-def _view(plan: ViewPlan, project: Project) -> FeatureView:
+def feast_view(plan: ViewPlan, project: Project) -> FeatureView:
+    """What Feast is to register for one view."""
     spec = plan.view
     history = project.history(plan.name)
     history.mkdir(parents=True, exist_ok=True)

@@ -123,9 +123,12 @@ def _extend(
 
 
 def _version(plan: ViewPlan) -> Version:
-    encoders = {name: model.fingerprint for name, model in plan.encoders.items()}
     return Version(
-        view=plan.name, fingerprint=plan.fingerprint, closure=closure(plan.specs, plan.name), encoders=encoders
+        view=plan.name,
+        fingerprint=plan.fingerprint,
+        closure=closure(plan.specs, plan.name),
+        encoders={name: model.fingerprint for name, model in plan.encoders.items()},
+        dims={name: model.dim for name, model in plan.encoders.items()},
     )
 
 

@@ -11,13 +11,14 @@ VERSION = "version.json"
 
 
 class Version(BaseModel):
-    """One definition of a view: its closure (JSON of its documents), and the encoders it uses by their fingerprints."""
+    """One definition of a view: its closure (JSON of its documents), its encoders' fingerprints and dims."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     view: str
     fingerprint: str
     closure: str
     encoders: dict[str, str] = {}
+    dims: dict[str, int] = {}
 
     def write(self, history: Path) -> None:
         """Keep it in the folder of the history, once."""

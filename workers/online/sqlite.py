@@ -153,6 +153,19 @@ class Snapshot:
             view: Generation(id_, ViewSchema.from_json(text), loaded, as_of) for id_, text, loaded, as_of, view in rows
         }
 
+    def unserved(self) -> list[Generation]:
+        """Generations that no view serves: a run is filling them, or was killed while it did."""
+        rows = self._connection.execute(
+            "SELECT id, description, loaded FROM generation WHERE id NOT IN (SELECT generation FROM served) ORDER BY id"
+        )
+        return [Generation(id_, ViewSchema.from_json(text), loaded) for id_, text, loaded in rows]
+
+    def bytes_of(self, generation: Generation) -> int:
+        """The bytes of its keys and values."""
+        query = f"SELECT total(length(key) + length(value) + 8) FROM {generation.table}"
+        (size,) = self._connection.execute(query).fetchone()
+        return int(size)
+
     def profiles(self) -> dict[str, str]:
         """The members of each profile, as JSON `{view: [features]}`."""
         return dict(self._connection.execute("SELECT name, members FROM profile ORDER BY name").fetchall())

@@ -125,6 +125,13 @@ class OnlineWriter:
                 [(name, json.dumps(members)) for name, members in profiles.items()],
             )
 
+    def drop_unserved(self, view: str) -> None:
+        """Remove the generations of a view that it does not serve. No run of the view may be on."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            served = Snapshot(connection).served().get(view)
+            _drop_others(connection, view, keep=[] if served is None else [served.id])
+
     def drop(self, views: Iterable[str]) -> None:
         """Remove all values of some views."""
         connection = self.database.connection()
