@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.language.columns import cleaned
-from limner.language.features import Embed
+from limner.language.features import Embed, TextStatistic, encoders_of
 from limner.language.fingerprint import fingerprint
 from limner.language.models import FeatureView, LogicalType
 from limner.language.outputs import Output, local_zone, outputs
 from limner.language.repo import Specs
-from limner.language.template import Template
 from limner.workers.encoder.resolve import EncoderModel, resolve
 from limner.workers.sources.describe import describe
+from limner.workers.sources.request import RowMeasure, RowText
 
 DIGEST = "__digest_"
+MEASURE = "__measure_"
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,51 @@ class ViewPlan:
     @property
     def digests(self) -> dict[str, str]:
         """Digest column of each embedding output; outputs of one text and encoder share a column."""
-        names: dict[tuple[Template, str], str] = {}
+        names: dict[tuple[RowText, str], str] = {}
         return {
-            output.name: names.setdefault((feature.embed, feature.encoder), f"{DIGEST}{len(names)}")
+            output.name: names.setdefault(self._text(feature), f"{DIGEST}{len(names)}")
             for output in self.outputs
             if isinstance(feature := output.feature, Embed)
         }
 
     @property
-    def texts(self) -> dict[str, tuple[Template, str]]:
-        """Template and encoder name of each digest column."""
+    def texts(self) -> dict[str, tuple[RowText, str]]:
+        """Text and encoder name of each digest column."""
         digests = self.digests
         return {
-            digests[output.name]: (feature.embed, feature.encoder)
+            digests[output.name]: self._text(feature)
             for output in self.outputs
             if isinstance(feature := output.feature, Embed)
         }
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """Column of the numbers that each text statistic pools; outputs of one measure of one text share a column."""
+        names: dict[RowMeasure, str] = {}
+        return {
+            output.name: names.setdefault(self._measure(feature), f"{MEASURE}{len(names)}")
+            for output in self.outputs
+            if isinstance(feature := output.feature, TextStatistic)
+        }
+
+    @property
+    def measured(self) -> dict[str, RowMeasure]:
+        """What is measured for each such column."""
+        measures = self.measures
+        return {
+            measures[output.name]: self._measure(feature)
+            for output in self.outputs
+            if isinstance(feature := output.feature, TextStatistic)
+        }
+
+    def _text(self, feature: Embed) -> tuple[RowText, str]:
+        prefix = self.encoders[feature.encoder].prefix if feature.prefix is None else feature.prefix
+        return RowText(feature.embed, prefix, tuple(sorted(feature.languages))), feature.encoder
+
+    def _measure(self, feature: TextStatistic) -> RowMeasure:
+        text = RowText(feature.text, languages=tuple(sorted(feature.languages)))
+        tokenizer = self.encoders[feature.encoder].folder if feature.encoder is not None else None
+        return RowMeasure(text, feature.measure, tokenizer)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,8 +117,7 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     view = specs.views[name]
     source = specs.sources[view.source]
     raw = {each: describe(specs.sources[each], root) for each in (view.source, *source.lookup)}
-    wanted = {f.encoder for f in view.features.values() if isinstance(f, Embed)}
-    encoders = {each: resolve(specs.encoders[each], root) for each in sorted(wanted)}
+    encoders = {each: resolve(specs.encoders[each], root) for each in encoders_of(view.features.values())}
     zone = local_zone(specs, view)
     return ViewPlan(
         specs=specs,

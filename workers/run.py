@@ -143,7 +143,8 @@ def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContex
         join_keys=plan.join_keys,
         columns=plan.columns,
         raw=plan.raw,
-        texts={column: (template, plan.encoders[encoder].prefix) for column, (template, encoder) in plan.texts.items()},
+        texts={column: text for column, (text, _) in plan.texts.items()},
+        measures=plan.measured,
         lower=lower,
         # Rows that are bad are counted once: at the beginning all of them are new.
         known_after=_NEVER if interval.base else base,
@@ -180,6 +181,8 @@ def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
     failed = 0
     for name, model in plan.encoders.items():
         files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
+        if not files:
+            continue  # only its tokens are counted
         cache = EmbeddingCache(plan.data / "embeddings", model)
         encode = context.encode_with(model)
         result = ensure(files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
@@ -215,7 +218,7 @@ def _shards(
     task = Task(
         plan.join_keys,
         plan.outputs,
-        plan.digests,
+        {**plan.digests, **plan.measures},
         plan.view.grid,
         interval.start,
         interval.end,

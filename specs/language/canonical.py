@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from limner.language.durations import Duration
 from limner.language.expressions import Expression
-from limner.language.features import Embed
+from limner.language.features import Embed, TextStatistic
 from limner.language.keys import keys
 from limner.language.template import Template
 from limner.language.windows import Period
@@ -24,6 +24,8 @@ def canonical(value: Any, *, without: frozenset[str] = frozenset()) -> Any:  # n
             fields = {key: getattr(value, name) for key, name in keys(type(value)).items() if key not in without}
             if isinstance(value, Embed):
                 fields["pool"] = value.pooling
+            if isinstance(value, Embed | TextStatistic):
+                fields["languages"] = sorted(value.languages) or None
             return {key: canonical(item, without=without) for key, item in fields.items() if item is not None}
         case Duration():
             return value.micros

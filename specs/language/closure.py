@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from limner.language.canonical import written
-from limner.language.features import Embed
+from limner.language.features import encoders_of
 from limner.language.models import DOCUMENTS, Model
 from limner.language.repo import Specs
 
@@ -15,13 +15,12 @@ def closure(specs: Specs, view_name: str) -> str:
     """JSON of the view's documents and of those it refers to; `from_closure` reads it."""
     view = specs.views[view_name]
     source = specs.sources[view.source]
-    encoders = sorted({feature.encoder for feature in view.features.values() if isinstance(feature, Embed)})
     documents: list[Model] = [
         view,
         specs.entities[view.entity],
         source,
         *(specs.sources[name] for name in source.lookup),
-        *(specs.encoders[name] for name in encoders),
+        *(specs.encoders[name] for name in encoders_of(view.features.values())),
     ]
     data = [written(document) for document in documents]
     data[0].pop("examples", None)  # they say what values should be, and decide none

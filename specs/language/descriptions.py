@@ -6,6 +6,7 @@ _FEATURE = {
     "over": "One window (30d, this_month), a list of windows (a feature for each: name_30d), or lifetime.",
     "default": "Replaces null.",
 }
+_LANGUAGES = "Only texts in these languages count, by ISO 639 code; und is a text too short to tell."
 
 KEYS: dict[str, dict[str, str]] = {
     "Entity": {
@@ -110,7 +111,17 @@ KEYS: dict[str, dict[str, str]] = {
         **_FEATURE,
         "embed": 'The text of a row, columns in braces: "{title} {body}".',
         "encoder": "The encoder that makes its vector.",
+        "prefix": "Put in front of the text instead of the encoder's prefix.",
+        "languages": _LANGUAGES,
         "pool": "How a window's vectors become one: mean, or mean with options.",
+    },
+    "TextStatistic": {
+        **_FEATURE,
+        "text": 'The text of a row, columns in braces: "{title} {body}".',
+        "measure": "What is measured at each text.",
+        "pool": "How the numbers of a window's texts become one.",
+        "encoder": "Whose tokens are counted, for measure: tokens.",
+        "languages": _LANGUAGES,
     },
     "Pool": {"mean": "The weighted mean of the vectors."},
     "MeanPool": {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from limner.language.canonical import canonical
-from limner.language.features import Embed
+from limner.language.features import encoders_of
 from limner.language.models import Source
 from limner.language.outputs import local_zone, output_names
 from limner.language.repo import Specs
@@ -24,7 +24,6 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     Spelling, comments, descriptions, owner, tags, `online` and other documents do not count.
     """
     view = specs.views[view_name]
-    encoders = {feature.encoder for feature in view.features.values() if isinstance(feature, Embed)}
     source = specs.sources[view.source]
     identity: dict[str, Any] = {
         "semantics": SEMANTICS,
@@ -35,7 +34,7 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "features": [[name, canonical(feature, without=NOT_VALUES)] for name, feature in view.features.items()],
         "source": _source(source),
         "lookups": [[name, source.lookup_pairs(name), _source(specs.sources[name])] for name in source.lookup],
-        "encoders": {name: encoder_fingerprints[name] for name in sorted(encoders)},
+        "encoders": {name: encoder_fingerprints[name] for name in encoders_of(view.features.values())},
     }
     if any(feature.zoned for feature in view.features.values()):
         identity["timezone"] = local_zone(specs, view)

@@ -6,7 +6,7 @@ from typing import Any
 from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
-from limner.language.features import Embed
+from limner.language.features import encoders_of
 from limner.language.models import Entity, FeatureView, Profile, Source
 from limner.language.suggest import did_you_mean
 
@@ -72,8 +72,8 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         yield from misnamed(parsed.origin, view, _models(names, "source"))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
-        if complete and isinstance(feature, Embed):
-            yield from _unknown(parsed, ("features", name, "encoder"), "encoder", feature.encoder, names)
+        for encoder in encoders_of([feature]) if complete else ():
+            yield from _unknown(parsed, ("features", name, "encoder"), "encoder", encoder, names)
         for output in feature.names(name):
             if isinstance(entity, Entity) and output in entity.join_keys:
                 text = f"a feature cannot be named {output!r}: it is a join key of {view.entity!r}"

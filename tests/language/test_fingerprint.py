@@ -71,6 +71,9 @@ features:
   t: {top: 3, of: title, default: [x]}
   sh: {share: a, where: b > 1, default: 1}
   e: {embed: "{title} {kind}", encoder: mini, over: 30d, pool: {mean: {weight: a, half_life: 7d, newest: 5}}}
+  p: {embed: "{title}", encoder: mini, prefix: "query: ", languages: [en, zh]}
+  ts: {text: "{kind}", measure: words, pool: max, default: 1}
+  tt: {text: "{kind}", measure: tokens, encoder: mini, languages: [de]}
 examples: [{rows: {events: [{user_id: 1, shop: x}]}, at: "2026-01-02", expect: {e: 4}}]
 ---
 feature_view: w
@@ -151,6 +154,14 @@ CHANGES = [
     ("weight: a", "weight: b"),
     ("half_life: 7d", "half_life: 8d"),
     ("newest: 5", "newest: 6"),
+    ('prefix: "query: "', 'prefix: ""'),
+    ("[en, zh]", "[en]"),
+    ("measure: words", "measure: sentences"),
+    ("pool: max", "pool: min"),
+    ('ts: {text: "{kind}"', 'ts: {text: "{title}"'),
+    ("measure: words, pool: max, default: 1", "measure: words, pool: max, default: 2"),
+    ("measure: tokens, encoder: mini", "measure: tokens, encoder: midi"),
+    ("[de]", "[de, und]"),
     ("  sd: {std", "  dev: {std"),
     ("feature_view: v", "feature_view: v2"),
     *(
@@ -206,6 +217,7 @@ def test_every_key_of_the_models_is_covered_above() -> None:
         ("path: items.csv", "path: [items.csv]"),
         ("where: b > 0", "where: (b>0)"),
         ("half_life: 7d", "half_life: 168h"),
+        ("[en, zh]", "[zh, en]"),
         ("{items: [item]}", "{items: item}"),
         ("lag: 1h", "lag: 60m"),
         ("every: 1d\n", "every: 1d  # each day\n"),

@@ -24,6 +24,7 @@ BEYOND = (
 
     "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",
+    "text_language_twice", "text_no_column", "text_tokens", "text_unknown", "text_words",
     "source_table", "source_timezone", "source_two", "source_unknown", "source_without", "view_at_with",
     "view_other", "view_timezone",
     "view_source", "view_unknown_source", "view_unknown_entity",

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from limner.language.features import Embed
+from limner.language.features import Embed, TextStatistic
 from limner.language.models import LogicalType
 from limner.language.outputs import outputs
 from limner.language.repo import Specs
 from limner.workers.windows.compute import History, Task, compute
-from tests.oracle.oracle import Oracle, render
+from tests.oracle.cleaning import Row
+from tests.oracle.oracle import Oracle, counts, prefix_of, render, render_raw
+from tests.oracle.texts import collapsed, measured
 from tests.oracle.worlds import ARROW, DIM, vector_of
 
 
@@ -22,13 +24,13 @@ class Direct:
         self.keys = keys
         self.grid = oracle.view.grid
         self.outputs = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
-        self.digests: dict[str, str] = {}
+        self.staged: dict[str, str] = {}
         self.texts: dict[bytes, str] = {}
         self.rows = self._rows(specs, oracle, columns)
 
     def run(self, start: int, end: int) -> History:
         """The history over (start, end]."""
-        task = Task(tuple(self.keys), self.outputs, self.digests, self.grid, start, end, base=True)
+        task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, base=True)
         return compute(self.rows, task, self._vectors)
 
     def _rows(self, specs: Specs, oracle: Oracle, columns: dict[str, LogicalType]) -> pa.Table:
@@ -38,11 +40,14 @@ class Direct:
         }
         for output in self.outputs:
             if isinstance(output.feature, Embed):
-                column = self.digests[output.name] = f"__digest_{output.name}"
-                prefix = specs.encoders[output.feature.encoder].prefix
+                column = self.staged[output.name] = f"__digest_{output.name}"
+                prefix, languages = prefix_of(output.feature, specs.encoders), output.feature.languages
                 texts = [render(output.feature.embed.parts, event.row) for event in events]
-                digests = [self._digest(prefix + text) if text else None for text in texts]
+                digests = [self._digest(prefix + text) if counts(text, languages) else None for text in texts]
                 data[column] = pa.array(digests, pa.binary(16))
+            if isinstance(output.feature, TextStatistic):
+                column = self.staged[output.name] = f"__measure_{output.name}"
+                data[column] = pa.array([_measured(output.feature, event.row) for event in events], pa.int64())
         data["__ts"] = pa.array([event.at for event in events], pa.int64())
         data["__known"] = pa.array([event.known for event in events], pa.int64())
         return pa.table(data)
@@ -55,3 +60,8 @@ class Direct:
     def _vectors(self, _encoder: str, digests: pa.Array) -> tuple[Any, Any]:
         vectors = [vector_of(self.texts[digest.as_py()]) for digest in digests]
         return np.array(vectors, np.float32).reshape(-1, DIM), np.ones(len(digests), bool)
+
+
+def _measured(feature: TextStatistic, row: Row) -> int | None:
+    written = render_raw(feature.text.parts, row)
+    return measured(feature.measure, written) if counts(collapsed(written), feature.languages) else None

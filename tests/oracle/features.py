@@ -97,10 +97,30 @@ def _share(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
     _defaulted(draw, doc, "float")
 
 
+def _text(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["text"] = draw(st.sampled_from([t for t in TEMPLATES if "brand" in columns or "brand" not in t]))
+    doc["measure"] = draw(st.sampled_from(["words", "sentences", "characters"]))
+    if draw(st.booleans()):
+        doc["pool"] = draw(st.sampled_from(["mean", "sum", "max", "min", "std"]))
+    _spoken(draw, doc)
+    _defaulted(draw, doc, "int" if doc.get("pool") in ("max", "min") else "float")
+    if doc.get("pool") == "sum":
+        doc.pop("default", None)
+
+
+def _spoken(draw: st.DrawFn, doc: dict[str, Any]) -> None:
+    if draw(st.integers(0, 2)) == 0:
+        one = st.sampled_from(["en", "zh", "de", "und"])
+        doc["languages"] = draw(st.lists(one, min_size=1, max_size=2, unique=True))
+
+
 def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
     fits = [t for t in TEMPLATES if "brand" in columns or "brand" not in t]
     doc["embed"] = draw(st.sampled_from(fits))
     doc["encoder"] = "tiny"
+    if draw(st.integers(0, 2)) == 0:
+        doc["prefix"] = draw(st.sampled_from(["", "passage: "]))
+    _spoken(draw, doc)
     mean: dict[str, Any] = {}
     if draw(st.booleans()):
         mean["weight"] = draw(st.sampled_from(["q", "n"]))
@@ -114,7 +134,7 @@ def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
 
 
 KINDS = [
-    _count, _distinct, _top, _share, _embed, _latest,
+    _count, _distinct, _top, _share, _embed, _text, _latest,
     *map(_numeric, ["sum", "mean", "std"]),
     *map(_picked, ["min", "max", "first", "last"]),
 ]  # fmt: skip

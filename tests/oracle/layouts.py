@@ -35,6 +35,12 @@ DIMENSIONS: dict[str, dict[str, LogicalType]] = {
     "prices": {"tier": "string", "cost": "float"},
 }
 TEXTS = ["cold brew", "cold  brew", "冷萃", "<b>tea</b>", "", "  ", "x\ty", None]
+TEXTS += [
+    "The bread was stale. I won't buy 3.5 kg!",
+    "我喜欢这个产品。very much…",
+    "one\ntwo",
+    "\uff08e\u0301\u2019a\uff09..! x",
+]
 EVENT_TYPES = ["timestamp[us, UTC]", "timestamp[us]", "timestamp[us]", "timestamp[s]", "timestamp[ms, UTC]"]
 EVENT_TYPES += ["timestamp[ns]", "string"]
 VALUES: dict[str, tuple[LogicalType, str, list[Any]]] = {

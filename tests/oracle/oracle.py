@@ -1,7 +1,6 @@
 """What every feature is worth at an instant, recomputed from raw rows in the plainest Python."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Context, Decimal
@@ -10,12 +9,13 @@ from typing import Any
 
 from limner.language.durations import Duration
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed
+from limner.language.features import Embed, TextStatistic
 from limner.language.models import Encoder, FeatureView, Source
 from limner.language.windows import Period, Written
 from tests.oracle.calendar import beginnings, period
 from tests.oracle.cleaning import Event, Row, Table, clean, ordered
 from tests.oracle.conditions import holds
+from tests.oracle.texts import collapsed, language_of, measured
 
 Key = tuple[Any, ...]
 VectorOf = Callable[[str], list[float]]
@@ -90,6 +90,8 @@ class Oracle:
             rows = [event.row for event in events]
         if isinstance(feature, Embed):
             return self._pooled(feature, events)
+        if isinstance(feature, TextStatistic):
+            return _statistic(feature, rows)
         if feature.kind == "latest":
             return rows[-1][feature.latest] if rows else None  # type: ignore[attr-defined]
         if feature.kind == "share":
@@ -101,12 +103,12 @@ class Oracle:
 
     def _pooled(self, feature: Embed, events: list[Event]) -> list[float] | None:
         """The weighted mean of the vectors of texts that are not empty, by a column and by recency."""
-        pooling, prefix = feature.pooling, self.encoders[feature.encoder].prefix
+        pooling, prefix = feature.pooling, prefix_of(feature, self.encoders)
         counted = []
         for event in events:
             text = render(feature.embed.parts, event.row)
             weight = 1 if pooling.weight is None else event.row[pooling.weight]
-            if text and weight is not None and weight > 0:
+            if counts(text, feature.languages) and weight is not None and weight > 0:
                 counted.append((event, prefix + text, weight))
         if pooling.newest is not None:
             counted = counted[-pooling.newest :]
@@ -132,6 +134,23 @@ def _used(view: FeatureView) -> set[str]:
     for feature in view.features.values():
         used |= {*feature.columns(), *(read.column for read in feature.reads())}
     return used
+
+
+def prefix_of(feature: Embed, encoders: Mapping[str, Encoder]) -> str:
+    """The feature's own prefix, even an empty one, or else its encoder's."""
+    return encoders[feature.encoder].prefix if feature.prefix is None else feature.prefix
+
+
+def counts(text: str, languages: Sequence[str]) -> bool:
+    """Whether a row of this (collapsed) text counts."""
+    return text != "" and (not languages or language_of(text) in languages)
+
+
+def _statistic(feature: TextStatistic, rows: list[Row]) -> Any:
+    written = [render_raw(feature.text.parts, row) for row in rows]
+    found = [measured(feature.measure, text) for text in written if counts(collapsed(text), feature.languages)]
+    values = [value for value in found if value is not None]
+    return _sum(values) if feature.pool == "sum" else _KINDS[feature.pool](values, feature) if values else None
 
 
 def _output(name: str, feature: FeatureBase, window: Written) -> str:
@@ -206,8 +225,13 @@ def _share(feature: FeatureBase, rows: list[Row]) -> float | None:
 
 def render(parts: Sequence[tuple[str, str]], row: Row) -> str:
     """The template with values in place, nothing for null, white space collapsed."""
+    return collapsed(render_raw(parts, row))
+
+
+def render_raw(parts: Sequence[tuple[str, str]], row: Row) -> str:
+    """The template with values in place, nothing for null."""
     texts = []
     for kind, part in parts:
         value = part if kind == "literal" else row[part]
         texts.append("" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
-    return re.sub(r"\s+", " ", "".join(texts)).strip()
+    return "".join(texts)

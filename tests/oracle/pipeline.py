@@ -30,7 +30,7 @@ from limner.workers.sources.describe import describe
 from limner.workers.tasks import InProcess
 from tests.oracle.cleaning import known_from
 from tests.oracle.generate import Case
-from tests.oracle.oracle import Oracle, render
+from tests.oracle.oracle import Oracle, counts, prefix_of, render
 from tests.oracle.worlds import DIM, arrow_of, oracle_of, vector_of
 
 
@@ -145,8 +145,8 @@ def texts_of(specs: Specs, oracle: Oracle) -> Iterator[str]:
         if isinstance(feature, Embed):
             for event in oracle.cleaned.events:
                 text = render(feature.embed.parts, event.row)
-                if text:
-                    yield specs.encoders[feature.encoder].prefix + text
+                if counts(text, feature.languages):
+                    yield prefix_of(feature, specs.encoders) + text
 
 
 def digest(text: str) -> bytes:

@@ -10,6 +10,7 @@ from tests.oracle.cleaning import Row, Table, clean
 from tests.oracle.conditions import holds
 from tests.oracle.instants import read, to_micros
 from tests.oracle.oracle import Oracle
+from tests.oracle.texts import measured
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 Q = to_micros(NOON)
@@ -86,6 +87,15 @@ def test_an_entity_that_was_never_seen_has_no_row() -> None:
         ({"share": "x", "where": "s = 'b'"}, 3.0 / 7.1),
         ({"share": "x", "where": "s = 'b'", "over": "1s"}, None),
         ({"embed": "{s}", "encoder": "tiny"}, [1.0, 1.0]),
+        ({"embed": "{s}", "encoder": "tiny", "prefix": "ab "}, [4.0, 1.0]),
+        ({"embed": "{s}", "encoder": "tiny", "languages": ["de"]}, None),
+        ({"embed": "{s}", "encoder": "tiny", "languages": ["de", "und"]}, [1.0, 1.0]),
+        ({"text": "{s} {s}.", "measure": "words"}, 8 / 5),
+        ({"text": "{s} {s}.", "measure": "characters", "pool": "sum"}, 4 * 4 + 1),
+        ({"text": "{s} {x}", "measure": "sentences", "pool": "max"}, 1),
+        ({"text": "{s}", "measure": "words", "languages": ["zh"]}, None),
+        ({"text": "{s}", "measure": "words", "languages": ["zh"], "pool": "sum"}, 0),
+        ({"text": "{s}", "measure": "words", "over": "1s", "default": 7}, 7),
         ({"embed": "{s}-{x}", "encoder": "tiny", "pool": {"mean": {"newest": 2}}}, [(5.0 + 1.0) / 2, 1.0]),
         ({"embed": "{s}-{x}", "encoder": "tiny", "pool": {"mean": {"weight": "x", "newest": 1}}}, [5.0, 1.0]),
     ],
@@ -102,6 +112,26 @@ def test_each_kind_on_five_rows(feature: dict[str, Any], expected: Any) -> None:
     if "embed" in feature and feature["embed"] == "{s}-{x}":
         rows[-1]["s"] = ""  # the text is "-"
     assert value(feature, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "sentences"),
+    [
+        ("Don't stop. I paid 3.50!", 5, 2),
+        ("e.g. so", 3, 2),
+        ("我喜欢 tea。好\uff01\uff01", 5, 2),
+        ("コーヒー", 4, 1),
+        ("cafe\u0301 a-b", 3, 1),
+        ("one\ntwo", 2, 2),
+        ('He said "Stop." Go', 4, 2),
+        ("...", 0, 0),
+        ("", None, None),
+    ],
+)
+def test_texts_are_measured(text: str, words: int | None, sentences: int | None) -> None:
+    """A small rule each, the same for every script."""
+    assert measured("words", text) == words
+    assert measured("sentences", text) == sentences
 
 
 def test_recency_halves_a_weight_each_half_life() -> None:

@@ -1,38 +1,51 @@
-"""The texts of one preparation, on record once each, shard by shard."""
+"""What is made of rows' texts, once for each different text of a shard: digests, measures, and the texts themselves."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from limner.workers.sources.request import PrepareRequest
-from limner.workers.sources.texts import register_texts
+from limner.workers.sources.measures import measured
+from limner.workers.sources.request import PrepareRequest, RowMeasure, RowText
+from limner.workers.sources.texts import counts, digest, finished, register
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
 
 
 class Texts:
-    """The digests of rows' texts, and the table of distinct texts they stand for."""
+    """Columns made of rows' texts, and a table of distinct texts for each column of digests."""
 
     def __init__(self, request: PrepareRequest, bench: Workbench) -> None:
         self._request = request
         self._bench = bench
-        self._functions: dict[str, tuple[str, str]] = {}
+        self._functions: dict[str, str] = {}
+        self._finish: dict[str, str] = {}
         self._tables: dict[str, str] = {}
-        for number, (name, (_, prefix)) in enumerate(request.texts.items()):
-            self._functions[name] = (bench.name(), bench.name())
-            self._tables[name] = f"__texts_{number}"
-            register_texts(bench.database, prefix, *self._functions[name])
+        for name, text in request.texts.items():
+            self._functions[name] = self._function(_digest_of(text), "BLOB")
+            self._finish[name] = self._function(_finish_of(text), "VARCHAR")
+            self._tables[name] = f"__texts_{len(self._tables)}"
             bench.run(f"CREATE TABLE {self._tables[name]} (digest BLOB, text VARCHAR)")
+        for name, measure in request.measures.items():
+            self._functions[name] = self._function(_measure_of(measure), "BIGINT")
 
     def add(self, output: str) -> str:
-        """Put the texts of one shard's `output` on record; returns a table of the rows with their digests."""
-        digests = [
-            f"{functions[0]}({quoted('__text.' + name)}) AS {quoted(name)}"
-            for name, functions in self._functions.items()
-        ]
-        self._bench.run(f"CREATE OR REPLACE TABLE __shard_rows AS SELECT *, {', '.join(digests)} FROM ({output})")
-        for name, (_, finish) in self._functions.items():
-            some = f"{quoted(name)} AS digest, any_value({quoted('__text.' + name)}) AS text"
-            distinct = f"SELECT {some} FROM __shard_rows WHERE {quoted(name)} IS NOT NULL GROUP BY digest"
-            self._bench.run(f"INSERT INTO {self._tables[name]} SELECT digest, {finish}(text) FROM ({distinct})")
+        """Make the columns of one shard's `output`, and put its texts on record; returns a table of the rows."""
+        self._bench.run(f"CREATE OR REPLACE TABLE __shard_texts AS {output}")
+        made, joins = [], []
+        for number, (name, function) in enumerate(self._functions.items()):
+            text, facts = quoted("__text." + name), f"__facts_{number}"
+            distinct = f"SELECT DISTINCT {text} AS text FROM __shard_texts"
+            self._bench.run(
+                f"CREATE OR REPLACE TABLE {facts} AS SELECT text, {function}(text) AS fact FROM ({distinct})"
+            )
+            made.append(f"{facts}.fact AS {quoted(name)}")
+            joins.append(f"LEFT JOIN {facts} ON r.{text} = {facts}.text")
+            if name in self._tables:
+                some = f"SELECT fact, any_value(text) AS text FROM {facts} WHERE fact IS NOT NULL GROUP BY fact"
+                self._bench.run(
+                    f"INSERT INTO {self._tables[name]} SELECT fact, {self._finish[name]}(text) FROM ({some})"
+                )
+        rows = f"SELECT r.*, {', '.join(made)} FROM __shard_texts r {' '.join(joins)}"
+        self._bench.run(f"CREATE OR REPLACE TABLE __shard_rows AS {rows}")
         return "__shard_rows"
 
     def write(self) -> dict[str, Path]:
@@ -45,3 +58,21 @@ class Texts:
                 f"TO {literal(str(files[name]))} (FORMAT parquet, COMPRESSION lz4)"
             )
         return files
+
+    def _function(self, function: Callable[[str], object], gives: str) -> str:
+        name = self._bench.name()
+        register(self._bench.database, name, function, gives)
+        return name
+
+
+def _digest_of(text: RowText) -> Callable[[str], bytes | None]:
+    return lambda written: digest(written, text.prefix) if counts(written, text.languages) else None
+
+
+def _finish_of(text: RowText) -> Callable[[str], str | None]:
+    return lambda written: finished(written, text.prefix)
+
+
+def _measure_of(each: RowMeasure) -> Callable[[str], int | None]:
+    languages = each.text.languages
+    return lambda written: measured(each.measure, each.tokenizer, written) if counts(written, languages) else None

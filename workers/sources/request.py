@@ -4,17 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from limner.language.features.text import Measure
 from limner.language.models import LogicalType
 from limner.language.repo import Specs
 from limner.language.template import Template
 
 
 @dataclass(frozen=True)
+class RowText:
+    """A text of each row: how it is written, what is put in front, and in which languages it counts (none: in all)."""
+
+    template: Template
+    prefix: str = ""
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowMeasure:
+    """A number of each row's text; `tokenizer` is the folder of the model whose tokens are counted."""
+
+    text: RowText
+    measure: Measure
+    tokenizer: Path | None = None
+
+
+@dataclass(frozen=True)
 class PrepareRequest:
     """Which rows of which source, for whom. Instants are µs since 1970 UTC.
 
-    `columns`: cleaned columns needed; `raw`: raw schemas by source name; `texts`: digest column -> (template, encoder's
-    prefix). Rows are needed where known <= until and (ts >= lower, None for all, or known > known_after).
+    `columns`: cleaned columns needed; `raw`: raw schemas by source name; `texts`: by digest column, `measures`: by the
+    column of the numbers. Rows are needed where known <= until and (ts >= lower, None for all, or known > known_after).
     `total_order`: sort rows that tie by all raw columns too. `stage`: an empty folder to write to.
     """
 
@@ -23,7 +42,7 @@ class PrepareRequest:
     join_keys: tuple[str, ...]
     columns: tuple[str, ...]
     raw: Mapping[str, Mapping[str, LogicalType]]
-    texts: Mapping[str, tuple[Template, str]]
+    texts: Mapping[str, RowText]
     lower: int | None
     known_after: int
     until: int
@@ -34,6 +53,7 @@ class PrepareRequest:
     run_id: str
     memory_limit: str = "1GB"
     threads: int | None = None
+    measures: Mapping[str, RowMeasure] = field(default_factory=dict)
     data: Path | None = None  # where quarantined rows go; None: root/data
 
 
@@ -41,10 +61,11 @@ class PrepareRequest:
 class Prepared:
     """What was staged.
 
-    `shards`: a Parquet file each, with join keys, columns, digests (binary of 16 bytes or null), `__ts` and `__known`
-    (int64 µs), sorted by join keys and canonical order. `texts`: by digest column, a Parquet file of distinct
-    (digest, text with prefix). Rows read and kept are all that the bounds hold; dropped, quarantined (reason -> rows)
-    and unmatched (lookup -> rows) count only rows that became known after `known_after`, or whose time is unknown.
+    `shards`: a Parquet file each, with join keys, columns, digests (binary of 16 bytes or null), measures (int64),
+    `__ts` and `__known` (int64 µs), sorted by join keys and canonical order. `texts`: by digest column, a Parquet file
+    of distinct (digest, text with prefix). Rows read and kept are all that the bounds hold; dropped, quarantined
+    (reason -> rows) and unmatched (lookup -> rows) count only rows that became known after `known_after`, or whose time
+    is unknown.
     """
 
     shards: tuple[Path, ...]
@@ -55,3 +76,8 @@ class Prepared:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     quarantine_file: Path | None = None
     unmatched: Mapping[str, int] = field(default_factory=dict)
+
+
+def written_texts(request: PrepareRequest) -> dict[str, RowText]:
+    """Every text that is written, by the column it makes."""
+    return {**request.texts, **{name: each.text for name, each in request.measures.items()}}

@@ -11,7 +11,7 @@ from limner.language.scope import Scope
 from limner.workers.sources.duck import connection
 from limner.workers.sources.instants import Instants
 from limner.workers.sources.load import Loaded, Tally, load
-from limner.workers.sources.request import PrepareRequest
+from limner.workers.sources.request import PrepareRequest, written_texts
 from limner.workers.sources.scan import Bounds, open_scan
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import quoted
@@ -67,7 +67,7 @@ def load_rows(
 
 def needed(request: PrepareRequest) -> set[str]:
     """Cleaned columns that are asked for, or written into texts."""
-    written = {name for template, _ in request.texts.values() for name in template.columns}
+    written = {name for text in written_texts(request).values() for name in text.template.columns}
     return {*request.columns, *written}
 
 

@@ -9,7 +9,7 @@ from limner.language.scope import Scope
 from limner.workers.sources.digests import Texts
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Join
-from limner.workers.sources.request import PrepareRequest
+from limner.workers.sources.request import PrepareRequest, written_texts
 from limner.workers.sources.texts import written
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
@@ -22,8 +22,8 @@ def output_of(request: PrepareRequest, columns: Scope, rows: Loaded, joins: list
         sql.update(join.columns)
     carried = (*request.join_keys, *rows.order_columns, "__ts", "__known", "__shard")
     picked = {name: sql[name] for name in request.columns} | {name: f"m.{quoted(name)}" for name in carried}
-    for name, (template, _) in request.texts.items():
-        picked["__text." + name] = written(template, sql, columns.joined)
+    for name, text in written_texts(request).items():
+        picked["__text." + name] = written(text.template, sql, columns.joined)
     picks = ", ".join(f"{value} AS {quoted(name)}" for name, value in picked.items())
     return f"SELECT {picks} FROM __rows m{''.join(join.sql for join in joins)}"
 
@@ -42,8 +42,9 @@ def write_shard(
 ) -> tuple[Path, int]:
     """Sort and write one shard; its memory is bounded by its rows, and spills."""
     selected = f"{output} WHERE m.__shard = {number}"
-    selected = texts.add(selected) if request.texts else f"({selected})"
-    names = dict.fromkeys((*request.join_keys, *request.columns, *request.texts, "__ts", "__known"))
+    made = written_texts(request)
+    selected = texts.add(selected) if made else f"({selected})"
+    names = dict.fromkeys((*request.join_keys, *request.columns, *made, "__ts", "__known"))
     order = [quoted(key) for key in request.join_keys] + list(rows.order)
     file = request.stage / f"shard-{number:04d}.parquet"
     count = bench.count(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from limner.language.models import LogicalType
 from limner.language.template import Template
+from limner.workers.sources.languages import language
 from limner.workers.sql import literal
 
 if TYPE_CHECKING:
@@ -40,17 +41,17 @@ def digest(text: str, prefix: str) -> bytes | None:
     return None if done is None else hashlib.sha256(done.encode()).digest()[:16]
 
 
-def register_texts(database: "DuckDBPyConnection", prefix: str, digest_name: str, finish_name: str) -> None:
-    """Make SQL functions of `digest` and `finished`."""
-    register(database, digest_name, lambda text: digest(text, prefix), "BLOB")
-    register(database, finish_name, lambda text: finished(text, prefix), "VARCHAR")
+def counts(text: str, languages: tuple[str, ...]) -> bool:
+    """Whether there is a text, in one of `languages` (none named: in any)."""
+    collapsed = " ".join(text.split())
+    return bool(collapsed) and (not languages or language(collapsed) in languages)
 
 
 def register(database: "DuckDBPyConnection", name: str, function: Callable[[str], Any], gives: str) -> None:
-    """Make `function` of one text, null to null, a SQL function that gives VARCHAR or BLOB."""
+    """Make `function` of one text, null to null, a SQL function that gives VARCHAR, BLOB or BIGINT."""
     import pyarrow as pa
 
-    kind = pa.binary() if gives == "BLOB" else pa.string()
+    kind = {"VARCHAR": pa.string(), "BLOB": pa.binary(), "BIGINT": pa.int64()}[gives]
     vectorized = each(function, kind)
     database.create_function(  # type: ignore[call-overload]
         name, vectorized, ["VARCHAR"], gives, type="arrow", null_handling="special"

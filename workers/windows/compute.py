@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limner.language.features import Embed
+from limner.language.feature_base import FeatureBase
+from limner.language.features import Embed, TextStatistic
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
 from limner.language.windows import Window
@@ -29,7 +30,7 @@ class Task:
 
     join_keys: tuple[str, ...]
     outputs: tuple[OutputSpec, ...]
-    digests: dict[str, str]  # output name of an embed -> its digest column
+    staged: dict[str, str]  # output name of a text feature -> its column of digests or of measures
     grid: Grid
     start: int
     end: int
@@ -118,8 +119,14 @@ def _block(rows: pa.Table, task: Task, vectors: Vectors, seen_before: SeenBefore
         if isinstance(output.feature, Embed):
             columns.append(_embed(output, task, looks[0], where, line, vectors))
         else:
-            columns.append(kinds.evaluate(output.feature, looks, where))
+            columns.append(kinds.evaluate(_plain(output, task), looks, where))
     return _assemble(rows, events.entity, task, line, columns, seen_before)
+
+
+def _plain(output: OutputSpec, task: Task) -> FeatureBase:
+    """The feature as a kind over one column: a statistic of texts pools the column of its measures."""
+    feature = output.feature
+    return kinds.pooled(feature, task.staged[output.name]) if isinstance(feature, TextStatistic) else feature
 
 
 def _events(rows: pa.Table, task: Task) -> timeline.Events:
@@ -146,7 +153,7 @@ def _embed(
     if pooling.weight is not None:
         values, present = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))
         rows = rows.where(present & (values > 0))
-    rows, ranked = rows.coded(task.digests[output.name])
+    rows, ranked = rows.coded(task.staged[output.name])
     matrix, found = vectors(output.feature.encoder, ranked.values)
     kept = found[ranked.code] if len(ranked.code) else np.zeros(0, bool)
     rows, code = rows.where(kept), ranked.code[kept]
@@ -238,5 +245,5 @@ def _empties(rows: pa.Table, task: Task) -> list[object]:
         none = Rows(rows, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
         looks = [none] * len(output.feature.looks(output.window))
         selected = np.empty(0, bool) if output.feature.where is not None else None
-        blank.append(kinds.evaluate(output.feature, looks, selected).take(np.zeros(1, np.int64)).to_pylist()[0])
+        blank.append(kinds.evaluate(_plain(output, task), looks, selected).take(np.zeros(1, np.int64)).to_pylist()[0])
     return blank

@@ -23,6 +23,20 @@ _KINDS: dict[type[f.FeatureBase], Callable[..., c.Output]] = {
 }
 
 
+_POOLS: dict[str, type[f.Mean | f.Sum | f.Max | f.Min | f.Std]] = {
+    "mean": f.Mean,
+    "sum": f.Sum,
+    "max": f.Max,
+    "min": f.Min,
+    "std": f.Std,
+}
+
+
+def pooled(feature: f.TextStatistic, column: str) -> f.FeatureBase:
+    """The kind that pools a statistic of texts over the column of its measures; its condition is applied before."""
+    return _POOLS[feature.pool].model_validate({feature.pool: column, "default": feature.default})
+
+
 def evaluate(feature: f.FeatureBase, looks: Sequence[Rows], selected: Bools | None) -> c.Output:
     """Values of one feature (any kind but `embed`) at every place.
 

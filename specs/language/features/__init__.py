@@ -11,6 +11,7 @@ from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Wi
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
 from limner.language.features.embed import Embed, MeanPool, Pool
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
+from limner.language.features.text import TextStatistic, encoders_of
 
 # A mapping is of the first kind whose key it has: `{count: x, distinct: true}` is a count.
 KINDS: tuple[type[FeatureBase], ...] = (
@@ -27,6 +28,7 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Top,
     Share,
     Embed,
+    TextStatistic,
 )
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
@@ -67,6 +69,8 @@ __all__ = [
     "Share",
     "Std",
     "Sum",
+    "TextStatistic",
     "Top",
     "Windowed",
+    "encoders_of",
 ]

@@ -1,13 +1,14 @@
 """The kind that makes vectors of texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.durations import Duration
-from limner.language.feature_base import Read, Windowed
-from limner.language.scalars import Filled, Int
+from limner.language.feature_base import Fault, Read, Windowed
+from limner.language.languages import Languages, repeated
+from limner.language.scalars import Filled, Int, Text
 from limner.language.template import Template
 from limner.language.types import NUMBERS, LogicalType, OutputType
 
@@ -34,6 +35,8 @@ class Embed(Windowed):
     kind = "embed"
     embed: Template
     encoder: Filled
+    prefix: Text | None = None
+    languages: Languages = ()
     pool: Annotated[
         Annotated[Literal["mean"], Tag("<one>")] | Annotated[Pool, Tag("<mapping>")],
         Discriminator(lambda value: "<mapping>" if isinstance(value, dict | Pool) else "<one>"),
@@ -60,6 +63,10 @@ class Embed(Windowed):
     def output_type(self, columns: Mapping[str, LogicalType], dims: Mapping[str, int]) -> OutputType:
         """A vector of the encoder's length."""
         return OutputType("float", list=True, dim=dims[self.encoder])
+
+    def faults(self) -> Iterator[Fault]:
+        """A language is named once."""
+        yield from repeated(self.languages)
 
     @property
     def order_matters(self) -> bool:

@@ -12,6 +12,7 @@ from limner.language.repo import Specs
 from limner.language.template import Template
 from limner.workers.sources.describe import describe
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
+from limner.workers.sources.request import RowText
 
 FOREVER = 1 << 62
 DAY = 86_400_000_000
@@ -70,9 +71,9 @@ def prepared(
     return result, [row for shard in result.shards for row in pq.read_table(shard).to_pylist()]
 
 
-def texts(template: str, prefix: str = "") -> dict[str, tuple[Template, str]]:
+def texts(template: str, prefix: str = "") -> dict[str, RowText]:
     """One digest column, `text`."""
-    return {"text": (Template(template), prefix)}
+    return {"text": RowText(Template(template), prefix)}
 
 
 def micros(*instants: int, unit: str = "us", zone: str | None = "UTC") -> pa.Array:
