@@ -14,7 +14,7 @@ from limner.feature_repo.project import Project
 from limner.language.closure import closure
 from limner.language.columns import check
 from limner.language.models import KeyType
-from limner.language.outputs import profile_members
+from limner.language.outputs import output_names, profile_members
 from limner.language.repo import Specs, load
 from limner.workers.online.pack import Column
 from limner.workers.plan import ViewPlan, plan_view

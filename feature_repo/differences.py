@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from limner.language.errors import LimnerError
@@ -30,14 +30,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class _Edit:
-    """Document `kind name`, place in it, and what to do there; `put` None removes a key, `order` is another order."""
+    """Document `kind name`, place in it, and what to do there."""
 
     document: tuple[str, str]
     path: Path
     text: str
     put: Any = None
     removes: bool = False
-    order: tuple[str, ...] = field(default=())
 
 
 def differences(before: str, after: str, view: str, identity: Identity) -> tuple[Reason, ...]:
@@ -56,8 +55,7 @@ def differences(before: str, after: str, view: str, identity: Identity) -> tuple
         effect = _named(edit.path)
         if effect is None:
             effect = "only tags" if trial is None else trial.effect(edit) if number < _TRIED else "values change"
-        if not edit.order or effect == "values change":  # the order of keys is no change of its own
-            reasons.append(Reason(edit.text, effect))
+        reasons.append(Reason(edit.text, effect))
     return tuple(reasons)
 
 
@@ -93,10 +91,7 @@ def _apply(document: Any, edit: _Edit) -> None:
     *way, last = edit.path
     for step in way:
         document = document[step]
-    if edit.order:
-        inner = document[last]
-        document[last] = {key: inner[key] for key in edit.order}
-    elif edit.removes:
+    if edit.removes:
         del document[last]
     else:
         document[last] = edit.put
@@ -124,7 +119,7 @@ def _edits(
 
 
 def _walk(document: tuple[str, str], old: Any, new: Any, path: Path, where: str) -> Iterator[_Edit]:
-    if json.dumps(old) == json.dumps(new):  # the order of keys too: that of features decides values
+    if old == new:
         return
     said = where + ".".join(map(str, path))
     if isinstance(old, dict) and isinstance(new, dict):
@@ -136,8 +131,6 @@ def _walk(document: tuple[str, str], old: Any, new: Any, path: Path, where: str)
                 yield _Edit(document, (*path, key), f"{inner} added", put=new[key])
             else:
                 yield from _walk(document, old[key], new[key], (*path, key), where)
-        if path and list(old) != list(new) and set(old) == set(new):
-            yield _Edit(document, path, f"{said}: another order", order=tuple(new))
         return
     yield _Edit(document, path, f"{said}: {_short(old)} -> {_short(new)}", put=new)
 

@@ -25,7 +25,7 @@ class ViewPlan:
     specs: Specs
     name: str
     raw: Mapping[str, Mapping[str, LogicalType]]  # columns as found, by source
-    outputs: tuple[Output, ...]
+    outputs: tuple[Output, ...]  # by name, as histories hold them: the order of the spec decides no byte
     encoders: Mapping[str, EncoderModel]
     fingerprint: str
     root: Path  # paths in specs are relative to it
@@ -38,8 +38,8 @@ class ViewPlan:
 
     @property
     def join_keys(self) -> tuple[str, ...]:
-        """The entity's join keys."""
-        return tuple(self.specs.entities[self.view.entity].join_keys)
+        """The entity's join keys, by name: the order in which they are declared decides no value and no byte."""
+        return tuple(sorted(self.specs.entities[self.view.entity].join_keys))
 
     @property
     def digests(self) -> dict[str, str]:
@@ -119,11 +119,12 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     raw = {each: describe(specs.sources[each], root) for each in (view.source, *source.lookup)}
     encoders = {each: resolve(specs.encoders[each], root) for each in encoders_of(view.features.values())}
     zone = local_zone(specs, view)
+    dims = {each: model.dim for each, model in encoders.items()}
     return ViewPlan(
         specs=specs,
         name=name,
         raw=raw,
-        outputs=outputs(view, cleaned(specs, view.source, raw), {e: m.dim for e, m in encoders.items()}, zone),
+        outputs=tuple(sorted(outputs(view, cleaned(specs, view.source, raw), dims, zone), key=lambda each: each.name)),
         encoders=encoders,
         fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in encoders.items()}),
         root=root,

@@ -18,10 +18,10 @@ NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
 
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
-    """sha256 (hex) of all that decides a view's values: its features in order, entity, grid, source with lookups and
+    """sha256 (hex) of all that decides a view's values: its features, entity, grid, source with lookups and
     cleaning, and the encoders it uses by their own fingerprints (`encoder_fingerprints`, by encoder name).
 
-    Spelling, comments, descriptions, owner, tags, `online` and other documents do not count.
+    Spelling, the order of keys, comments, descriptions, owner, tags, `online` and other documents do not count.
     """
     view = specs.views[view_name]
     source = specs.sources[view.source]
@@ -29,11 +29,11 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "semantics": SEMANTICS,
         "view": view_name,
         "grid": canonical(view.grid),
-        "entity": list(specs.entities[view.entity].join_keys.items()),
-        "outputs": output_names(view),
-        "features": [[name, canonical(feature, without=NOT_VALUES)] for name, feature in view.features.items()],
+        "entity": dict(specs.entities[view.entity].join_keys),
+        "outputs": sorted(output_names(view)),
+        "features": {name: canonical(feature, without=NOT_VALUES) for name, feature in view.features.items()},
         "source": _source(source),
-        "lookups": [[name, source.lookup_pairs(name), _source(specs.sources[name])] for name in source.lookup],
+        "lookups": {name: [sorted(source.lookup_pairs(name)), _source(specs.sources[name])] for name in source.lookup},
         "encoders": {name: encoder_fingerprints[name] for name in encoders_of(view.features.values())},
     }
     if any(feature.zoned for feature in view.features.values()):
