@@ -103,6 +103,7 @@ def feast_view(plan: ViewPlan, project: Project) -> FeatureView:
     history = project.history(plan.name)
     history.mkdir(parents=True, exist_ok=True)
     descriptions = {output.name: output.feature.description for output in plan.outputs}
+    written = output_names(spec)  # people meet features in the order of the spec
     keys = [Field(name=name, dtype=KEY_TYPES[kind][1]) for name, kind in packed_keys(plan)]
     features = [
         Field(
@@ -111,7 +112,7 @@ def feast_view(plan: ViewPlan, project: Project) -> FeatureView:
             description=descriptions[column.name],
             tags=field_tags(column),
         )
-        for column in packed_columns(plan)
+        for column in sorted(packed_columns(plan), key=lambda column: written.index(column.name))
     ]
     source = FileSource(
         name=f"{plan.name}_history",
