@@ -9,6 +9,7 @@ from typing import Literal
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
 from limner.feature_repo.differences import Identity, Reason, differences
+from limner.feature_repo.example_check import refuse_failing
 from limner.feature_repo.project import Project
 from limner.language.canonical import canonical
 from limner.language.closure import from_closure
@@ -103,9 +104,14 @@ class Registered:
 
 
 def plan(root: Path) -> PlanResult:
-    """Compare the specs of a project with what is registered. Reads only; raises SpecError or LimnerError."""
+    """Compare the specs of a project with what is registered. Reads only.
+
+    Raises SpecError, also where an example in the specs fails, or LimnerError.
+    """
     project = Project.at(root / "feature_repo")
-    return compare(project, compile_project(project), registered(project))
+    compiled = compile_project(project)
+    refuse_failing(compiled)
+    return compare(project, compiled, registered(project))
 
 
 def registered(project: Project) -> Registered:

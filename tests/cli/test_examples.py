@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from limner.cli.commands.init import create
 from tests.running import Limner
 
 GOOD = """
@@ -76,3 +77,17 @@ def test_a_view_that_is_not_there(project: Path, limner: Limner) -> None:
     ended = limner("-C", project, "test", "spendin")
     assert ended.code == 1
     assert "did you mean 'spending'?" in ended.err
+
+
+def test_a_plan_refuses_a_spec_whose_examples_fail(project: Path, limner: Limner) -> None:
+    """With the place of the value, and what was found."""
+    create(project / "shop", bare=True)
+    (project / "shop" / "events.csv").write_text((project / "events.csv").read_text())
+    spec = project / "shop" / "specs" / "spending.yaml"
+    spec.write_text(VIEW + GOOD)
+    assert limner("-C", project / "shop", "plan").code == 0
+    spec.write_text(VIEW + GOOD.replace("mean: 2.5", "mean: 2"))
+    ended = limner("-C", project / "shop", "plan")
+    assert ended.code == 1
+    assert "examples[0].expect.mean: the example expects 2, and the view gives 2.5: correct one of them" in ended.err
+    assert "spending.yaml:25:43" in ended.err
