@@ -7,11 +7,13 @@ from feast.infra.registry.base_registry import BaseRegistry
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG, packed_columns
 from limner.feature_repo.feast_types import feast_type
+from limner.feature_repo.on_demand import program_of
 from limner.feature_repo.project import Project
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs
 from limner.workers.plan import ViewPlan, plan_view
+from limner.workers.request.program import Program
 
 Members = dict[str, dict[str, list[str]]]  # profile -> view -> features
 
@@ -35,9 +37,16 @@ def applied_plan(view: FeatureView, project: Project) -> ViewPlan:
     return plan
 
 
+def served_programs(registry: BaseRegistry, project: str) -> list[Program]:
+    """The request views in the registry."""
+    found = (program_of(view) for view in registry.list_on_demand_feature_views(project, skip_udf=True))
+    return [program for program in found if program is not None]
+
+
 def served_profiles(registry: BaseRegistry, project: str) -> Members:
     """The profiles in the registry, as far as they are online."""
     online = {view.name for view in registry.list_feature_views(project) if _is_online(view)}
+    online |= {program.name for program in served_programs(registry, project)}
     members: Members = {}
     for service in registry.list_feature_services(project):
         chosen = {
@@ -52,8 +61,9 @@ def served_profiles(registry: BaseRegistry, project: str) -> Members:
 
 def served_online(members: Mapping[str, Mapping[str, list[str]]], specs: Specs) -> Members:
     """`members` without the views that are not online."""
+    online = {name for name, view in specs.views.items() if view.online} | set(specs.requests)
     kept = {
-        profile: {view: features for view, features in views.items() if specs.views[view].online}
+        profile: {view: features for view, features in views.items() if view in online}
         for profile, views in members.items()
     }
     return {profile: views for profile, views in kept.items() if views}

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, OnDemandFeatureView
 
 from limner.feature_repo.errors import facing_feast
 from limner.feature_repo.feast_types import KEY_TYPES, feast_type, field_tags
+from limner.feature_repo.on_demand import on_demand_view
 from limner.feature_repo.project import Project
 from limner.language.closure import closure
 from limner.language.columns import check
+from limner.language.features import Embed
 from limner.language.models import KeyType
-from limner.language.outputs import output_names, profile_members
+from limner.language.outputs import Output, output_names, profile_members
 from limner.language.repo import Specs, load
 from limner.workers.online.pack import Column
 from limner.workers.plan import ViewPlan, plan_view
+from limner.workers.request.plan import plan_request
+from limner.workers.request.program import Program
 from limner.workers.sources.describe import describe
 
 VIEW_TAG = "limner.view"
@@ -25,16 +29,22 @@ FINGERPRINT_TAG = "limner.fingerprint"
 CLOSURE_TAG = "limner.closure"
 TIMESTAMP = "event_timestamp"
 _last: dict[Path, "Compiled"] = {}
-FeastObject = Entity | FeatureView | FeatureService
+FeastObject = Entity | FeatureView | OnDemandFeatureView | FeatureService
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """The specs of a project, a plan for each view, and what Feast is to register."""
+    """The specs of a project, a plan for each view, a program for each request view, and what Feast is to register."""
 
     specs: Specs
     plans: Mapping[str, ViewPlan]
+    programs: Mapping[str, Program]
     objects: Mapping[str, FeastObject]
+
+    @property
+    def request_tags(self) -> dict[str, dict[str, str]]:
+        """What the registry is to keep of each request view."""
+        return {name: self.objects[f"request_{name}"].tags for name in self.programs}
 
 
 def objects(root: Path) -> dict[str, FeastObject]:
@@ -54,11 +64,14 @@ def compile_project(project: Project) -> Compiled:
     plans = {name: plan_view(specs, name, project.root, project.settings.data) for name in sorted(specs.views)}
     views = {name: feast_view(plan, project) for name, plan in plans.items()}
     entities = [entity for name in sorted(specs.entities) for entity in feast_entities(specs, name)]
-    services = {name: _service(specs, plans, views, name) for name in sorted(specs.profiles)}
+    programs = {name: plan_request(specs, name, plans) for name in sorted(specs.requests)}
+    requests = {name: on_demand_view(specs.requests[name], program, views) for name, program in programs.items()}
+    services = {name: _service(specs, {**views, **requests}, name) for name in sorted(specs.profiles)}
     found: dict[str, FeastObject] = {f"entity_{entity.name}": entity for entity in entities}
     found |= {f"view_{name}": view for name, view in views.items()}  # Feast takes their sources from them
+    found |= {f"request_{name}": view for name, view in requests.items()}
     found |= {f"profile_{name}": service for name, service in services.items()}
-    _last[project.repo] = compiled = Compiled(specs, plans, found)
+    _last[project.repo] = compiled = Compiled(specs, plans, programs, found)
     return compiled
 
 
@@ -84,7 +97,14 @@ def feast_entities(specs: Specs, name: str) -> list[Entity]:
 
 def packed_columns(plan: ViewPlan) -> tuple[Column, ...]:
     """The columns of a view's profiles."""
-    return tuple(Column(o.name, o.type.base, o.type.list, o.type.dim, o.type.map) for o in plan.outputs)
+    return tuple(
+        Column(o.name, o.type.base, o.type.list, o.type.dim, o.type.map, _encoder(plan, o)) for o in plan.outputs
+    )
+
+
+def _encoder(plan: ViewPlan, output: Output) -> str | None:
+    """The fingerprint of the encoder behind a vector of texts."""
+    return plan.encoders[output.feature.encoder].fingerprint if isinstance(output.feature, Embed) else None
 
 
 def packed_keys(plan: ViewPlan) -> tuple[tuple[str, KeyType], ...]:
@@ -141,11 +161,10 @@ def feast_view(plan: ViewPlan, project: Project) -> FeatureView:
     )
 
 
-def _service(
-    specs: Specs, plans: Mapping[str, ViewPlan], views: Mapping[str, FeatureView], name: str
-) -> FeatureService:
+def _service(specs: Specs, views: Mapping[str, FeatureView | OnDemandFeatureView], name: str) -> FeatureService:
     features = []
-    for view, chosen in profile_members(specs, name).items():
-        whole = len(chosen) == len(plans[view].outputs)
-        features.append(views[view] if whole else views[view][[*chosen]])
+    for member, chosen in profile_members(specs, name).items():
+        view = views[member]
+        whole = len(chosen) == len(view.features)
+        features.append(view if whole else view[[*chosen]])
     return FeatureService(name=name, features=features, description=specs.profiles[name].description)

@@ -111,7 +111,9 @@ def _edits(
     kinds = list(DOCUMENTS)
     for kind, name in sorted({*old, *new}, key=lambda each: (each[1] != view, kinds.index(each[0]), each[1])):
         document = kind, name
-        where = "" if document == ("feature_view", view) else f"{kind.replace('_', ' ')} {name}: "
+        where = (
+            "" if kind in ("feature_view", "request_view") and name == view else f"{kind.replace('_', ' ')} {name}: "
+        )
         if document not in new or document not in old:
             yield _Edit(document, (), f"{where}{'added' if document in new else 'removed'}")
         else:

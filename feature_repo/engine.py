@@ -1,7 +1,7 @@
 """Feast's batch engine: `feast materialize` computes histories with Limner's workers and fills the online store."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import ConfigDict
 
 from limner.feature_repo import interval
-from limner.feature_repo.applied import applied_plan, served_online, served_profiles
+from limner.feature_repo.applied import applied_plan, served_online, served_profiles, served_programs
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
@@ -35,6 +35,7 @@ from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
 from limner.workers.online.writer import OnlineWriter
 from limner.workers.report import Reporter
+from limner.workers.request.program import Program
 from limner.workers.text.encode import TritonEncode
 
 
@@ -99,7 +100,7 @@ class LimnerEngine(ComputeEngine):
             compiled = last_compiled(self._project)
             if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
                 members = profile_lists(compiled.specs)
-                self._serve_profiles(served_online(members, compiled.specs))
+                self._serve_profiles(served_online(members, compiled.specs), compiled.programs.values())
             kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
             _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])
 
@@ -157,7 +158,8 @@ class LimnerEngine(ComputeEngine):
                 for view, wait in switching.finish().items():
                     summary.setdefault(view, {})["waits_for"] = wait.other
             if unfinished is None and isinstance(self.online_store, LimnerOnlineStore):
-                self._serve_profiles(served_profiles(registry, self.repo_config.project))
+                project = self.repo_config.project
+                self._serve_profiles(served_profiles(registry, project), served_programs(registry, project))
         told = _one_error(failures)
         for position, job in enumerate(jobs):
             if job.error() is not None:
@@ -223,10 +225,10 @@ class LimnerEngine(ComputeEngine):
         context.reporter(report.ViewDone(plan.name, result.history_rows, online, seconds, result.summary))
         return {**result.summary, "reasons": list(result.reasons), "online_rows": online, "seconds": round(seconds, 3)}
 
-    def _serve_profiles(self, members: dict[str, dict[str, list[str]]]) -> None:
+    def _serve_profiles(self, members: dict[str, dict[str, list[str]]], programs: Iterable[Program]) -> None:
         writer = OnlineWriter(online_path(self.repo_config))
         try:
-            writer.set_profiles(members)
+            writer.set_profiles(members, programs)
         finally:
             writer.database.close()
 

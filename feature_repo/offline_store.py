@@ -19,6 +19,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
 from feast.utils import compute_non_entity_date_range
 
+from limner.feature_repo import on_demand_offline
 from limner.feature_repo.compile import VIEW_TAG
 from limner.feature_repo.entity_table import entity_table, frame_table, timestamp_column
 from limner.feature_repo.errors import FeastFacingError, facing_feast
@@ -87,19 +88,34 @@ class LimnerOfflineStore(OfflineStore):
             max_event_timestamp=_moment(entities, "max"),
         )
 
+        requested = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        computed, on_demand = on_demand_offline.split(requested, feature_refs, full_names=full_feature_names)
+        given = {view.prefix + feature for view in computed for feature in view.features}
+        if given & set(rows.column_names):
+            name = min(given & set(rows.column_names))
+            raise FeastFacingError(f"the entity rows already have a column {name!r}: rename it")
+
         def answer() -> pa.Table:
+            joined: dict[tuple[str, str], pa.ChunkedArray] = {}
             joiner = _joiner(config)
             try:
                 table = rows
                 for each in wanted:
                     _warn_outside(joiner, each, entities)
-                    for (_, alias, _), column in zip(each.features, joiner.join(entities, each), strict=True):
-                        table = table.append_column(alias, column)
+                    for (feature, alias, _), column in zip(each.features, joiner.join(entities, each), strict=True):
+                        joined[each.view, feature] = column
+                        # What request views read comes along; of two of one name the first, which was asked for.
+                        if alias not in table.column_names and alias not in given:
+                            table = table.append_column(alias, column)
+                asked = {each.view: each for each in wanted}
+                for view in computed:
+                    found = on_demand_offline.compute(view, rows, joined, joiner, asked, config.repo_path)
+                    for name, array in found.items():
+                        table = table.append_column(name, array)
                 return table
             finally:
                 joiner.close()
 
-        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         return LimnerRetrievalJob(answer, config, full_feature_names, on_demand, metadata)
 
     @staticmethod

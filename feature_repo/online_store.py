@@ -8,8 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from feast import Entity, FeatureView, RepoConfig
+from feast import Entity, FeatureService, FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.online_response import OnlineResponse
+from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponse
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
@@ -17,6 +20,7 @@ from feast.repo_config import FeastConfigBaseModel
 from limner.feature_repo.compile import FINGERPRINT_TAG
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.feast_types import columns_of, keys_of
+from limner.feature_repo.on_demand_online import Asked
 from limner.feature_repo.quiet import hush
 from limner.feature_repo.values import Row, batch_of, decoder, encoded_keys
 from limner.workers.online.locate import DEFAULT_PATH, STORE_TYPE
@@ -24,6 +28,7 @@ from limner.workers.online.pack import instant
 from limner.workers.online.schema import ViewSchema
 from limner.workers.online.sqlite import Database, Generation, Snapshot
 from limner.workers.online.writer import OnlineWriter
+from limner.workers.request.texts import TextEncoders
 
 hush()  # Feast imports this module before it looks at the registry's settings
 _ANSWERING: ContextVar[tuple[Path, Snapshot] | None] = ContextVar("limner_answering", default=None)
@@ -42,6 +47,7 @@ class LimnerOnlineStore(OnlineStore):
 
     def __init__(self) -> None:
         self._databases: dict[Path, Database] = {}
+        self._encoders: dict[Path, TextEncoders] = {}
 
     def online_read(
         self,
@@ -80,10 +86,16 @@ class LimnerOnlineStore(OnlineStore):
         if not path.exists():
             super()._read_features_per_fv(config, *args, **kwargs)
             return
-        with facing_feast(), self._database(path).reading() as snapshot:
+        with facing_feast(), self._answering(path):
+            super()._read_features_per_fv(config, *args, **kwargs)
+
+    @contextmanager
+    def _answering(self, path: Path) -> Iterator[Snapshot]:
+        """One snapshot for all that is read within the block."""
+        with self._reading(path) as snapshot:
             token = _ANSWERING.set((path, snapshot))
             try:
-                super()._read_features_per_fv(config, *args, **kwargs)
+                yield snapshot
             finally:
                 _ANSWERING.reset(token)
 
@@ -96,6 +108,33 @@ class LimnerOnlineStore(OnlineStore):
             return
         with self._database(path).reading() as snapshot:
             yield snapshot
+
+    def get_online_features(
+        self,
+        config: RepoConfig,
+        features: list[str] | FeatureService,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        include_feature_view_version_metadata: bool = False,
+    ) -> OnlineResponse:
+        """Stored features as Feast reads them, and those of request views computed from one state of the store."""
+        path = online_path(config)
+        given = (registry, project, full_feature_names, include_feature_view_version_metadata)
+        if not path.exists():
+            return super().get_online_features(config, features, entity_rows, *given)
+        with facing_feast(), self._answering(path) as snapshot:
+            asked = Asked(_references(features, registry, project), snapshot.programs(), entity_rows)
+            if not asked.computed:
+                return super().get_online_features(config, features, entity_rows, *given)
+            asked.check_names(full_names=full_feature_names)
+            response = OnlineResponse(GetOnlineFeaturesResponse())
+            if asked.stored:
+                response = super().get_online_features(config, asked.stored, asked.columns, *given)
+            encode = self._encoders.setdefault(path, TextEncoders(config.repo_path and Path(config.repo_path)))
+            asked.add_to(response.proto, snapshot, encode, full_names=full_feature_names)
+        return response
 
     def online_write_batch(
         self,
@@ -143,6 +182,18 @@ class LimnerOnlineStore(OnlineStore):
 def online_path(config: RepoConfig) -> Path:
     """The SQLite file of a Feast configuration that uses this store."""
     return (Path(config.repo_path or ".") / str(config.online_store.path)).absolute()
+
+
+def _references(features: list[str] | FeatureService, registry: BaseRegistry, project: str) -> list[str]:
+    """`view:feature` for each feature that is asked for."""
+    if not isinstance(features, FeatureService):
+        return features
+    service = registry.get_feature_service(features.name, project, allow_cache=True)
+    return [
+        f"{projection.name_to_use()}:{feature.name}"  # type: ignore[no-untyped-call]
+        for projection in service.feature_view_projections
+        for feature in projection.features
+    ]
 
 
 def _generation(writer: OnlineWriter, view: FeatureView) -> Generation:

@@ -3,14 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
 from limner.feature_repo.differences import Identity, Reason, differences
 from limner.feature_repo.example_check import refuse_failing
+from limner.feature_repo.on_demand import DOCUMENT_TAG, IDENTITY_TAG, REQUEST_TAG
 from limner.feature_repo.project import Project
+from limner.feature_repo.request_changes import RequestChange, request_changes
 from limner.language.canonical import canonical
 from limner.language.closure import from_closure
 from limner.language.fingerprint import NOT_VALUES, fingerprint
@@ -69,6 +71,7 @@ class PlanResult:
     views: tuple[ViewChange, ...]
     profiles: tuple[ProfileChange, ...]
     checksum: str
+    requests: tuple[RequestChange, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Views by action."""
@@ -84,7 +87,9 @@ class PlanResult:
     def dropped(self) -> tuple[str, ...]:
         """What it takes away that is served now, as people call it."""
         views = [f"feature view {change.view}" for change in self.views if change.action == "dropped"]
-        return (*views, *(f"profile {change.profile}" for change in self.profiles if change.action == "dropped"))
+        requests = [f"request view {change.request_view}" for change in self.requests if change.action == "dropped"]
+        profiles = [f"profile {change.profile}" for change in self.profiles if change.action == "dropped"]
+        return (*views, *requests, *profiles)
 
     @property
     def unsafe(self) -> bool:
@@ -92,15 +97,17 @@ class PlanResult:
         return bool(self.dropped)
 
     def _actions(self) -> list[Action]:
-        return [*(change.action for change in self.views), *(change.action for change in self.profiles)]
+        views = [change.action for change in self.views]
+        return [*views, *(change.action for change in self.requests), *(change.action for change in self.profiles)]
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What Feast's registry says: the tags of our views, and the members of the profiles."""
+    """What Feast's registry says: the tags of our views and request views, and the members of the profiles."""
 
     views: Mapping[str, Mapping[str, str]]
     profiles: Mapping[str, Mapping[str, list[str]]]
+    requests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def plan(root: Path) -> PlanResult:
@@ -127,7 +134,8 @@ def registered(project: Project) -> Registered:
         service.name: {p.name: [f.name for f in p.features] for p in service.feature_view_projections}
         for service in store.list_feature_services()
     }
-    return Registered(views, profiles)
+    requests = {view.name: dict(view.tags) for view in store.list_on_demand_feature_views() if REQUEST_TAG in view.tags}
+    return Registered(views, profiles, requests)
 
 
 def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResult:
@@ -135,18 +143,24 @@ def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResu
     views = [_view(project, compiled, known, name) for name in {*compiled.plans, *known.views}]
     wanted = profile_lists(compiled.specs)
     profiles = [_profile(wanted.get(name), known.profiles.get(name), name) for name in {*wanted, *known.profiles}]
-    return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)), _checksum(compiled, known))
+    requests = request_changes(known.requests, compiled.request_tags)
+    checksum = _checksum(compiled, known)
+    return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)), checksum, requests)
 
 
 def _checksum(compiled: Compiled, known: Registered) -> str:
     """Costs, histories and the state of runs are no part of it: they change while nobody edits anything."""
     tags = {name: compiled.objects[f"view_{name}"].tags for name in compiled.plans}
-    both = [[_identity_of(tags), profile_lists(compiled.specs)], [_identity_of(known.views), known.profiles]]
+    both = [
+        [_identity_of(tags), _identity_of(compiled.request_tags), profile_lists(compiled.specs)],
+        [_identity_of(known.views), _identity_of(known.requests), known.profiles],
+    ]
     return hashlib.sha256(json.dumps(both, sort_keys=True).encode()).hexdigest()[:_CHECKSUM]
 
 
 def _identity_of(views: Mapping[str, Mapping[str, str]]) -> dict[str, list[str | None]]:
-    return {name: [tags.get(FINGERPRINT_TAG), tags.get(CLOSURE_TAG)] for name, tags in views.items()}
+    kept = (FINGERPRINT_TAG, CLOSURE_TAG, IDENTITY_TAG, DOCUMENT_TAG)
+    return {name: [tags.get(tag) for tag in kept] for name, tags in views.items()}
 
 
 def _view(project: Project, compiled: Compiled, known: Registered, name: str) -> ViewChange:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
 from limner.workers.settings import EngineSettings
@@ -29,24 +29,14 @@ class Project:
     @classmethod
     def at(cls, repo: Path) -> "Project":
         """The project whose feature_store.yaml is in `repo`, read without Feast."""
-        import yaml
-
-        path = repo / "feature_store.yaml"
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise LimnerError(f"cannot read {path}: {error}") from error
-        return cls._of(repo, document.get("batch_engine") if isinstance(document, dict) else None)
+        repo = repo.resolve()
+        return cls(repo.parent, repo, EngineSettings.at(repo))
 
     @classmethod
     def configured(cls, config: "RepoConfig") -> "Project":
         """The project of a Feast configuration."""
         if config.repo_path is None:
             raise LimnerError("Limner needs a repository on disk: open Feast's FeatureStore with repo_path")
-        return cls._of(Path(config.repo_path), config.batch_engine_config)
-
-    @classmethod
-    def _of(cls, repo: Path, engine: Any) -> "Project":
-        repo = repo.resolve()
-        settings = engine if isinstance(engine, Mapping) else {}
-        return cls(repo.parent, repo, EngineSettings.from_mapping(settings, repo))
+        repo, engine = Path(config.repo_path).resolve(), config.batch_engine_config
+        settings = EngineSettings.from_mapping(engine if isinstance(engine, Mapping) else {}, repo)
+        return cls(repo.parent, repo, settings)

@@ -106,6 +106,16 @@ _LISTS: Mapping[str, Callable[[bytes], Value]] = {
 }
 
 
+def plain_value(value: Any, column: Column) -> Value:
+    """A single value (an instant as int µs) as Feast's; an empty one for None."""
+    if value is None:
+        return Value()
+    if column.base == "timestamp":
+        return Value(unix_timestamp_val=value // MICROS)
+    names = {"int": "int64_val", "float": "double_val", "string": "string_val", "bool": "bool_val"}
+    return Value(**{names[column.base]: value})
+
+
 def encoded_keys(schema: ViewSchema, keys: Sequence[EntityKey]) -> list[bytes]:
     """Feast's entity keys as ours."""
     encoded = []

@@ -55,6 +55,19 @@ class EngineSettings:
         settings = cls(**values)
         return settings if folder is None else settings._below(folder)
 
+    @classmethod
+    def at(cls, repo: Path) -> "EngineSettings":
+        """The settings of the project whose feature_store.yaml is in `repo`, read without Feast."""
+        import yaml
+
+        path = repo / "feature_store.yaml"
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise LimnerError(f"cannot read {path}: {error}") from error
+        section = document.get("batch_engine") if isinstance(document, dict) else None
+        return cls.from_mapping(section if isinstance(section, Mapping) else {}, repo)
+
     def _below(self, folder: Path) -> "EngineSettings":
         folder = folder.resolve()
         return EngineSettings(

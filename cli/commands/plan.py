@@ -50,6 +50,7 @@ def as_json(result: "PlanResult") -> dict[str, Any]:
         "empty": result.empty,
         "unsafe": result.unsafe,
         "views": views,
+        "request_views": [asdict(change) for change in result.requests],
         "profiles": profiles,
     }
 
@@ -62,6 +63,10 @@ def show(result: "PlanResult") -> None:
         if change.rebuild is not None:
             first, last = map(output.instant, change.rebuild)
             say(f"      the next run builds its history from {first} to {last} anew", soft_wrap=True)
+    for each in result.requests:
+        _line(each.action, f"request view {each.request_view}", [(r.text, r.effect) for r in each.reasons])
+        if each.action == "changed":
+            say("      holds from the moment it is applied", soft_wrap=True)
     for member in result.profiles:
         _line(member.action, f"profile {member.profile}", [(each, "") for each in member.reasons])
     counted = ", ".join(f"{number} {action}" for action, number in result.counts().items() if number)

@@ -2,8 +2,11 @@
 
 from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
-from limner.language.models import LogicalType
+from limner.language.models import FeatureView, LogicalType
+from limner.language.outputs import Output
+from limner.language.outputs import outputs as outputs_of
 from limner.language.repo import Specs
+from limner.language.request_types import RequestTypes
 from limner.language.scope import RawColumns, scope
 from limner.language.source_columns import SourceColumns
 from limner.language.view_columns import ViewColumns
@@ -24,9 +27,27 @@ def check(specs: Specs, raw: RawColumns) -> None:
     for name, source in specs.sources.items():
         if name in known:
             problems += SourceColumns(specs, source, scope(specs, name, raw), raw).problems()
+    outputs: dict[str, dict[str, Output]] = {}
     for view in specs.views.values():
         if view.source in known:
-            problems += ViewColumns(specs, view, scope(specs, view.source, raw)).problems()
+            found = list(ViewColumns(specs, view, scope(specs, view.source, raw)).problems())
+            problems += found
+            if not found:
+                outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw)}
             problems += misfitting(specs, view, raw)
+    for request in specs.requests.values():
+        origin = specs.origin("request_view", request.request_view)
+        problems += RequestTypes(origin, request, outputs).problems
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
+
+
+class _Unknown(dict[str, int]):
+    """Lengths of encoders' vectors before anybody looked at the encoders."""
+
+    def __missing__(self, encoder: str) -> int:
+        return 0
+
+
+def _outputs(specs: Specs, view: FeatureView, raw: RawColumns) -> tuple[Output, ...]:
+    return outputs_of(view, cleaned(specs, view.source, raw), _Unknown())

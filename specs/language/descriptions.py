@@ -86,6 +86,32 @@ KEYS: dict[str, dict[str, str]] = {
         "expect": "Feature to value, null included; features left out may have any value.",
         "tolerance": "How far a number may be from what is expected; 0 by default.",
     },
+    "RequestView": {
+        "request_view": "The request view's name.",
+        "description": "For people; changes no value.",
+        "entity": "The entity whose stored features it reads.",
+        "owner": "For people; changes no value.",
+        "tags": "For people; changes no value.",
+        "request": "What a request must bring: name to type, int, float, string, bool, timestamp or {vector: length}.",
+        "features": "Name to feature: one kind, named by its key, and options.",
+    },
+    "VectorField": {"vector": "How many numbers it has."},
+    "Age": {
+        "age": "A stored instant: view.feature.",
+        "at": "The instant at which it has that age, usually a field of the request.",
+        "unit": "What the age is counted in: s, m, h, d or w.",
+        "description": "For people; changes no value.",
+    },
+    "Cosine": {
+        "cosine": "A stored vector: view.feature.",
+        "with": "A vector or a text of the request, or another stored vector.",
+        "prefix": "Put in front of the text, for models that tell queries from passages; the stored one's otherwise.",
+        "description": "For people; changes no value.",
+    },
+    "Calculation": {
+        "expression": "Arithmetic, comparisons and functions over view.feature, request fields and other features.",
+        "description": "For people; changes no value.",
+    },
     "Profile": {
         "profile": "The profile's name.",
         "description": "For people; changes no value.",

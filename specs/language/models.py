@@ -8,6 +8,7 @@ from limner.language.durations import Duration, parse_instant
 from limner.language.example import Example
 from limner.language.expressions import Condition
 from limner.language.features import Feature
+from limner.language.request_features import AnyRequestFeature
 from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Text, by_shape
 from limner.language.types import KeyType as KeyType
 from limner.language.types import LogicalType as LogicalType
@@ -183,10 +184,38 @@ class Profile(Model):
     features: Annotated[tuple[Member, ...], Field(min_length=1)]
 
 
-Spec = Entity | Source | Encoder | FeatureView | Profile
+class VectorField(Model):
+    """A vector that a request brings: how many numbers it has."""
+
+    vector: Annotated[Int, Field(ge=1, le=65_536)]
+
+
+RequestField = Annotated[
+    Annotated[LogicalType, Tag("<one>")] | Annotated[VectorField, Tag("<mapping>")],
+    Discriminator(lambda value: "<mapping>" if isinstance(value, dict | VectorField) else "<one>"),
+]
+
+
+class RequestView(Model):
+    """Features of one entity that are computed when they are read, from stored features and from what a request says.
+
+    A feature may read features of the entity's views (`view.feature`), fields of the request, and the other features.
+    """
+
+    request_view: Name
+    description: Text = ""
+    entity: Name
+    owner: Text = ""
+    tags: dict[str, Text] = {}
+    request: dict[Name, RequestField] = {}
+    features: Annotated[dict[Name, AnyRequestFeature], Field(min_length=1)]
+
+
+Spec = Entity | Source | Encoder | FeatureView | RequestView | Profile
 
 DOCUMENTS: dict[str, type[Model]] = {
     "feature_view": FeatureView,
+    "request_view": RequestView,
     "profile": Profile,
     "encoder": Encoder,
     "source": Source,

@@ -61,7 +61,7 @@ def local_zone(specs: "Specs", view: FeatureView) -> str:
 
 
 def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
-    """View name to output names, in the order of the profile; a feature's name stands for all its windows.
+    """View (or request view) to output names, in the order of the profile; a feature's name stands for all its windows.
 
     What a profile says of one view in several places is put together.
     """
@@ -69,9 +69,12 @@ def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
     for member in specs.profiles[profile].features:
         chosen = {member: None} if isinstance(member, str) else member
         for name, columns in chosen.items():
-            view = specs.views[name]
-            every = output_names(view)
-            picked = every if columns is None else [out for column in columns for out in _members(view, column, every)]
+            if name in specs.requests:
+                picked = tuple(specs.requests[name].features if columns is None else columns)
+            else:
+                view = specs.views[name]
+                every = output_names(view)
+                picked = every if columns is None else tuple(o for each in columns for o in _members(view, each, every))
             members[name] = tuple(dict.fromkeys((*members.get(name, ()), *picked)))
     return members
 

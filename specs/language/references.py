@@ -7,7 +7,8 @@ from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.features import encoders_of
-from limner.language.models import Entity, FeatureView, Profile, Source
+from limner.language.models import Entity, FeatureView, Profile, RequestView, Source
+from limner.language.request_references import profile_fields, request_view
 from limner.language.suggest import did_you_mean
 
 Names = Mapping[str, Mapping[str, Parsed]]
@@ -24,6 +25,8 @@ def unresolved(names: Names, *, complete: bool) -> list[Problem]:
                     found += _source(parsed, source, names, complete)
                 case FeatureView() as view:
                     found += _view(parsed, view, names, complete)
+                case RequestView() as view:
+                    found += request_view(parsed, view, names, complete)
                 case Profile() as profile:
                     found += _profile(parsed, profile, names, complete)
     return found
@@ -81,18 +84,32 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:
-    if profile.profile in names["feature_view"]:
-        text = f"there is a feature view {profile.profile!r}: readers ask for both by name, so rename one"
-        yield parsed.origin.problem(("profile",), text)
+    for kind in ("feature_view", "request_view"):
+        if profile.profile in names[kind]:
+            what = kind.replace("_", " ")
+            text = f"there is a {what} {profile.profile!r}: readers ask for both by name, so rename one"
+            yield parsed.origin.problem(("profile",), text)
+    views = {**names["feature_view"], **names["request_view"]}
     for i, member in enumerate(profile.features):
         for name in [member] if isinstance(member, str) else member:
             path = ("features", i) if isinstance(member, str) else ("features", i, name)
-            if complete:
-                yield from _unknown(parsed, path, "feature_view", name, names, at_key=True)
-            view = names["feature_view"][name].model if name in names["feature_view"] else None
-            if isinstance(view, FeatureView) and not isinstance(member, str):
-                valid = {*view.features, *(out for key, f in view.features.items() for out in f.names(key))}
+            if complete and name not in views:
+                text = f"there is no feature view {name!r}: {did_you_mean(name, views)}"
+                yield parsed.origin.problem(path, text, at_key=True)
+            valid = _features(views[name]) if name in views else None
+            if valid is not None and not isinstance(member, str):
                 for j, column in enumerate(member[name]):
                     if column not in valid:
                         text = f"the view {name!r} has no feature {column!r}: {did_you_mean(column, valid)}"
                         yield parsed.origin.problem((*path, j), text)
+    yield from profile_fields(parsed, profile, names)
+
+
+def _features(parsed: Parsed) -> set[str] | None:
+    """What a profile may name of a view, the short names of several windows too; None where it cannot be told."""
+    match parsed.model:
+        case FeatureView() as view:
+            return {*view.features, *(out for key, f in view.features.items() for out in f.names(key))}
+        case RequestView() as view:
+            return set(view.features)
+    return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from limner.language.documents import Parsed, parse
 from limner.language.errors import LimnerError, Problem, SpecError
-from limner.language.models import DOCUMENTS, Encoder, Entity, FeatureView, Profile, Source
+from limner.language.models import DOCUMENTS, Encoder, Entity, FeatureView, Profile, RequestView, Source
 from limner.language.places import Origin
 from limner.language.reader import read
 from limner.language.references import unresolved
@@ -24,6 +24,7 @@ class Specs:
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
     views: Mapping[str, FeatureView] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    requests: Mapping[str, RequestView] = field(default_factory=dict)
     raw: Mapping[tuple[str, str], dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict, compare=False, repr=False)
 
@@ -84,6 +85,7 @@ def _specs(names: Mapping[str, Mapping[str, Parsed]]) -> Specs:
         encoders=of("encoder"),
         views=of("feature_view"),
         profiles=of("profile"),
+        requests=of("request_view"),
         raw={(parsed.kind, parsed.name): parsed.data for parsed in every},
         origins={(parsed.kind, parsed.name): parsed.origin for parsed in every},
     )

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from limner.language.durations import MICROS, Duration
-from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, Source
+from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
 from limner.language.suggest import nearest
 
@@ -27,6 +27,8 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
             return list(_source(model, data))
         case FeatureView():
             return list(_view(model))
+        case RequestView():
+            return list(_request_view(model))
         case Profile():
             return list(_profile(model))
         case Encoder():
@@ -151,6 +153,17 @@ def _view(view: FeatureView) -> Iterator[Finding]:
             elif output in taken:
                 yield path, f"makes {output!r}, and so does the feature {taken[output]!r}: rename one", True
             taken.setdefault(output, name)
+
+
+def _request_view(view: RequestView) -> Iterator[Finding]:
+    for field in view.request:
+        if field in RESERVED:
+            yield ("request", field), f"a field of a request cannot be named {field!r}: the name is reserved", True
+    for name in view.features:
+        if name in RESERVED:
+            yield ("features", name), f"a feature cannot be named {name!r}: the name is reserved", True
+        elif name in view.request:
+            yield ("features", name), f"{name!r} is a field of the request, too: rename one", True
 
 
 def _repeated(path: Path, items: tuple[Any, ...], what: str) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 from limner.language.descriptions import KEYS
 from limner.language.features import KINDS
 from limner.language.models import DOCUMENTS
+from limner.language.request_features import REQUEST_KINDS
 
 _RENAMED = {"ge": "minimum", "le": "maximum"}
 
@@ -22,12 +23,14 @@ def json_schema() -> dict[str, Any]:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Limner spec",
-        "description": "One document: an entity, a source, an encoder, a feature view or a profile.",
+        "description": "One document: an entity, a source, an encoder, a feature view, a request view or a profile.",
         **_by_kind(kinds),
         "$defs": definitions["$defs"],
     }
     features = schema["$defs"]["FeatureView"]["properties"]["features"]
     _each_value(features, _by_kind({kind.kind: f"#/$defs/{kind.__name__}" for kind in KINDS}))
+    requests = schema["$defs"]["RequestView"]["properties"]["features"]
+    _each_value(requests, _by_kind({kind.kind: f"#/$defs/{kind.__name__}" for kind in REQUEST_KINDS}))
     plain: dict[str, Any] = _plain(schema)
     for model, texts in KEYS.items():
         properties = plain["$defs"][model]["properties"]

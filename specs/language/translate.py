@@ -6,10 +6,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from limner.language.features import KIND_NAMES
 from limner.language.features import KINDS as FEATURES
 from limner.language.keys import keys
+from limner.language.models import RequestView
 from limner.language.places import Path
+from limner.language.request_features import REQUEST_KINDS
 from limner.language.scalars import found
 from limner.language.suggest import did_you_mean, listed, nearest
 
@@ -28,11 +29,11 @@ def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:
     value = error["input"]
     match error["type"]:
         case "missing":
-            return path[:-1], _missing(str(path[-1]), value), False
+            return path[:-1], _missing(str(path[-1]), value, model), False
         case "extra_forbidden":
-            return path, _unknown(path, data, _keys(model, error["loc"][:-1])), True
+            return path, _unknown(path, data, _keys(model, error["loc"][:-1]), model), True
         case "union_tag_not_found":
-            return path, _no_kind(value), False
+            return path, _no_kind(value, model), False
         case "value_error":
             return path, str(error["ctx"]["error"]), about_key
         case "string_pattern_mismatch":
@@ -65,8 +66,13 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
 
 
-def _missing(key: str, value: Any) -> str:
-    kind = next((kind for kind in KIND_NAMES if isinstance(value, dict) and kind in value), None)
+def _kinds(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The kinds of features that a document of this model may have, by the key that names them."""
+    return {kind.kind: kind for kind in (REQUEST_KINDS if model is RequestView else FEATURES)}
+
+
+def _missing(key: str, value: Any, model: type[BaseModel]) -> str:
+    kind = next((kind for kind in _kinds(model) if isinstance(value, dict) and kind in value), None)
     examples = {
         "where": "say which part, e.g. where: channel = 'web'",
         "of": "say of which column, e.g. of: category",
@@ -81,13 +87,16 @@ def _missing(key: str, value: Any) -> str:
         "rows": "give a few rows by source, e.g. rows: {purchases: [{user_id: 1}]}",
         "join_keys": "e.g. join_keys: {user_id: int}",
     }
+    if model is RequestView:
+        examples["at"] = "say at which instant, e.g. at: now, a field of the request"
+        examples["with"] = "say what the vector is compared with, e.g. with: query, a field of the request"
     advice = f": {examples[key]}" if key in examples else ""
     return f"{kind + ' ' if kind else ''}needs the key {key!r}{advice}"
 
 
-def _unknown(path: Path, data: Any, valid: list[str]) -> str:
+def _unknown(path: Path, data: Any, valid: list[str], model: type[BaseModel]) -> str:
     key, parent = str(path[-1]), _at(data, path[:-1])
-    kinds = [kind for kind in KIND_NAMES if isinstance(parent, dict) and kind in parent]
+    kinds = [kind for kind in _kinds(model) if isinstance(parent, dict) and kind in parent]
     feature = len(path) > 1 and path[-3:-2] == ("features",)
     if feature and key in kinds and len(kinds) > 1:
         return f"a feature has one kind, here are {listed(kinds, 'and')}: write two features"
@@ -96,15 +105,17 @@ def _unknown(path: Path, data: Any, valid: list[str]) -> str:
     return f"unknown key {key!r}: {did_you_mean(key, [name for name in valid if name not in parent])}"
 
 
-def _no_kind(value: Any) -> str:
+def _no_kind(value: Any, model: type[BaseModel]) -> str:
     if not isinstance(value, dict):
-        return f"found {found(value)}, expected a feature such as {{sum: amount, over: 7d}}"
+        example = "{age: view.feature, at: now}" if model is RequestView else "{sum: amount, over: 7d}"
+        return f"found {found(value)}, expected a feature such as {example}"
     options = ("where", "over", "default", "description", "of", "encoder", "pool")
+    kinds = list(_kinds(model))
     for key in value:
-        close = nearest(key, KIND_NAMES, alike=0.75)
+        close = nearest(key, kinds, alike=0.75)
         if key not in options and close:
             return f"{key!r} is no feature kind: did you mean {close!r}?"
-    return f"names no feature kind: expected one of the keys {listed(KIND_NAMES)}"
+    return f"names no feature kind: expected one of the keys {listed(kinds)}"
 
 
 def _pattern(value: str, path: Path) -> str:
@@ -129,11 +140,12 @@ def _at(data: Any, path: Path) -> Any:
 def _keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """The keys of the model at `loc`, found by walking the annotations."""
     here: Any = model
+    kinds = _kinds(model)
     for part in loc:
         if isinstance(here, type) and issubclass(here, BaseModel) and part in keys(here):
             here = here.model_fields[keys(here)[str(part)]].annotation
-        elif isinstance(part, str) and part.strip("<>") in KIND_NAMES and _is_tag(part):
-            here = next(kind for kind in FEATURES if kind.kind == part.strip("<>"))
+        elif isinstance(part, str) and part.strip("<>") in kinds and _is_tag(part):
+            here = kinds[part.strip("<>")]
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             here = _only_model(here) or here
     return list(keys(here)) if isinstance(here, type) and issubclass(here, BaseModel) else []

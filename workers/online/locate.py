@@ -9,13 +9,21 @@ STORE_TYPE = "limner.feature_repo.online_store.LimnerOnlineStore"
 DEFAULT_PATH = "../data/online.db"  # relative to the folder of feature_store.yaml
 
 
+def repository(path: Path) -> Path | None:
+    """The folder of feature_store.yaml of the project at `path` (its root or that folder); None for a file."""
+    if path.suffix == ".db" or path.is_file():
+        return None
+    folders = (path / "feature_repo", path)
+    return next((folder for folder in folders if (folder / "feature_store.yaml").is_file()), None)
+
+
 def online_path(path: Path) -> Path:
     """The SQLite file of the project at `path` (its root, its feature_repo folder, or the file itself)."""
     if path.suffix == ".db" or path.is_file():
         return path
-    for folder in (path / "feature_repo", path):
-        if (folder / "feature_store.yaml").is_file():
-            return _configured(folder)
+    folder = repository(path)
+    if folder is not None:
+        return _configured(folder)
     raise LimnerError(
         f"{path.absolute()} is not a Limner project: it has no feature_repo/feature_store.yaml "
         "(`limner init` makes one)"

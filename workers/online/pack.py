@@ -44,6 +44,8 @@ _SPAN = struct.Struct("<II")
 class Column:
     """A feature: a scalar of `base`, a list of `base` (`many`), a float32 vector of `dim` values, or a map from
     text to `base` (`keyed`).
+
+    `encoder` is the fingerprint of the encoder that made a vector of texts.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Column:
     many: bool = False
     dim: int | None = None
     keyed: bool = False
+    encoder: str | None = None
 
     @property
     def arrow(self) -> pa.DataType:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.workers.online.schema import ViewSchema
+from limner.workers.request.program import Program
 
 APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQLite store
 FORMAT = 1
@@ -35,6 +36,12 @@ CREATE TABLE profile(
     name TEXT PRIMARY KEY,
     members TEXT NOT NULL       -- JSON: {view: [features]}
 );
+"""
+REQUEST_VIEWS = """
+CREATE TABLE IF NOT EXISTS request_view(
+    name TEXT PRIMARY KEY,
+    program TEXT NOT NULL       -- Program as JSON
+)
 """
 
 
@@ -169,6 +176,14 @@ class Snapshot:
     def profiles(self) -> dict[str, str]:
         """The members of each profile, as JSON `{view: [features]}`."""
         return dict(self._connection.execute("SELECT name, members FROM profile ORDER BY name").fetchall())
+
+    def programs(self) -> dict[str, Program]:
+        """The request views, by name; none in a file that was written before there were any."""
+        exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'request_view'"
+        if self._connection.execute(exists).fetchone() is None:
+            return {}
+        rows = self._connection.execute("SELECT name, program FROM request_view ORDER BY name")
+        return {name: Program.from_json(text) for name, text in rows}
 
     def fetch(self, generation: Generation, keys: Sequence[bytes]) -> Mapping[bytes, tuple[int, bytes]]:
         """Event timestamp (µs UTC) and packed value of those of `keys` that have one."""

@@ -4,6 +4,7 @@ store = limner.Store("path/to/project")
 store.profile("recommender_v1", 14)              # {"household_id": 14, "spend_30d": 87.1, ...}
 store.read("shopper_taste", [14, 15, 16])        # an Arrow table, one row a key, in the order given
 store.similar("shopper_taste", "taste", 14, 5)   # the five nearest neighbours by cosine
+store.profile("shopper_now", 14, request={"now": datetime.now(UTC)})   # features that need a request
 """
 
 import difflib
@@ -18,13 +19,17 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.workers.online.locate import online_path
-from limner.workers.online.pack import instant
+from limner.workers.online.locate import online_path, repository
+from limner.workers.online.pack import Column, instant
+from limner.workers.online.reading import Rows, encode, rows_of
+from limner.workers.online.requests import Request, answer, fields_of, requested
 from limner.workers.online.schema import ViewSchema
 from limner.workers.online.sqlite import Database, Generation, Snapshot
+from limner.workers.request.fields import kind_of
+from limner.workers.request.program import Program
+from limner.workers.request.texts import TextEncoders
 
 Key = Any  # a value, a tuple of values in the entity's order, or a mapping join key -> value
-_STAMP = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ class View:
     fingerprint: str
     as_of: datetime | None
     entities: int
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """What is computed when it is read: its features, and the fields a request must bring, with their types."""
+
+    name: str
+    features: tuple[str, ...]
+    request: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Store:
         """Open the project at `path` (or the `.db` file itself). LimnerError if it holds no online values."""
         self._database = Database(online_path(Path(path)), readonly=True)
         self._database.connection()
+        self._encode = TextEncoders(repository(Path(path)))
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -69,62 +84,88 @@ class Store:
         with self._database.reading() as snapshot:
             return {name: json.loads(members) for name, members in snapshot.profiles().items()}
 
+    def request_views(self) -> tuple[RequestView, ...]:
+        """What is computed when it is read, by name."""
+        with self._database.reading() as snapshot:
+            programs = snapshot.programs()
+        return tuple(
+            RequestView(name, tuple(column.name for column in program.features), _types(program.request))
+            for name, program in programs.items()
+        )
+
+    def request_fields(self, name: str) -> dict[str, Column]:
+        """The fields that a request must bring for a profile or request view, with their types; none for a view."""
+        with self._database.reading() as snapshot:
+            members, _, programs = _members(snapshot, name, None)
+        return fields_of(programs, members)
+
     def read(
         self,
         name: str,
         keys: Sequence[Key] | Mapping[str, Sequence[Any]],
         features: Iterable[str] | None = None,
+        *,
+        request: Request | None = None,
     ) -> pa.Table:
         """Features of a view or profile: one row a key, in the order given; an unknown key is a row of nulls.
 
         A view's table ends with its `event_timestamp`, the instant from which its values hold. Where two views of
-        a profile share a feature name, both are called `view__feature`.
+        a profile share a feature name, both are called `view__feature`. `request` is what request views need: one
+        mapping for all keys, or a list with one a key.
         """
         with self._database.reading() as snapshot:
-            members, served = _members(snapshot, name, features)
-            rows = _rows(keys)
+            members, served, programs = _members(snapshot, name, features)
+            rows = Rows(snapshot, served, rows_of(keys))
+            given = requested(fields_of(programs, members), request, len(rows.keys), name)
             columns: dict[str, pa.Array] = {}
-            for view in members:
+            for view in _stored(members, programs):
                 if view in served:
-                    schema = served[view].schema
-                    columns |= schema.key_arrays(map(schema.decode, _encode(schema, rows)))
+                    columns |= rows.join_keys(view)
             repeated = _repeated(members)
             for view, chosen in members.items():
-                stamps, arrays = _arrays(snapshot, served.get(view), rows, chosen)
-                columns |= {
-                    f"{view}__{n}" if n in repeated else n: array for n, array in zip(chosen, arrays, strict=True)
-                }
-                if name == view:
-                    columns["event_timestamp"] = stamps
+                arrays = self._columns(view, chosen, rows, programs, given)
+                columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
+                if name == view and view not in programs:
+                    columns["event_timestamp"] = rows.stamps(view)
         return pa.table(columns)
 
-    def profile(self, name: str, key: Key) -> dict[str, Any] | None:
+    def profile(self, name: str, key: Key, *, request: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """One entity's profile (or view) as a dict, join keys first; None if nothing in it knows the entity.
 
         A feature that is declared but not yet computed is None: a view serves its earlier definition until a run has
-        completed the new one.
+        completed the new one. `request` is what request views need; LimnerError for a field that is missing.
         """
         with self._database.reading() as snapshot:
-            members, served = _members(snapshot, name, None)
+            members, served, programs = _members(snapshot, name, None)
+            rows = Rows(snapshot, served, rows_of([key]))
+            given = requested(fields_of(programs, members), request, 1, name)
             repeated = _repeated(members)
-            answer: dict[str, Any] = {}
-            found: dict[str, tuple[int, bytes]] = {}
-            for view in members:
+            found: dict[str, Any] = {}
+            known = False
+            for view in _stored(members, programs):
                 if view in served:
                     schema = served[view].schema
-                    encoded = _encode(schema, _rows([key]))[0]
-                    answer |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
-                    for row in snapshot.fetch(served[view], [encoded]).values():
-                        found[view] = row
+                    encoded = encode(schema, rows.keys)[0]
+                    found |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
+                    known |= rows.of(view) != [None]
+            if not known:
+                return None
             for view, chosen in members.items():
-                for n in chosen:
-                    value = None
-                    if view in found and n in served[view].schema.layout.index:
-                        layout = served[view].schema.layout
-                        layout.check(found[view][1])
-                        value = layout.get(found[view][1], layout.index[n])
-                    answer[f"{view}__{n}" if n in repeated else n] = value
-        return answer if found else None
+                if view in programs:
+                    arrays = self._columns(view, chosen, rows, programs, given)
+                    values = {n: array[0].as_py() for n, array in arrays.items()}
+                else:
+                    values = {n: rows.value(view, n) for n in chosen}
+                found |= {f"{view}__{n}" if n in repeated else n: value for n, value in values.items()}
+        return found
+
+    def _columns(
+        self, view: str, chosen: list[str], rows: Rows, programs: Mapping[str, Program], given: Mapping[str, pa.Array]
+    ) -> dict[str, pa.Array]:
+        if view in programs:
+            return answer(programs[view], chosen, rows, given, self._encode)
+        found = {n: rows.column(view, n) for n in chosen}
+        return {n: pa.nulls(len(rows.keys)) if array is None else array for n, array in found.items()}
 
     def similar(self, view: str, feature: str, key: Key, k: int = 5) -> list[Neighbour]:
         """The `k` entities whose vectors are nearest to this one's by cosine, nearest first, itself left out.
@@ -133,14 +174,17 @@ class Store:
         no vector or the entity has none.
         """
         with self._database.reading() as snapshot:
-            members, served = _members(snapshot, view, [feature])
-            generation = served[next(iter(members))]
+            members, served, programs = _members(snapshot, view, [feature])
+            found = next(iter(members))
+            if found in programs:
+                raise LimnerError(f"{feature!r} is computed when it is read: name the view whose vectors to compare")
+            generation = served[found]
             schema = generation.schema
             position = schema.layout.index[feature]
             if schema.columns[position].dim is None:
                 vectors = [column.name for column in schema.columns if column.dim is not None]
                 raise LimnerError(f"feature {feature!r} of {view!r} is not a vector{_choose(feature, vectors)}")
-            wanted = _encode(schema, _rows([key]))[0]
+            wanted = encode(schema, rows_of([key]))[0]
             keys, values = [], []
             for encoded, _, value in snapshot.scan(generation):
                 keys.append(encoded)
@@ -159,16 +203,19 @@ class Store:
 
 def _members(
     snapshot: Snapshot, name: str, features: Iterable[str] | None
-) -> tuple[dict[str, list[str]], dict[str, Generation]]:
+) -> tuple[dict[str, list[str]], dict[str, Generation], dict[str, Program]]:
     """View -> features of a view or profile; those that are asked for by name are checked."""
-    served = snapshot.served()
-    profiles = snapshot.profiles()
-    if name in profiles and name not in served:
-        members: dict[str, list[str]] = json.loads(profiles[name])
-    elif name in served:
+    served, profiles, programs = snapshot.served(), snapshot.profiles(), snapshot.programs()
+    if name in served:
         members = {name: [column.name for column in served[name].schema.columns]}
+    elif name in programs:
+        members = {name: [column.name for column in programs[name].features]}
+    elif name in profiles:
+        members = json.loads(profiles[name])
     else:
-        raise LimnerError(f"there is no view or profile {name!r} online{_choose(name, [*served, *profiles])}")
+        raise LimnerError(
+            f"there is no view or profile {name!r} online{_choose(name, [*served, *programs, *profiles])}"
+        )
     if features is not None:
         wanted = list(features)
         unknown = [n for n in wanted if not any(n in chosen for chosen in members.values())]
@@ -177,49 +224,20 @@ def _members(
             raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{_choose(unknown[0], known)}")
         members = {view: [n for n in wanted if n in chosen] for view, chosen in members.items()}
         members = {view: chosen for view, chosen in members.items() if chosen}
-    if not any(view in served for view in members):
-        raise LimnerError(f"no view of profile {name!r} has online values yet: run `limner materialize START END`")
-    return members, served
+    if not any(view in served for view in _stored(members, programs)):
+        what = "request view" if name in programs else "profile"
+        raise LimnerError(f"no view of {what} {name!r} has online values yet: run `limner materialize START END`")
+    return members, served, programs
 
 
-def _arrays(
-    snapshot: Snapshot, generation: Generation | None, rows: Sequence[Any], chosen: Sequence[str]
-) -> tuple[pa.Array, list[pa.Array]]:
-    """Event timestamps and features; nulls for what is not yet computed."""
-    if generation is None:
-        return pa.nulls(len(rows), _STAMP), [pa.nulls(len(rows)) for _ in chosen]
-    schema = generation.schema
-    keys = _encode(schema, rows)
-    found = snapshot.fetch(generation, list(dict.fromkeys(keys)))
-    values = [found[key][1] if key in found else None for key in keys]
-    for value in found.values():
-        schema.layout.check(value[1])
-    stamps = pa.array([found[key][0] if key in found else None for key in keys], pa.int64()).cast(_STAMP)
-    index = schema.layout.index
-    return stamps, [schema.layout.arrow(values, index[n]) if n in index else pa.nulls(len(rows)) for n in chosen]
+def _stored(members: Mapping[str, Iterable[str]], programs: Mapping[str, Program]) -> list[str]:
+    """The views whose values are stored: of a request view, those that it reads."""
+    views = (stored for view in members for stored in (programs[view].views if view in programs else [view]))
+    return list(dict.fromkeys(views))
 
 
-def _rows(keys: Sequence[Key] | Mapping[str, Sequence[Any]]) -> list[Any]:
-    """Keys as dicts or tuples."""
-    if isinstance(keys, Mapping):
-        return [dict(zip(keys, row, strict=True)) for row in zip(*keys.values(), strict=True)]
-    return [key if isinstance(key, Mapping | tuple | list) else (key,) for key in keys]
-
-
-def _encode(schema: ViewSchema, rows: Sequence[Any]) -> list[bytes]:
-    names = [name for name, _ in schema.keys]
-    encoded = []
-    for row in rows:
-        if isinstance(row, Mapping):
-            absent = [name for name in names if name not in row]
-            if absent:
-                raise LimnerError(
-                    f"view {schema.view!r} needs join key {absent[0]!r}; given: {', '.join(map(str, row))}"
-                )
-            encoded.append(schema.encode([row[name] for name in names]))
-        else:
-            encoded.append(schema.encode(row))
-    return encoded
+def _types(fields: Sequence[Column]) -> dict[str, str]:
+    return {field.name: kind_of(field) for field in fields}
 
 
 def _describe(snapshot: Snapshot, generation: Generation) -> View:

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import Database, Generation, Snapshot, explained, transaction
+from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Generation, Snapshot, explained, transaction
+from limner.workers.request.program import Program
 
 _UPSERT = """
 INSERT INTO {table}(key, event_ts, value) VALUES (?, ?, ?) ON CONFLICT(key) DO
@@ -115,14 +116,19 @@ class OnlineWriter:
             _drop_others(connection, schema.view, keep=[generation.id])
         return generation
 
-    def set_profiles(self, profiles: Mapping[str, Mapping[str, list[str]]]) -> None:
-        """Make `profiles` (profile -> view -> features) the profiles that are served."""
+    def set_profiles(self, profiles: Mapping[str, Mapping[str, list[str]]], programs: Iterable[Program] = ()) -> None:
+        """Make `profiles` (profile -> view -> features) and the request views of `programs` those that are served."""
         connection = self.database.connection()
         with explained(self.database.path), transaction(connection):
             connection.execute("DELETE FROM profile")
             connection.executemany(
                 "INSERT INTO profile(name, members) VALUES (?, ?)",
                 [(name, json.dumps(members)) for name, members in profiles.items()],
+            )
+            connection.execute(REQUEST_VIEWS)
+            connection.execute("DELETE FROM request_view")
+            connection.executemany(
+                "INSERT INTO request_view(name, program) VALUES (?, ?)", [(each.name, each.text) for each in programs]
             )
 
     def drop_unserved(self, view: str) -> None:

@@ -1,0 +1,96 @@
+"""Rows of several views in one snapshot: each row is fetched once, whatever is made of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from limner.language.errors import LimnerError
+from limner.workers.online.pack import Column
+from limner.workers.online.schema import ViewSchema
+from limner.workers.online.sqlite import Generation, Snapshot
+
+STAMP = pa.timestamp("us", tz="UTC")
+Row = tuple[int, bytes]  # event timestamp (µs UTC) and packed value
+
+
+class Rows:
+    """What a snapshot holds about some entities, a row a key in the order given; views are read when first asked for.
+
+    A key is a mapping of join keys, or their values in the order of the view's entity.
+    """
+
+    def __init__(self, snapshot: Snapshot, served: Mapping[str, Generation], keys: Sequence[Any]) -> None:
+        self.served = served
+        self.keys = keys
+        self._snapshot = snapshot
+        self._found: dict[str, list[Row | None]] = {}
+
+    def of(self, view: str) -> list[Row | None]:
+        """The rows of a view; None for an entity that it does not know, or where it is not yet computed."""
+        if view not in self._found:
+            self._found[view] = self._fetch(view)
+        return self._found[view]
+
+    def join_keys(self, view: str) -> dict[str, pa.Array]:
+        """The join keys as columns, in the types of a view's entity."""
+        schema = self.served[view].schema
+        return schema.key_arrays(map(schema.decode, encode(schema, self.keys)))
+
+    def stamps(self, view: str) -> pa.Array:
+        """Event timestamps: from when on a row's values hold."""
+        return pa.array([None if row is None else row[0] for row in self.of(view)], pa.int64()).cast(STAMP)
+
+    def column(self, view: str, feature: str) -> pa.Array | None:
+        """A feature as a column; None where it is declared but not yet computed."""
+        layout = None if view not in self.served else self.served[view].schema.layout
+        if layout is None or feature not in layout.index:
+            return None
+        return layout.arrow([None if row is None else row[1] for row in self.of(view)], layout.index[feature])
+
+    def value(self, view: str, feature: str) -> Any:
+        """A feature of the first entity as a Python value."""
+        row = self.of(view)[0]
+        layout = None if row is None else self.served[view].schema.layout
+        if row is None or layout is None or feature not in layout.index:
+            return None
+        return layout.get(row[1], layout.index[feature])
+
+    def declared(self, view: str, feature: str) -> Column | None:
+        """How a feature that is served was declared."""
+        layout = None if view not in self.served else self.served[view].schema.layout
+        return None if layout is None or feature not in layout.index else layout.columns[layout.index[feature]]
+
+    def _fetch(self, view: str) -> list[Row | None]:
+        generation = self.served.get(view)
+        if generation is None:
+            return [None] * len(self.keys)
+        wanted = encode(generation.schema, self.keys)
+        found = self._snapshot.fetch(generation, list(dict.fromkeys(wanted)))
+        for _, value in found.values():
+            generation.schema.layout.check(value)
+        return [found.get(key) for key in wanted]
+
+
+def rows_of(keys: Sequence[Any] | Mapping[str, Sequence[Any]]) -> list[Any]:
+    """Keys as dicts or tuples."""
+    if isinstance(keys, Mapping):
+        return [dict(zip(keys, row, strict=True)) for row in zip(*keys.values(), strict=True)]
+    return [key if isinstance(key, Mapping | tuple | list) else (key,) for key in keys]
+
+
+def encode(schema: ViewSchema, rows: Sequence[Any]) -> list[bytes]:
+    """Keys as a view's own bytes. LimnerError for a join key that is missing or of another type."""
+    names = [name for name, _ in schema.keys]
+    encoded = []
+    for row in rows:
+        if isinstance(row, Mapping):
+            absent = [name for name in names if name not in row]
+            if absent:
+                raise LimnerError(
+                    f"view {schema.view!r} needs join key {absent[0]!r}; given: {', '.join(map(str, row))}"
+                )
+            encoded.append(schema.encode([row[name] for name in names]))
+        else:
+            encoded.append(schema.encode(row))
+    return encoded

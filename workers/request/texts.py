@@ -1,0 +1,53 @@
+"""Texts of requests to vectors, with the encoders of the project that the values belong to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.language.errors import LimnerError
+from limner.workers.request.program import TextEncoder
+
+if TYPE_CHECKING:
+    from limner.workers.text.encode import Encode
+
+
+class TextEncoders:
+    """Encodes with the encoders of one project; each is looked up when it is first needed.
+
+    `repo` is the folder of feature_store.yaml; None where values are read without their project.
+    """
+
+    def __init__(self, repo: Path | None) -> None:
+        self.repo = repo
+        self._known: dict[str, Encode] = {}
+
+    def __call__(self, encoder: TextEncoder, texts: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
+        """Float32 vectors in the order of the texts, None for one that cannot be encoded.
+
+        LimnerError where the encoder cannot be used now, or its files are not those that were applied.
+        """
+        if encoder.fingerprint not in self._known:
+            self._known[encoder.fingerprint] = self._find(encoder)
+        done = self._known[encoder.fingerprint](texts)
+        return [None if row in done.failures else vector for row, vector in enumerate(done.vectors)]
+
+    def _find(self, encoder: TextEncoder) -> "Encode":
+        from limner.language.closure import from_closure
+        from limner.workers.encoder.resolve import resolve
+        from limner.workers.settings import EngineSettings
+        from limner.workers.text.encode import TritonEncode
+
+        if self.repo is None:
+            raise LimnerError(
+                f"encoding a text with {encoder.name!r} needs the project: open its folder, not the file of values"
+            )
+        model = resolve(from_closure(encoder.documents).encoders[encoder.name], self.repo.parent)
+        if model.fingerprint != encoder.fingerprint:
+            raise LimnerError(
+                f"the files of encoder {encoder.name!r} are not those that were applied: run `limner apply`, "
+                "then `limner materialize`"
+            )
+        return TritonEncode(EngineSettings.at(self.repo).triton, model)
