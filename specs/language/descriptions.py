@@ -7,6 +7,7 @@ _FEATURE = {
     "default": "Replaces null.",
 }
 _LANGUAGES = "Only texts in these languages count, by ISO 639 code; und is a text too short to tell."
+_NO_DEFAULT = {key: text for key, text in _FEATURE.items() if key != "default"}
 
 KEYS: dict[str, dict[str, str]] = {
     "Entity": {
@@ -128,6 +129,25 @@ KEYS: dict[str, dict[str, str]] = {
     "Last": {**_FEATURE, "last": "A column; its newest value that is not null."},
     "Latest": {**_FEATURE, "latest": "A column; as the newest row has it, null included."},
     "Top": {**_FEATURE, "top": "How many of the most frequent values.", "of": "The column of values."},
+    "Median": {**_FEATURE, "median": "A number column."},
+    "Quantile": {**_FEATURE, "quantile": "A number column.", "q": "The part of the values that lies below, 0 to 1."},
+    "Trend": {
+        **_FEATURE,
+        "trend": 'A number column, or "*" for rows with as: ratio.',
+        "as": "slope, per day, or ratio: the sum over that of the window before.",
+    },
+    "Mode": {**_FEATURE, "mode": "The column of values."},
+    "Entropy": {**_FEATURE, "entropy": "The column of values."},
+    "Histogram": {
+        **_NO_DEFAULT,
+        "histogram": "What rows are counted by, in local time: hour, weekday or month.",
+        "share": "Whether the list holds shares that add up to 1, not counts.",
+    },
+    "Rfm": {
+        **_NO_DEFAULT,
+        "rfm": "A number column: what each row is worth.",
+        "orders": "A column whose distinct values are counted; left out, rows are.",
+    },
     "Share": {
         **_FEATURE,
         "share": 'A number column, or "*" for rows.',

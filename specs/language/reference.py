@@ -53,12 +53,17 @@ def _table(definition: Mapping[str, Any]) -> list[str]:
     return [*rows, ""]
 
 
+_MOST = 8  # words to list
+
+
 def _word(value: Any) -> str:
     return "{}" if value == {} else str(value).lower() if isinstance(value, bool) else f"{value}"
 
 
 def _type(rule: Mapping[str, Any]) -> str:  # noqa: PLR0911 - one a form
     """What a value looks like, in a few words."""
+    if len(rule.get("enum", ())) > _MOST:
+        return f"a word such as `{rule['enum'][0]}` or `{rule['enum'][-1]}`"
     if "enum" in rule or "const" in rule:
         return " or ".join(f"`{_word(each)}`" for each in rule.get("enum", [rule.get("const")]))
     if "$ref" in rule:

@@ -5,7 +5,8 @@ from difflib import get_close_matches
 
 _LISTED = 12
 _SYNONYMS = {
-    "average": "mean", "avg": "mean", "stddev": "std", "nunique": "distinct", "unique": "distinct", "mode": "top",
+    "average": "mean", "avg": "mean", "stddev": "std", "nunique": "distinct", "unique": "distinct",
+    "percentile": "quantile", "slope": "trend",
     "ratio": "share", "embedding": "embed", "minimum": "min", "maximum": "max", "newest": "last", "oldest": "first",
     "window": "over", "filter": "where", "integer": "int", "long": "int", "bigint": "int", "double": "float",
     "decimal": "float", "str": "string", "text": "string", "varchar": "string", "boolean": "bool",

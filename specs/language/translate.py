@@ -75,6 +75,7 @@ def _missing(key: str, value: Any, model: type[BaseModel]) -> str:
     kind = next((kind for kind in _kinds(model) if isinstance(value, dict) and kind in value), None)
     examples = {
         "where": "say which part, e.g. where: channel = 'web'",
+        "q": "say which part of the values lies below, e.g. q: 0.9",
         "of": "say of which column, e.g. of: category",
         "encoder": "name an encoder document, e.g. encoder: minilm",
         "every": "say when it has values, e.g. every: 1d",

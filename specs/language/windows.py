@@ -124,7 +124,8 @@ def _window(value: Any) -> Any:
 _SCHEMA = WithJsonSchema(
     {
         "anyOf": [
-            {"enum": ["lifetime", *PERIODS]},
+            {"const": "lifetime"},
+            {"enum": [*PERIODS]},
             {"type": "string", "pattern": "^[1-9][0-9]{0,6}[smhdw]$", "examples": ["7d"]},
         ]
     }

@@ -68,6 +68,13 @@ features:
   f: {first: a, default: 1}
   l: {last: a, default: 1}
   now: {latest: a, default: 1}
+  me: {median: a, default: 1}
+  qu: {quantile: a, q: 0.9, default: 1}
+  tr: {trend: a, as: ratio, over: 7d, default: 1}
+  mo: {mode: a, default: 1}
+  en: {entropy: a, default: 1}
+  hi1: {histogram: hour, share: true}
+  r: {rfm: a, orders: b}
   t: {top: 3, of: title, default: [x]}
   sh: {share: a, where: b > 1, default: 1}
   e: {embed: "{title} {kind}", encoder: mini, over: 30d, pool: {mean: {weight: a, half_life: 7d, newest: 5}}}
@@ -142,6 +149,17 @@ CHANGES = [
     ("first: a", "first: b"),
     ("last: a", "last: b"),
     ("latest: a", "latest: b"),
+    ("median: a", "median: b"),
+    ("quantile: a", "quantile: b"),
+    ("q: 0.9", "q: 0.8"),
+    ("trend: a", "trend: b"),
+    ("as: ratio", "as: slope"),
+    ("mode: a", "mode: b"),
+    ("entropy: a", "entropy: b"),
+    ("histogram: hour", "histogram: month"),
+    ("hour, share: true", "hour, share: false"),
+    ("rfm: a", "rfm: b"),
+    (", orders: b", ""),
     ("top: 3", "top: 4"),
     ("of: title", "of: kind"),
     ("[x]", "[y]"),
@@ -175,6 +193,9 @@ CHANGES = [
             "f": "first",
             "l": "last",
             "now": "latest",
+            "mo": "mode",
+            "me": "median",
+            "en": "entropy",
         }.items()
     ),
 ]
@@ -223,6 +244,8 @@ def test_every_key_of_the_models_is_covered_above() -> None:
         ("every: 1d\n", "every: 1d  # each day\n"),
         ("user_id: int", "'user_id': int"),
         ("every: 1d", "every: 24h"),
+        ("median: a, default: 1", "median: a, default: 1, over: lifetime"),
+        ("q: 0.9", "q: 0.90"),
         ("over: 30d, pool: {mean:", "over: 720h, pool: {mean:"),
     ],
     ids=lambda change: change[1][:40],
@@ -232,7 +255,7 @@ def test_what_decides_no_value_does_not(change: tuple[str, str]) -> None:
 
 
 def test_a_zone_that_no_feature_asks_for_does_not_count() -> None:
-    silent = SPEC.replace(", this_month]", "]")
+    silent = SPEC.replace(", this_month]", "]").replace("  hi1: {histogram: hour, share: true}\n", "")
     assert _of(silent) == _of(silent.replace("Asia/Tokyo", "Asia/Seoul"))
 
 

@@ -58,11 +58,32 @@ def test_the_zone_of_a_view_is_its_sources_unless_it_has_one() -> None:
         ("last: quantity", OutputType("int")),
         ("latest: sales_value", OutputType("float")),
         ("top: 3, of: channel", OutputType("string", list=True)),
+        ("median: quantity", OutputType("float")),
+        ("quantile: quantity, q: 0.5", OutputType("float")),
+        ("trend: quantity", OutputType("float")),
+        ("trend: '*', as: ratio, over: 7d", OutputType("float")),
+        ("mode: channel", OutputType("string")),
+        ("entropy: channel", OutputType("float")),
+        ("histogram: hour", OutputType("int", list=True)),
+        ("histogram: hour, share: true", OutputType("float", list=True)),
         ("embed: '{title}', encoder: minilm", OutputType("float", list=True, dim=384)),
     ],
 )
 def test_the_type_follows_from_the_kind_and_its_column(feature: str, expected: OutputType) -> None:
     assert _outputs(f"{{f: {{{feature}}}}}")["f"].type == expected
+
+
+def test_rfm_is_short_for_three_features() -> None:
+    made = _outputs("{value: {rfm: sales_value, orders: basket_id, over: [7d, this_month], where: gift}}")
+    assert {name: (output.feature.kind, output.feature.column, output.type.base) for name, output in made.items()} == {
+        "value_recency_7d": ("max", "event_timestamp", "timestamp"),
+        "value_recency_this_month": ("max", "event_timestamp", "timestamp"),
+        "value_frequency_7d": ("count", "basket_id", "int"),
+        "value_frequency_this_month": ("count", "basket_id", "int"),
+        "value_monetary_7d": ("sum", "sales_value", "float"),
+        "value_monetary_this_month": ("sum", "sales_value", "float"),
+    }
+    assert all(output.feature.where is not None for output in made.values())
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ BEYOND = (
     "column_", "condition_", "yaml_", "embed_lone", "embed_no_column", "embed_unknown", "embed_format",
     "document_twice", "example_about", "example_key", "example_unknown", "example_value",
     "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
-    "feature_window_twice", "profile_twice", "profile_named", "profile_unknown", "source_database", "source_duplicate",
+    "feature_median_of_star", "feature_rfm_orders", "feature_trend_lifetime", "feature_window_twice",
+    "profile_twice", "profile_named", "profile_unknown",
+    "source_database", "source_duplicate",
 
     "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",

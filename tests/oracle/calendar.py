@@ -27,8 +27,12 @@ def _is_first(unit: str, day: datetime) -> bool:
     )
 
 
-def period(window: str, instant: int, zone: str) -> tuple[int, int]:
-    """The half-open interval of `this_month` or `last_month` as of an instant; this month's ends at the instant."""
+def period(window: str, instant: int, zone: str, *, before: bool = False) -> tuple[int, int]:
+    """The half-open interval of `this_month` or `last_month` as of an instant; this month's ends at the instant.
+
+    `before`: the whole period before that.
+    """
     which, unit = window.split("_")
     past = [begin for begin in beginnings(unit, instant, zone) if begin <= instant]
-    return (past[-1], instant) if which == "this" else (past[-2], past[-1])
+    back = ["this", "last"].index(which) + before
+    return (past[-1], instant) if back == 0 else (past[-1 - back], past[-back])

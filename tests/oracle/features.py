@@ -33,15 +33,17 @@ def features(
         kind(draw, doc, columns)
         if kind is not _latest:
             _windowed(draw, doc, windows)
-        if "share" in doc or draw(st.integers(0, 3)) == 0:
+        if (kind is _share) or draw(st.integers(0, 3)) == 0:
             doc["where"] = draw(conditions(columns))
         found[f"f{number}"] = doc
     return found
 
 
 def _windowed(draw: st.DrawFn, doc: dict[str, Any], windows: Sequence[str]) -> None:
-    one = st.sampled_from([*windows, *windows, "lifetime", draw(st.sampled_from(PERIODS))])
-    over = draw(st.none() | one | st.lists(one, min_size=1, max_size=3, unique=True))
+    ratio = doc.get("as") == "ratio"  # which has no lifetime
+    period = draw(st.sampled_from(PERIODS))
+    one = st.sampled_from([*windows, *windows, period, "lifetime"][: -1 if ratio else None])
+    over = draw((one if ratio else st.none() | one) | st.lists(one, min_size=1, max_size=3, unique=True))
     if over is not None:
         doc["over"] = over
 
@@ -64,6 +66,11 @@ def _count(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
 
 def _distinct(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
     doc["distinct"] = draw(st.sampled_from([*columns]))
+
+
+def _entropy(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["entropy"] = draw(st.sampled_from([*columns]))
+    _defaulted(draw, doc, "float")
 
 
 def _numeric(kind: str) -> Any:
@@ -90,6 +97,32 @@ def _top(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> No
     doc["top"] = draw(st.integers(1, 3))
     doc["of"] = _of(draw, columns, "int", "string", "bool")
     _defaulted(draw, doc, columns[doc["of"]], wrap=True)
+
+
+def _histogram(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["histogram"] = draw(st.sampled_from(["hour", "weekday", "month"]))
+    if draw(st.booleans()):
+        doc["share"] = True
+
+
+def _rfm(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["rfm"] = _of(draw, columns, "int", "float")
+    if draw(st.booleans()):
+        doc["orders"] = draw(st.sampled_from([*columns]))
+
+
+def _quantile(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["quantile"] = _of(draw, columns, "int", "float")
+    doc["q"] = draw(st.sampled_from([0, 0.1, 0.25, 0.5, 0.9, 0.333, 1]) | st.floats(0, 1))
+    _defaulted(draw, doc, "float")
+
+
+def _trend(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["trend"] = _of(draw, columns, "int", "float")
+    _defaulted(draw, doc, "float")
+    if draw(st.booleans()):
+        doc["as"] = "ratio"
+        doc["trend"] = draw(st.sampled_from([doc["trend"], "*"]))
 
 
 def _share(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
@@ -134,7 +167,8 @@ def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
 
 
 KINDS = [
-    _count, _distinct, _top, _share, _embed, _text, _latest,
-    *map(_numeric, ["sum", "mean", "std"]),
-    *map(_picked, ["min", "max", "first", "last"]),
+    _count, _distinct, _top, _share, _embed, _text, _latest, _entropy, _histogram, _rfm,
+    _quantile, _trend, _trend,
+    *map(_numeric, ["sum", "mean", "std", "median"]),
+    *map(_picked, ["min", "max", "first", "last", "mode"]),
 ]  # fmt: skip

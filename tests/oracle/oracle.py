@@ -1,10 +1,7 @@
 """What every feature is worth at an instant, recomputed from raw rows in the plainest Python."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Context, Decimal
-from fractions import Fraction
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from limner.language.durations import Duration
@@ -12,10 +9,12 @@ from limner.language.feature_base import FeatureBase
 from limner.language.features import Embed, TextStatistic
 from limner.language.models import Encoder, FeatureView, Source
 from limner.language.windows import Period, Written
+from tests.oracle import events as kinds
 from tests.oracle.calendar import beginnings, period
-from tests.oracle.cleaning import Event, Row, Table, clean, ordered
+from tests.oracle.cleaning import Event, Row, Table, clean
 from tests.oracle.conditions import holds
 from tests.oracle.texts import collapsed, language_of, measured
+from tests.oracle.values import KINDS, aggregate, total
 
 Key = tuple[Any, ...]
 VectorOf = Callable[[str], list[float]]
@@ -52,21 +51,27 @@ class Oracle:
         for short, shorthand in self.view.features.items():
             for name, feature in shorthand.expand(short):
                 for window in feature.written:
-                    value = self._value(feature, self._inside(known, window, instant))
+                    inside = _selected(feature, self._inside(known, window, instant))
+                    if feature.kind == "trend" and feature.as_ == "ratio":  # type: ignore[attr-defined]
+                        before = self._inside(known, window, instant, before=True)
+                        value = kinds.ratio(feature, inside, _selected(feature, before))
+                    else:
+                        value = self._value(feature, inside)
                     default = getattr(feature, "default", None)
                     if value is None and default is not None:
                         value = list(default) if isinstance(default, tuple) else default
                     values[_output(name, feature, window)] = value
         return values
 
-    def _inside(self, known: list[Event], window: Written, instant: int) -> list[Event]:
-        """The known rows of a window that ends at `instant`."""
+    def _inside(self, known: list[Event], window: Written, instant: int, *, before: bool = False) -> list[Event]:
+        """The known rows of a window that ends at `instant`, or of the window before that one."""
         if isinstance(window, str):
             return known
         if isinstance(window, Duration):
-            first, last = instant - window.micros, instant
+            last = instant - window.micros if before else instant
+            first = last - window.micros
         else:
-            first, last = period(window.text, instant, self.zone)
+            first, last = period(window.text, instant, self.zone, before=before)
         return [event for event in known if event.at is not None and first <= event.at < last]
 
     def changes(self, key: Key) -> set[int]:
@@ -77,29 +82,23 @@ class Oracle:
         for event in events:
             for window in windows:
                 if event.at is not None and isinstance(window, Duration):
-                    found.add(event.at + window.micros + 1)
+                    found |= {event.at + window.micros + 1, event.at + 2 * window.micros + 1}
                 elif event.at is not None and isinstance(window, Period):
                     later = [at for at in beginnings(window.unit, event.at, self.zone) if at > event.at]
-                    found |= set(later[:2])
+                    found |= set(later[:3])
         return found
 
     def _value(self, feature: FeatureBase, events: list[Event]) -> Any:
-        rows = [event.row for event in events]
-        if feature.where is not None and feature.kind != "share":
-            events = [event for event in events if holds(feature.where.text, event.row)]
-            rows = [event.row for event in events]
         if isinstance(feature, Embed):
             return self._pooled(feature, events)
         if isinstance(feature, TextStatistic):
-            return _statistic(feature, rows)
-        if feature.kind == "latest":
-            return rows[-1][feature.latest] if rows else None  # type: ignore[attr-defined]
-        if feature.kind == "share":
-            return _share(feature, rows)
+            return _statistic(feature, [event.row for event in events])
+        if feature.kind in kinds.KINDS:
+            return kinds.KINDS[feature.kind](feature, events, self.zone)
         column = feature.column
         if column is None:
-            return len(rows)
-        return _aggregate(feature, [row[column] for row in rows if row[column] is not None])
+            return len(events)
+        return aggregate(feature, [event.row[column] for event in events if event.row[column] is not None])
 
     def _pooled(self, feature: Embed, events: list[Event]) -> list[float] | None:
         """The weighted mean of the vectors of texts that are not empty, by a column and by recency."""
@@ -128,6 +127,13 @@ class Oracle:
         ]
 
 
+def _selected(feature: FeatureBase, events: list[Event]) -> list[Event]:
+    """The rows that meet the feature's condition; a share needs the others, too."""
+    if feature.where is None or feature.kind == "share":
+        return events
+    return [event for event in events if holds(feature.where.text, event.row)]
+
+
 def _used(view: FeatureView) -> set[str]:
     """The columns that features look at."""
     used: set[str] = set()
@@ -150,77 +156,13 @@ def _statistic(feature: TextStatistic, rows: list[Row]) -> Any:
     written = [render_raw(feature.text.parts, row) for row in rows]
     found = [measured(feature.measure, text) for text in written if counts(collapsed(text), feature.languages)]
     values = [value for value in found if value is not None]
-    return _sum(values) if feature.pool == "sum" else _KINDS[feature.pool](values, feature) if values else None
+    return total(values) if feature.pool == "sum" else KINDS[feature.pool](values, feature) if values else None
 
 
 def _output(name: str, feature: FeatureBase, window: Written) -> str:
     if not isinstance(getattr(feature, "over", None), tuple):
         return name
     return f"{name}_{window if isinstance(window, str) else window.text}"
-
-
-def _aggregate(feature: FeatureBase, values: list[Any]) -> Any:
-    """`values` are not null and in canonical order."""
-    kind = feature.kind
-    if kind == "distinct" or (kind == "count" and feature.distinct):  # type: ignore[attr-defined]
-        return len(set(values))
-    if kind in ("count", "sum"):
-        return len(values) if kind == "count" else _sum(values)
-    return _KINDS[kind](values, feature) if values else None
-
-
-def _top(values: list[Any], feature: FeatureBase) -> list[Any]:
-    ranked = sorted(Counter(values).items(), key=lambda item: (-item[1], ordered(item[0])))
-    return [value for value, _ in ranked[: feature.top]]  # type: ignore[attr-defined]
-
-
-_KINDS: dict[str, Callable[[list[Any], FeatureBase], Any]] = {
-    "mean": lambda values, _: float(_sum(values)) / len(values),
-    "std": lambda values, _: _std(values),
-    "min": lambda values, _: min(values, key=ordered),
-    "max": lambda values, _: max(values, key=ordered),
-    "first": lambda values, _: values[0],
-    "last": lambda values, _: values[-1],
-    "top": _top,
-}
-
-
-def _sum(values: Iterable[Any]) -> int | float:
-    """The exact sum, rounded once if any value is a float."""
-    values = list(values)
-    exact = _exact(values)
-    return float(exact) if any(isinstance(value, float) for value in values) else int(exact)
-
-
-def _exact(values: Iterable[Any]) -> Fraction:
-    return sum(map(Fraction, values), Fraction(0))
-
-
-def _std(values: list[Any]) -> float | None:
-    """The exact sample variance's square root, rounded once."""
-    n = len(values)
-    if n < 2:
-        return None
-    squares = sum((Fraction(value) ** 2 for value in values), Fraction(0))
-    return _root((squares - _exact(values) ** 2 / n) / (n - 1))
-
-
-def _root(square: Fraction) -> float:
-    """The square root, with 60 digits before it is rounded."""
-    wide = Context(prec=60, Emin=-5000, Emax=5000)
-    quotient = wide.divide(Decimal(square.numerator), Decimal(square.denominator))
-    return float(wide.sqrt(quotient))
-
-
-def _share(feature: FeatureBase, rows: list[Row]) -> float | None:
-    column, condition = feature.column, feature.where
-    assert condition is not None
-
-    def total(of: list[Row]) -> float:
-        return float(len(of) if column is None else _sum(row[column] for row in of if row[column] is not None))
-
-    whole = total(rows)
-    return total([row for row in rows if holds(condition.text, row)]) / whole if whole != 0 else None
 
 
 def render(parts: Sequence[tuple[str, str]], row: Row) -> str:

@@ -1,6 +1,8 @@
 """The oracle itself, on cases small enough to check by hand: who checks the others must be checked."""
 
+import math
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -86,6 +88,34 @@ def test_an_entity_that_was_never_seen_has_no_row() -> None:
         ({"share": "*", "where": "s = 'a'"}, 0.4),
         ({"share": "x", "where": "s = 'b'"}, 3.0 / 7.1),
         ({"share": "x", "where": "s = 'b'", "over": "1s"}, None),
+        ({"median": "x"}, 1.5),  # of 1, 1, 2, 3.1
+        ({"median": "x", "where": "x > 1"}, 2.55),
+        ({"median": "x", "where": "x > 9", "default": 0}, 0),
+        ({"quantile": "x", "q": 0}, 1.0),
+        ({"quantile": "x", "q": 1}, 3.1),
+        (
+            {"quantile": "x", "q": 0.9},
+            float(Fraction(2) + (Fraction(3.1) - 2) * Fraction(7, 10)),
+        ),  # place 2.7 of 0 to 3
+        ({"trend": "x", "where": "x < 3"}, 0.0),  # 1, 2, 1 in even steps
+        ({"trend": "x", "where": "s = 'b'"}, -8640.0),  # 2 down to 1 in ten seconds
+        ({"trend": "x", "where": "x > 3"}, None),
+        ({"trend": "x", "as": "ratio", "over": "25s"}, 3.1 / 4.0),  # 3.1 and null after 1, 2, 1
+        ({"trend": "*", "as": "ratio", "over": "20s"}, 1.0),
+        ({"trend": "*", "as": "ratio", "over": "50s"}, None),
+        ({"trend": "*", "as": "ratio", "over": "this_month"}, None),
+        ({"mode": "s"}, "a"),
+        ({"mode": "x", "where": "x > 1"}, 2.0),
+        ({"entropy": "s"}, math.log(2)),
+        ({"entropy": "x"}, pytest.approx(0.5 * math.log(2) + 0.5 * math.log(4))),  # 1, 2, 1, 3.1
+        ({"entropy": "s", "where": "s = 'a'"}, 0.0),
+        ({"entropy": "s", "over": "1s", "default": -1}, -1),
+        ({"histogram": "weekday"}, [0, 0, 5, 0, 0, 0, 0]),  # 2024-05-01 is a Wednesday
+        ({"histogram": "hour", "share": True}, [0.0] * 11 + [1.0] + [0.0] * 12),
+        ({"histogram": "month", "over": "1s"}, [0] * 12),
+        ({"histogram": "month", "share": True, "over": "1s"}, None),
+        ({"count": "*", "over": "this_month"}, 5),
+        ({"count": "*", "over": "last_day"}, 0),
         ({"embed": "{s}", "encoder": "tiny"}, [1.0, 1.0]),
         ({"embed": "{s}", "encoder": "tiny", "prefix": "ab "}, [4.0, 1.0]),
         ({"embed": "{s}", "encoder": "tiny", "languages": ["de"]}, None),
@@ -132,6 +162,25 @@ def test_texts_are_measured(text: str, words: int | None, sentences: int | None)
     """A small rule each, the same for every script."""
     assert measured("words", text) == words
     assert measured("sentences", text) == sentences
+
+
+def test_rfm_is_three_features() -> None:
+    """The time of the newest row, distinct orders (or rows), and a sum."""
+    rows: list[Row] = [{"ago": 50, "x": 1.5, "o": 1}, {"ago": 40, "x": None, "o": 2}, {"ago": 30, "x": 2.0, "o": 2}]
+    found = oracle({"f": {"rfm": "x", "orders": "o"}, "g": {"rfm": "x", "over": ["45s", "1s"]}}, rows).at(Q, ("u",))
+    newest = NOON - timedelta(seconds=30)
+    assert found == {
+        "f_recency": newest, "f_frequency": 2, "f_monetary": 3.5, "g_recency_45s": newest, "g_recency_1s": None,
+        "g_frequency_45s": 2, "g_frequency_1s": 0, "g_monetary_45s": 2.0, "g_monetary_1s": 0,
+    }  # fmt: skip
+
+
+def test_a_calendar_window_begins_at_local_midnight() -> None:
+    """On 2024-05-01 at noon UTC it is 20:00 in Shanghai, and May is 20 hours old; the day before, April's last."""
+    rows: list[Row] = [{"ago": 3600 * hours} for hours in (1, 19, 20, 20.1, 44, 44.1)]
+    shanghai = {"timezone": "Asia/Shanghai"}
+    windows = {"this_month": 3, "this_day": 3, "last_day": 2, "last_month": 3, "this_week": 6, "last_quarter": 0}
+    assert {window: value({"count": "*", "over": window}, rows, shanghai) for window in windows} == windows
 
 
 def test_recency_halves_a_weight_each_half_life() -> None:

@@ -59,15 +59,20 @@ def of_ints(values: Ints) -> Limbs:
 
 def square(column: Limbs) -> Limbs:
     """Exact squares."""
-    digits = _magnitude(_carry(column.limb))[1]
-    count = len(digits)
-    result = np.zeros((2 * count + 1, column.size), np.int64)
-    for i in range(count):
-        for j in range(count):
-            product = digits[i] * digits[j]
-            result[i + j] += product & _MASK
-            result[i + j + 1] += product >> LIMB
-    return Limbs(_carry(result), 2 * column.exponent)
+    return product(column, column)
+
+
+def product(left: Limbs, right: Limbs) -> Limbs:
+    """Exact products of values at the same position."""
+    sign, digits = _magnitude(_carry(left.limb))
+    other_sign, other_digits = (sign, digits) if left is right else _magnitude(_carry(right.limb))
+    result = np.zeros((len(digits) + len(other_digits) + 1, left.size), np.int64)
+    for i, digit in enumerate(digits):
+        for j, other in enumerate(other_digits):
+            both = digit * other
+            result[i + j] += both & _MASK
+            result[i + j + 1] += both >> LIMB
+    return Limbs(_carry(result) * (sign * other_sign).astype(np.int64), left.exponent + right.exponent)
 
 
 def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from limner.language import features as f
+from limner.workers.windows import categories, histograms, picks, quantiles, totals, trends
 from limner.workers.windows import column as c
-from limner.workers.windows import picks, totals
 from limner.workers.windows.rows import Bools, Rows
 
 # Each takes the feature and its rows in each of the windows it looks at (`FeatureBase.looks`), all of which count.
@@ -19,7 +19,13 @@ _KINDS: dict[type[f.FeatureBase], Callable[..., c.Output]] = {
     f.First: picks.edge,
     f.Last: picks.edge,
     f.Latest: picks.latest,
-    f.Top: picks.top,
+    f.Top: categories.top,
+    f.Mode: categories.mode,
+    f.Entropy: categories.entropy,
+    f.Median: quantiles.quantile,
+    f.Quantile: quantiles.quantile,
+    f.Trend: trends.trend,
+    f.Histogram: histograms.histogram,
 }
 
 

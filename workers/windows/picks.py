@@ -44,22 +44,3 @@ def _take(code: Ints, row: Ints) -> Ints:
     if not len(code):
         return row
     return np.where(row < 0, -1, code[row])
-
-
-def top(feature: f.Top, rows: Rows) -> c.Output:
-    """Between two changes of its count a category is one span of priority (count, value): cover finds the k best."""
-    rows, ranked = rows.coded(feature.of)
-    width = len(ranked.values) + 1
-    group = np.concatenate([rows.entity, rows.entity]) * width + np.concatenate([ranked.code, ranked.code])
-    place = np.concatenate([rows.first, rows.last])
-    sign = np.repeat([1, -1], len(rows.first))
-    order = np.lexsort((place, group))
-    group, place, running = group[order], place[order], np.cumsum(sign[order])
-    # Every group's signs sum to 0, so the running count restarts by itself; the last change at a place counts.
-    follows = np.zeros(len(group), bool)
-    follows[:-1] = (group[1:] == group[:-1]) & (place[1:] > place[:-1])
-    span = np.flatnonzero(follows & (running > 0))
-    bits = max(1, int(width).bit_length())
-    priority = (running[span] << bits) | ((1 << bits) - 1 - group[span] % width)
-    won = cover.best_k(place[span], place[span + 1], priority, rows.places, feature.top)
-    return c.of_code_lists(np.where(won < 0, -1, (1 << bits) - 1 - (won & ((1 << bits) - 1))), ranked, feature.default)

@@ -14,6 +14,14 @@ Bools = c.Bools
 
 
 @dataclass(frozen=True)
+class Changes:
+    """Places at which the rows of a window change, and for each place the last of them at or before it."""
+
+    at: Ints  # [changes]
+    source: Ints  # [places] positions in `at`, len(at) before the first
+
+
+@dataclass(frozen=True)
 class Rows:
     """Rows of a feature that are visible somewhere, and their spans of places, in canonical order."""
 
@@ -36,6 +44,15 @@ class Rows:
             entity=self.entity[mask],
             time=self.time[mask],
         )
+
+    def changes(self) -> "Changes":
+        """The places at which a row enters or leaves: between them nothing has to be computed."""
+        changes = np.zeros(self.places + 1, bool)
+        changes[self.first] = True
+        changes[self.last] = True
+        at = np.flatnonzero(changes[: self.places])
+        source = np.cumsum(changes[: self.places]) - 1
+        return Changes(at, np.where(source < 0, len(at), source))
 
     def total(self, values: exact.Limbs) -> exact.Limbs:
         """Exact running sums of the rows' values."""

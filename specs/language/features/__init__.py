@@ -9,11 +9,16 @@ from pydantic import Discriminator, Tag
 
 from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
+from limner.language.features.categories import Entropy, Mode
 from limner.language.features.embed import Embed, MeanPool, Pool
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
+from limner.language.features.quantiles import Median, Quantile
+from limner.language.features.rhythms import Histogram, Rfm
 from limner.language.features.text import TextStatistic, encoders_of
+from limner.language.features.trends import Trend
 
-# A mapping is of the first kind whose key it has: `{count: x, distinct: true}` is a count.
+# A mapping is of the first kind whose key it has: `{count: x, distinct: true}` is a count. So a kind with a key that is
+# the name of another kind (histogram: share) comes before it.
 KINDS: tuple[type[FeatureBase], ...] = (
     Count,
     Sum,
@@ -21,12 +26,19 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Min,
     Max,
     Std,
+    Median,
+    Quantile,
+    Trend,
     Distinct,
     First,
     Last,
     Latest,
     Top,
+    Mode,
+    Entropy,
+    Histogram,
     Share,
+    Rfm,
     Embed,
     TextStatistic,
 )
@@ -53,24 +65,31 @@ __all__ = [
     "Count",
     "Distinct",
     "Embed",
+    "Entropy",
     "Fault",
     "Feature",
     "FeatureBase",
     "First",
+    "Histogram",
     "Last",
     "Latest",
     "Max",
     "Mean",
     "MeanPool",
+    "Median",
     "Min",
+    "Mode",
     "OfNumbers",
     "Pool",
+    "Quantile",
     "Read",
+    "Rfm",
     "Share",
     "Std",
     "Sum",
     "TextStatistic",
     "Top",
+    "Trend",
     "Windowed",
     "encoders_of",
 ]
