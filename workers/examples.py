@@ -106,7 +106,8 @@ def _staged(specs: Specs, name: str, example: Example, raw: RawColumns, root: Pa
         types = raw.get(source) or _inferred(rows, specs.sources[source])
         file = root / f"{source}.parquet"
         pq.write_table(_table(rows, types), file)
-        update = {"path": file.name, "format": "parquet", "database": None, "table": None}
+        update: dict[str, Any] = {"path": file.name, "format": "parquet", "database": None, "table": None}
+        update |= {"rename": {}, "partitions": {}}  # rows are written by the spec's names, and lie in no folder
         sources[source] = specs.sources[source].model_copy(update=update)
     return Specs(specs.entities, sources, specs.encoders, {name: _expected_only(view, example)})
 

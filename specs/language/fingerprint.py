@@ -15,6 +15,7 @@ SEMANTICS = 1
 """Raised when the same spec starts to mean other values: every history is then rebuilt."""
 
 NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
+_LATER = ("rename", "partitions")
 
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
@@ -44,4 +45,7 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
 
 def _source(source: Source) -> dict[str, Any]:
     data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "entity", "path"})
+    for key in _LATER:
+        if not data[key]:
+            del data[key]  # a key that came later does not change the specs without it
     return data | {"paths": source.paths}

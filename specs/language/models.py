@@ -20,6 +20,8 @@ Instant = Annotated[
     BeforeValidator(parse_instant),
     WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
 ]
+Format = Literal["parquet", "csv", "jsonl", "delta"]
+Part = Literal["hour", "day", "month", "year"]
 Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]
 OneOrMany = Annotated[
     Annotated[Filled, Tag("<one>")] | Annotated[Columns, Tag("<list>")],
@@ -91,14 +93,21 @@ class Clean(Model):
 
 
 class Source(Model):
-    """Where rows come from: files or one SQL table; when they happened and when they became known."""
+    """Where rows come from: files or one SQL table; when they happened and when they became known.
+
+    `rename` is new name to old; every other key uses the new names. `where`: rows that do not meet it are not read.
+    `partitions`: folder key to the part of the local event time that it says.
+    """
 
     source: Name
     description: Text = ""
     path: OneOrMany | None = None
-    format: Literal["parquet", "csv"] | None = None
+    format: Format | None = None
     database: Filled | None = None
     table: Filled | None = None
+    rename: dict[Filled, Filled] = {}
+    where: Condition | None = None
+    partitions: dict[Filled, Part] = {}
     entity: Name | None = None
     event_timestamp: Filled | None = None
     created_timestamp: Filled | None = None

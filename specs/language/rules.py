@@ -6,16 +6,20 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from limner.language.durations import MICROS, Duration
-from limner.language.models import Encoder, Entity, FeatureView, Model, Profile, Range, RequestView, Source
+from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
-from limner.language.suggest import nearest
+from limner.language.suggest import listed, nearest
 
 Finding = tuple[Path, str, bool]
 RESERVED = ("event_timestamp", "created_timestamp")
 _URL = re.compile(r"(?P<driver>[a-z][a-z0-9_]*(\+[a-z0-9_]+)?)://(?:[^/?#@]*?(?::(?P<password>[^/?#]*))?@)?[^?#]*"
                   r"(?:\?(?P<query>[^#]*))?")  # fmt: skip
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv"}
+_SUFFIXES: dict[str, Format] = {
+    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv",
+    **{ending + packed: "jsonl" for ending in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz")},
+}  # fmt: skip
+_TITLES: dict[Format, str] = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "delta": "Delta"}
 
 
 def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
@@ -36,8 +40,8 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
     raise AssertionError(f"no rules for {type(model).__name__}")
 
 
-def file_format(path: str) -> str | None:
-    """`parquet` or `csv` by the end of a path or glob, None where it does not say."""
+def file_format(path: str) -> Format | None:
+    """`parquet`, `csv` or `jsonl` by the end of a path or glob, None where it does not say."""
     return next((kind for suffix, kind in _SUFFIXES.items() if path.lower().endswith(suffix)), None)
 
 
@@ -66,6 +70,7 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
             yield ("lookup", dimension), "a source cannot look itself up", True
     for column, limits in source.clean.range.items():
         yield from _range(("clean", "range", column), limits)
+    yield from _columns(source)
     for key in ("tie_break", "drop_duplicates"):
         base: Path = (key,) if key == "tie_break" else ("clean", key)
         columns = source.tie_break if key == "tie_break" else source.clean.drop_duplicates
@@ -77,6 +82,24 @@ def _zone(name: str) -> Iterator[Finding]:
         close = nearest(name, available_timezones(), alike=0.75)
         advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
         yield ("timezone",), f"there is no time zone {name!r}: {advice}", False
+
+
+def _columns(source: Source) -> Iterator[Finding]:
+    """Renamed columns, and folders that say a time."""
+    first: dict[str, str] = {}
+    for new, old in source.rename.items():
+        if new.startswith("__"):
+            yield ("rename", new), f"a column cannot be named {new!r}: names that start with __ are reserved", True
+        elif old in first:
+            yield ("rename", new), f"{old!r} is renamed twice, first to {first[old]!r}: keep one", False
+        first.setdefault(old, new)
+    if source.partitions and source.event_timestamp is None:
+        text = "partitions say a part of event_timestamp: declare that column, or leave partitions out"
+        yield ("partitions",), text, True
+    for key in source.partitions:
+        if key in (source.event_timestamp, source.created_timestamp):
+            text = f"{key!r} is the time itself; a partition is a folder named {key}=... that says a part of it"
+            yield ("partitions", key), text, True
 
 
 def _is_zone(name: str) -> bool:
@@ -92,13 +115,18 @@ def _location(source: Source) -> Iterator[Finding]:
         if source.database is not None or source.table is not None:
             key = "database" if source.database is not None else "table"
             yield (key,), "a source is files (path) or a table (database and table), not both", True
-        kinds = {file_format(path) for path in source.paths} - {None}
+        kinds = {kind for path in source.paths if (kind := file_format(path)) is not None}
         if source.format is None and len(kinds) > 1:
-            yield ("path",), "the paths mix Parquet and CSV: make them two sources", False
+            mixed = listed([_TITLES[kind] for kind in _TITLES if kind in kinds], "and")
+            yield ("path",), f"the paths mix {mixed}: make each a source", False
+        if source.format == "delta" and len(source.paths) > 1:
+            yield ("path",), "a Delta table is one folder: make each table a source", False
     elif source.database is not None and source.table is not None:
         yield from _database(source.database)
         if source.format is not None:
             yield ("format",), "format is for files: a table has none", True
+        if source.partitions:
+            yield ("partitions",), "partitions are folders of files: a table has none", True
     elif source.database is None and source.table is None:
         yield (), "says nothing about where its rows are: add path (files), or database and table", False
     else:

@@ -35,7 +35,7 @@ def aliases(source: Source) -> dict[str, str | None]:
 def scope(specs: Specs, name: str, raw: RawColumns) -> Scope:
     """What the source `name` offers, given the raw columns of it and its lookups by source name."""
     source = specs.sources[name]
-    own = _own(source, raw[name])
+    own = types_of(source, raw[name])
     joined = dict(own)
     holders: dict[str, list[str]] = {column: [name] for column in own}
     for dimension in source.lookup:
@@ -63,7 +63,8 @@ def _typed(source: Source, raw: Mapping[str, LogicalType]) -> dict[str, LogicalT
     return columns
 
 
-def _own(source: Source, raw: Mapping[str, LogicalType]) -> dict[str, LogicalType]:
+def types_of(source: Source, raw: Mapping[str, LogicalType]) -> dict[str, LogicalType]:
+    """Types of a source's own columns after casts, with the aliases of its times."""
     columns = _typed(source, raw)
     for alias in aliases(source):
         columns[alias] = "timestamp"

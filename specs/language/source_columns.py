@@ -7,6 +7,7 @@ from limner.language.models import LogicalType, Missing, Source
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, Scope, scope
+from limner.language.suggest import did_you_mean
 from limner.language.uses import NUMBERS, Use, fits, join_key, misfit
 
 _CASTS: dict[LogicalType, tuple[LogicalType, ...]] = {
@@ -28,11 +29,25 @@ class SourceColumns:
 
     def problems(self) -> Iterator[Problem]:
         """Every problem, in no order."""
+        yield from self._renames()
         yield from self._casts()
         yield from self._times()
         yield from self._cleaning()
         yield from self._keys()
         yield from self._lookups()
+
+    def _renames(self) -> Iterator[Problem]:
+        """Every renamed column is there under its old name, and every partition key is a column."""
+        written = {self.source.rename.get(name, name) for name in self.raw[self.source.source]}
+        for new, old in self.source.rename.items():
+            if old not in written:
+                there = written - set(self.source.rename)
+                text = f"the source {self.source.source!r} has no column {old!r}: {did_you_mean(old, there)}"
+                yield self.use.origin.problem(("rename", new), text)
+        for key in self.source.partitions:
+            yield from self.use.column(("partitions", key), key, at_key=True)
+        if self.source.where is not None:
+            yield from self.use.condition(("where",), self.source.where)
 
     def _casts(self) -> Iterator[Problem]:
         for name, kind in self.source.clean.cast.items():

@@ -12,6 +12,7 @@ _SYNONYMS = {
     "decimal": "float", "str": "string", "text": "string", "varchar": "string", "boolean": "bool",
     "datetime": "timestamp", "date": "timestamp", "schedule": "every", "freq": "every", "dedupe": "drop_duplicates",
     "join": "lookup", "url": "database", "file": "path", "fillna": "missing", "keys": "join_keys",
+    "json": "jsonl", "ndjson": "jsonl", "alias": "rename",
 }  # fmt: skip
 """Words of other tools, and the language's own for them."""
 

@@ -1,8 +1,10 @@
 """Sources in a real PostgreSQL."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
@@ -105,3 +107,53 @@ def test_a_missing_table_and_a_wrong_password_are_clear(tmp_path: Path, shop: st
         describe(source(shop, table="public.nothing"), tmp_path)
     with pytest.raises(LimnerError, match=r"source 'events': cannot read postgresql\+psycopg://.*nobody"):
         describe(source(shop.replace("postgres:", "nobody:")), tmp_path)
+
+
+MEETING = """
+CREATE TABLE meeting AS SELECT * FROM (VALUES
+    (1, timestamptz '2026-01-01Z', 5, 1.5::float8, 'buy', 'citext'::char(8), true, 1.5::real, 0.1::numeric),
+    (2, timestamptz '2026-01-02Z', NULL, 'NaN', 'BUY', NULL, NULL, NULL, NULL),
+    (3, timestamptz '2026-01-03Z', -1, -0.0, 'it''s %', 'a'::char(8), false, 0.1, 0.3),
+    (4, timestamptz '2026-01-04Z', 7, 2, NULL, 'b'::char(8), true, 0.2, 2)) AS t("user", at, n, x, s, c, ok, r, d);
+"""
+
+
+WHERE: list[tuple[str, list[int], int]] = [
+    ("n > 0", [1, 4], 2),
+    ("not (n between 0 and 6) and x is not null", [3, 4], 2),
+    ("n in (5, 7) or ok", [1, 4], 2),
+    ("n is null", [2], 1),
+    ("s = 'buy'", [1], 1),
+    ("s <> 'buy' and ok is null", [2], 1),
+    ("s not in ('buy', 'BUY')", [3], 1),
+    ("5 <= n and not ok = false", [1, 4], 2),
+    ("x > 1", [1, 4], 3),  # there NaN is the greatest number
+    ("x is null", [2], 4),
+    ("x / 2 > 0.5 and n = 7", [4], 1),
+    ("r = 0.1 or d = 0.1", [1, 3], 4),
+    ("c = 'a       '", [3], 4),
+    ("s like 'it''s %' or s ilike 'buy'", [1, 2, 3], 4),
+    ("event_timestamp between '2026-01-02' and '2026-01-03T00:00:00Z'", [2, 3], 2),
+    ("n > 4.5", [1, 4], 4),
+    ("ok and at < '2026-01-02'", [1], 1),
+]
+
+
+def test_rows_that_cannot_meet_the_condition_do_not_cross_the_wire(
+    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is sent, the answer is that of the condition itself."""
+    engine = sa.create_engine(shop.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(MEETING.replace("%", "%%"))
+    engine.dispose()
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # keep what was staged
+    for where, users, crossed in WHERE:
+        for key, rename in (("user", {}), ("who", {"who": "user", "count": "n"})):
+            condition = re.sub(r"\bn\b", "count", where) if rename else where
+            spec = source(shop, table="meeting", where=condition, rename=rename)
+            result, rows = world.prepared(tmp_path, world.specs(spec, keys={key: "int"}))
+            assert [row[key] for row in rows] == users, condition
+            assert result.rows_read == len(users), condition
+            staged = max(tmp_path.rglob("table-*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+            assert pq.read_metadata(staged).num_rows == crossed, condition

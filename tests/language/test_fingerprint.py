@@ -18,6 +18,9 @@ join_keys: {user_id: int, shop: string}
 source: events
 path: data/events.parquet
 format: parquet
+rename: {a: A}
+where: a > 7
+partitions: {dt: day}
 event_timestamp: ts
 created_timestamp: made
 timezone: Europe/Berlin
@@ -107,6 +110,10 @@ CHANGES = [
     ("user_id: int", "user_id: string"),
     ("data/events.parquet", "data/other.parquet"),
     ("format: parquet", "format: csv"),
+    ("rename: {a: A}", "rename: {a: AA}"),
+    ("rename: {a: A}", "rename: {b: A}"),
+    ("where: a > 7", "where: a > 8"),
+    ("dt: day", "dt: hour"),
     ("event_timestamp: ts", "event_timestamp: at"),
     ("created_timestamp: made", "created_timestamp: known"),
     ("Europe/Berlin", "UTC"),
@@ -241,6 +248,7 @@ def test_every_key_of_the_models_is_covered_above() -> None:
         ("[en, zh]", "[zh, en]"),
         ("{items: [item]}", "{items: item}"),
         ("lag: 1h", "lag: 60m"),
+        ("where: a > 7", "where: (a>7)"),
         ("every: 1d\n", "every: 1d  # each day\n"),
         ("user_id: int", "'user_id': int"),
         ("every: 1d", "every: 24h"),

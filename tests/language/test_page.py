@@ -23,6 +23,7 @@ COLUMNS: dict[str, dict[str, LogicalType]] = {
     },
     "products": {"product_id": "int", "brand": "string", "department": "string", "product_type": "string"},
     "reviews": {"written_at": "string"},
+    "clicks": {"clicked_at": "timestamp", "dt": "string"},
 }  # fmt: skip
 
 

@@ -24,7 +24,9 @@ BEYOND = (
     "profile_twice", "profile_named", "profile_unknown",
     "source_database", "source_duplicate",
 
-    "source_formats", "source_lag", "source_lookup", "source_password", "source_path", "source_range",
+    "source_delta", "source_formats", "source_lag", "source_partition_is", "source_partition_missing",
+    "source_partition_of", "source_rename", "source_where",
+    "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",
     "text_language_twice", "text_no_column", "text_tokens", "text_unknown", "text_words",
     "source_table", "source_timezone", "source_two", "source_unknown", "source_without", "view_at_with",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from limner.language.models import Range, Source, TextCleaning
-from tests.oracle.conditions import holds
+from tests.oracle.conditions import holds, truth
 from tests.oracle.instants import from_micros, read, to_micros
 
 Row = dict[str, Any]
@@ -23,6 +23,10 @@ class UnusableError(Exception):
 
 class DroppedError(Exception):
     """The spec says to leave the row out."""
+
+
+class UnreadError(Exception):
+    """The source's `where` says not to read the row."""
 
 
 @dataclass
@@ -63,7 +67,8 @@ def clean(
     source = sources[name]
     looked_at = {*used, *_looked_at(source)}
     result = Cleaned([])
-    for raw in tables[name].rows:
+    for stored in tables[name].rows:
+        raw = _renamed(stored, source)
         try:
             event = _clean_row(raw, source, keys, looked_at)
             event.order = _canonical(event, source, raw)
@@ -72,6 +77,8 @@ def clean(
             result.fates["quarantined"] += 1
         except DroppedError:
             result.fates["dropped"] += 1
+        except UnreadError:
+            pass
     result.events.sort(key=lambda event: event.order)
     before = len(result.events)
     result.events = _without_duplicates(result.events, source)
@@ -93,9 +100,15 @@ def clean(
 def known_from(raw: Row, source: Source, keys: Sequence[str]) -> int | None:
     """The instant (µs) from which a raw row is known; None if it cannot be used."""
     try:
-        return _clean_row(raw, source, keys, ()).known
-    except (UnusableError, DroppedError):
+        return _clean_row(_renamed(raw, source), source, keys, ()).known
+    except (UnusableError, DroppedError, UnreadError):
         return None
+
+
+def _renamed(raw: Row, source: Source) -> Row:
+    """The row by the names that the spec gives its columns."""
+    new = {old: name for name, old in source.rename.items()}
+    return {new.get(name, name): value for name, value in raw.items()}
 
 
 def _pairs(using: Any) -> dict[str, str]:
@@ -106,13 +119,16 @@ def _pairs(using: Any) -> dict[str, str]:
 def _looked_at(source: Source) -> set[str]:
     """The columns a source's own rules look at."""
     rules = source.clean
-    conditions = [name for condition in (*rules.quarantine, *rules.drop) for name in condition.columns]
+    written = (*rules.quarantine, *rules.drop, *([source.where] if source.where else []))
+    conditions = [name for condition in written for name in condition.columns]
     lookups = [name for using in source.lookup.values() for name in _pairs(using)]
     return {*rules.missing, *rules.range, *rules.drop_duplicates, *source.tie_break, *rules.cast, *conditions, *lookups}
 
 
 def _clean_row(raw: Row, source: Source, keys: Sequence[str], looked_at: Collection[str]) -> Event:
     row = {name: _readable(value, source) for name, value in raw.items()}
+    if source.where is not None and not _is_read(row, source):
+        raise UnreadError
     for name, kind in source.clean.cast.items():
         row[name] = _readable(_cast(row[name], kind), source)
     if any(isinstance(row[name], float) and math.isinf(row[name]) for name in looked_at & row.keys()):
@@ -136,6 +152,28 @@ def _clean_row(raw: Row, source: Source, keys: Sequence[str], looked_at: Collect
     if any(holds(condition.text, row) for condition in source.clean.drop):
         raise DroppedError
     return event
+
+
+def _is_read(raw: Row, source: Source) -> bool:
+    """Whether `where` is true, or cannot be told because a value cannot be read."""
+    row, lost = dict(raw), set()
+    times = {name: "timestamp" for name in (source.event_timestamp, source.created_timestamp) if name is not None}
+    for name, kind in {**source.clean.cast, **times}.items():
+        try:
+            row[name] = _readable(_cast(row[name], kind), source)
+        except UnusableError:
+            row[name] = None
+            lost.add(name)
+    aliases = {"event_timestamp": source.event_timestamp, "created_timestamp": source.created_timestamp}
+    for alias, name in aliases.items():
+        if name is not None:
+            row[alias] = row[name]
+            lost |= {alias} if name in lost else set()
+    if source.since is not None:
+        row["event_timestamp"] = from_micros(source.since)
+    assert source.where is not None
+    found = truth(source.where.text, row)
+    return found is True or (found is None and bool(lost & set(source.where.columns)))
 
 
 def _when(row: Row, source: Source) -> Event:

@@ -47,7 +47,12 @@ _PICKS: dict[str, Callable[[list[Any]], Any]] = {
 
 def holds(text: str, row: Row) -> bool:
     """Whether the condition is true for the row; unknown (null) is false."""
-    return _parse(text)(row) is True
+    return truth(text, row) is True
+
+
+def truth(text: str, row: Row) -> Any:
+    """True, false, or None for null."""
+    return _parse(text)(row)
 
 
 @lru_cache(maxsize=4096)

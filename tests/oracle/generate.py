@@ -155,7 +155,9 @@ def _events(draw: Draw, clock: Clock, layout: Layout, most: int) -> Table:
             column = draw(st.sampled_from(sorted(values)))
             row[column] = draw(values[column])
         rows.append(row)
-    return Table(layout.types, [{name: row[name] for name in layout.types} for row in rows])
+    old = {name: layout.source.get("rename", {}).get(name, name) for name in layout.types}
+    types = {old[name]: kind for name, kind in layout.types.items()}
+    return Table(types, [{old[name]: row[name] for name in layout.types} for row in rows])
 
 
 def _instants(draw: Draw, row: Row, clock: Clock, layout: Layout) -> None:

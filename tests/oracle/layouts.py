@@ -69,6 +69,7 @@ class Layout:
     columns: dict[str, LogicalType] = field(default_factory=dict)
     casts: dict[str, str] = field(default_factory=dict)
     lookups: list[str] = field(default_factory=list)
+    lines: bool = False  # JSON Lines: every column is a text
     source: dict[str, Any] = field(default_factory=dict)
     entities: list[dict[str, Any]] = field(default_factory=list)
 
@@ -76,10 +77,15 @@ class Layout:
 @st.composite
 def layouts(draw: st.DrawFn, zone: str) -> Layout:
     """A source of events (or of attributes, which all hold since one instant)."""
-    layout = Layout(zone)
+    layout = Layout(zone, lines=draw(st.integers(0, 5)) == 0)
     _keys(draw, layout)
     _clocks(draw, layout)
     _values(draw, layout)
+    if layout.lines:
+        _as_text(layout)
+    if draw(st.integers(0, 3)) == 0:
+        choices = [{"n": "N (old)"}, {"s": "txt", "txt": "s"}, {"x": 'we"ird', "user": "who"}, {"product": "item"}]
+        layout.source["rename"] = draw(st.sampled_from(choices))
     layout.lookups = draw(st.lists(st.sampled_from(["products", "prices"]), max_size=2, unique=True))
     for name in layout.lookups:
         layout.columns |= (
@@ -112,11 +118,12 @@ def _keys(draw: st.DrawFn, layout: Layout) -> None:
 
 
 def _clocks(draw: st.DrawFn, layout: Layout) -> None:
-    layout.source |= {"source": "events", "path": "data/events/*.parquet", "timezone": layout.zone}
+    ending = "jsonl" if layout.lines else "parquet"
+    layout.source |= {"source": "events", "path": f"data/events/*.{ending}", "timezone": layout.zone}
     layout.columns["event_timestamp"] = "timestamp"
     if draw(st.integers(0, 7)):
         layout.happened = draw(st.sampled_from(["happened", "event_timestamp"]))
-        layout.happened_as = draw(st.sampled_from(EVENT_TYPES))
+        layout.happened_as = "string" if layout.lines else draw(st.sampled_from(EVENT_TYPES))
         layout.types[layout.happened] = layout.happened_as
         if layout.happened_as == "string" and draw(st.booleans()):
             layout.casts[layout.happened] = "timestamp"
@@ -124,18 +131,14 @@ def _clocks(draw: st.DrawFn, layout: Layout) -> None:
         if draw(st.integers(0, 2)) == 0:
             layout.source["lag"] = draw(st.sampled_from(["1s", "1h", "1d", "40h"]))
     if draw(st.booleans()):
-        layout.recorded, layout.recorded_as = (
-            "recorded",
-            draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[us]"])),
-        )
+        stored = "string" if layout.lines else draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[us]"]))
+        layout.recorded, layout.recorded_as = "recorded", stored
         layout.types["recorded"] = layout.recorded_as
         layout.source["created_timestamp"] = "recorded"
         layout.columns["created_timestamp"] = "timestamp"
     if draw(st.integers(0, 3)) == 0:
-        layout.marked, layout.marked_as = (
-            "marked",
-            draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[ns]"])),
-        )
+        stored = "string" if layout.lines else draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[ns]"]))
+        layout.marked, layout.marked_as = "marked", stored
         layout.types["marked"] = layout.marked_as
         layout.columns["marked"] = "timestamp"
 
@@ -153,6 +156,17 @@ def _values(draw: st.DrawFn, layout: Layout) -> None:
         layout.pools["x"] = [*FLOATS, float("inf"), float("-inf")]
 
 
+def _as_text(layout: Layout) -> None:
+    """Every column a text that a cast reads."""
+    for name, stored in layout.types.items():
+        if stored != "string":
+            layout.casts[name] = layout.columns[name]
+            layout.types[name] = "string"
+            layout.pools[name] = [None if v is None else str(v).lower() for v in layout.pools[name]]
+    if layout.marked:
+        layout.casts[layout.marked] = "timestamp"
+
+
 @st.composite
 def cleaning(draw: st.DrawFn, layout: Layout) -> dict[str, Any]:
     """A source's `clean` section, or nothing."""
@@ -162,6 +176,7 @@ def cleaning(draw: st.DrawFn, layout: Layout) -> dict[str, Any]:
     def sometimes(odds: int = 4) -> bool:
         return draw(st.integers(1, odds)) == 1
 
+    where = {"where": draw(conditions(own))} if sometimes(6) else {}
     if layout.casts:
         doc["cast"] = layout.casts
     if sometimes():
@@ -183,7 +198,7 @@ def cleaning(draw: st.DrawFn, layout: Layout) -> dict[str, Any]:
     if sometimes():
         keys = [name for name in ("user", "event_timestamp", "product", "n", "s", "b", "x") if name in own]
         doc["drop_duplicates"] = draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
-    return {"clean": doc} if doc else {}
+    return where | ({"clean": doc} if doc else {})
 
 
 def _text(draw: st.DrawFn) -> dict[str, Any]:

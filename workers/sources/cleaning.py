@@ -1,9 +1,10 @@
 """Cleaning as one SQL query: layers of SELECT, one a step of the documented order; no row is lost without a fate.
 
-Order: casts, infinities, keys and times, text, missing, range, quarantine conditions, drop conditions. (Duplicates and
-lookups follow, over the table this query fills: see `load`.) Columns of the query: cleaned columns by name; `__ts`,
-`__created`, `__known` in microseconds UTC; `__fate`, the number of what became of the row, null where it is kept;
-`__new`, whether it became known after the bounds' `known_after`; `__raw.x`, the raw column x, where asked for.
+Order: casts, the source's `where`, infinities, keys and times, text, missing, range, quarantine conditions, drop
+conditions. (Duplicates and lookups follow, over the table this query fills: see `load`.) Columns of the query: cleaned
+columns by name; `__ts`, `__created`, `__known` in microseconds UTC; `__fate`, the number of what became of the row,
+null where it is kept; `__new`, whether it became known after the bounds' `known_after`; `__raw.x`, the raw column x,
+where asked for.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,9 +16,10 @@ from limner.language.errors import LimnerError
 from limner.language.models import LogicalType, Missing, Range, Source
 from limner.language.scope import aliases
 from limner.workers.sources.fates import Fates
+from limner.workers.sources.meeting import meeting
 from limner.workers.sources.normalize import normalizer
 from limner.workers.sources.physical import FLOATS, logical_type
-from limner.workers.sources.scan import Bounds, Scan
+from limner.workers.sources.scan import CLAIM, Bounds, Scan
 from limner.workers.sources.texts import register
 from limner.workers.sources.values import SQL_TYPES, read_as, reads_always
 from limner.workers.sources.workbench import Workbench
@@ -61,7 +63,7 @@ class Cleaning:
     def columns(self) -> tuple[str, ...]:
         """Own columns that the rows need: those asked for, and all that cleaning reads. Sorted."""
         clean = self.source.clean
-        conditions = (*clean.quarantine, *clean.drop)
+        conditions = (*clean.quarantine, *clean.drop, *([self.source.where] if self.source.where is not None else []))
         read = {*self.wanted, *self.keys, *clean.cast, *clean.missing, *clean.range, *clean.drop_duplicates}
         read |= {*self.source.tie_break, *(name for condition in conditions for name in condition.columns)}
         return tuple(sorted(read))
@@ -69,6 +71,8 @@ class Cleaning:
     def query(self, *, raw: bool) -> str:
         """The whole query; `raw`: with every raw column."""
         sql = self._read(raw=raw)
+        sql = self._meet(sql)
+        sql = self._claim(sql)
         sql = self._place(sql)
         sql = self._judge_reading(sql)
         sql = self._text(sql)
@@ -126,8 +130,35 @@ class Cleaning:
         declared = [name for name in (source.event_timestamp, source.created_timestamp) if name is not None]
         kept = [*self._checked(), *declared, *(self.scan.physical if raw else ())]
         picks += [f"{quoted(name)} AS {quoted('__raw.' + name)}" for name in dict.fromkeys(kept)]
+        picks += map(quoted, CLAIM if self.scan.claimed else ())
         needed = self.scan.physical if raw else dict.fromkeys((*own, *kept))
         return f"SELECT {', '.join(picks)} FROM ({self.scan.sql(list(needed))})"
+
+    def _meet(self, sql: str) -> str:
+        """Only the rows that the source's `where` lets in."""
+        where = self.source.where
+        if where is None:
+            return sql
+        times, checked = self.times, set(self._checked())
+        values = {n: f"make_timestamptz({times[n]})" if n in times else quoted(n) for n in where.columns}
+        types = {name: self._type(name) for name in where.columns}
+        unread = [f"{quoted('__raw.' + n)} IS NOT NULL AND {quoted(n)} IS NULL" for n in where.columns if n in checked]
+        for of, declared in (("__ts", self.source.event_timestamp), ("__created", self.source.created_timestamp)):
+            if declared is not None and of in {times.get(name) for name in where.columns}:
+                unread.append(f"{quoted('__raw.' + declared)} IS NOT NULL AND {of} IS NULL")
+        return meeting(sql, where.tree, values, types, unread)
+
+    def _claim(self, sql: str) -> str:
+        """A row whose time is not what its folder says has no time: a run that needs that time may not look there."""
+        if not self.scan.claimed:
+            return sql
+        low, high, jump = CLAIM
+        local = self.bench.instants.local("__ts", self.source.timezone)
+        lies = f"coalesce(({local} < {low} OR {local} >= {high}) AND __ts IS DISTINCT FROM {jump}, false)"
+        return (
+            f"SELECT * REPLACE (CASE WHEN NOT __lies THEN __ts END AS __ts) FROM "
+            f"(SELECT * EXCLUDE ({', '.join(CLAIM)}), {lies} AS __lies FROM ({sql}))"
+        )
 
     def _place(self, sql: str) -> str:
         """When a row became known, whether the bounds hold it, and its times by their names."""
@@ -158,6 +189,9 @@ class Cleaning:
             declared = getattr(self.source, name)
             if declared is None or (of == "__ts" and not self.timed):
                 continue
+            if of == "__ts" and self.scan.claimed:
+                fate = self.fates.number("quarantine", f"{declared} is not the time that its folder says")
+                cases.append(("__lies", fate))
             unreadable = f"{quoted('__raw.' + declared)} IS NOT NULL AND {of} IS NULL"
             cases.append((unreadable, self.fates.number("quarantine", f"cannot read {declared} as timestamp")))
             if of == "__ts":

@@ -17,17 +17,20 @@ from limner.workers.sources.duck import file_literal
 from limner.workers.sql import literal
 
 
-def csv_scan(source: Source, files: Sequence[Path]) -> str:
-    """A SQL table expression over CSV files, columns matched by name; empty files are left out."""
+def csv_scan(source: Source, files: Sequence[Path], filename: str | None = None) -> str:
+    """A SQL table expression over CSV files, columns matched by name; empty files are left out: "" if all are.
+
+    `filename`: a column more, the path.
+    """
     groups: dict[tuple[bool, tuple[str, ...]], list[Path]] = {}
     for file in files:
         tabs = ".tsv" in file.name.lower()
         names = header(source, file, tabs)
         if names:
             groups.setdefault((tabs, names), []).append(file)
-    if not groups:
-        raise LimnerError(f"source {source.source!r}: every file is empty, even of a header line: {source.paths[0]}")
-    scans = [_scan(names, tabs, same) for (tabs, names), same in groups.items()]
+    scans = [_scan(names, tabs, same, filename) for (tabs, names), same in groups.items()]
+    if not scans:
+        return ""
     return scans[0] if len(scans) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {scan}' for scan in scans)})"
 
 
@@ -48,10 +51,12 @@ def header(source: Source, file: Path, tabs: bool) -> tuple[str, ...]:
     return names
 
 
-def _scan(names: Sequence[str], tabs: bool, files: Sequence[Path]) -> str:
+def _scan(names: Sequence[str], tabs: bool, files: Sequence[Path], filename: str | None) -> str:
+    more = "" if filename is None else f", filename = {literal(filename)}"
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     delimiter = "chr(9)" if tabs else "','"
     return (
         f"read_csv([{', '.join(map(file_literal, files))}], auto_detect = false, header = true, "
-        f"columns = {{{columns}}}, delim = {delimiter}, quote = '\"', escape = '\"', strict_mode = true)"
+        f"columns = {{{columns}}}, delim = {delimiter}, quote = '\"', escape = '\"', strict_mode = true, "
+        f"hive_partitioning = false{more})"
     )

@@ -68,7 +68,10 @@ def reading(source: str, doing: str) -> Iterator[None]:
     try:
         with working(source, doing):
             yield
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except duckdb.Error as error:
+        broken = type(error) is duckdb.Error  # the bytes of a Parquet file make no sense
+        if not broken and not isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException):
+            raise
         raise LimnerError(f"source {source!r}: error while {doing}: {brief(error)}") from error
 
 

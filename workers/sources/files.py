@@ -1,52 +1,95 @@
-"""The files of a source: from a path, a folder, a glob or several of them to a sorted list and a SQL scan."""
+"""The files of a source: from a path, a folder, a glob or several of them to a sorted list, and their format."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from limner.language.errors import LimnerError
-from limner.language.models import Source
-from limner.workers.sources.csv_files import csv_scan
-from limner.workers.sources.duck import file_literal
+from limner.language.models import Format, Source
+from limner.language.suggest import listed
+from limner.workers.sources.delta import delta_files, is_delta
+from limner.workers.sources.folders import folder_keys
 
-Format = Literal["parquet", "csv"]
+_PACKED = ("", ".gz", ".zst")
 SUFFIXES: dict[Format, tuple[str, ...]] = {
     "parquet": (".parquet", ".pq"),
     "csv": (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz"),
+    "jsonl": tuple(ending + packed for ending in (".jsonl", ".ndjson", ".json") for packed in _PACKED),
 }
+_PLAIN: tuple[Format, ...] = ("parquet", "csv")
+"""What a folder without `format` is searched for first; JSON is often there for other reasons."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one format. `keys` are the columns that folders say (`dt=2026-01-31`): for each the text a file.
+
+    `types` are the DuckDB types by column where the format has a schema apart from the files (Delta), in its order;
+    `version` says which state of such a table was read.
+    """
+
+    kind: Format
+    paths: tuple[Path, ...]
+    keys: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    types: Mapping[str, str] | None = None
+    version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def only(self, numbers: list[int]) -> "Files":
+        """Some of the files, by their number."""
+        keys = {key: tuple(texts[number] for number in numbers) for key, texts in self.keys.items()}
+        return replace(self, paths=tuple(self.paths[number] for number in numbers), keys=keys)
+
+    @cached_property
+    def folded(self) -> frozenset[str]:
+        """The keys in lower case: SQL does not tell names apart by case."""
+        return frozenset(key.lower() for key in self.keys)
 
 
 def files_of(source: Source, root: Path) -> list[Path]:
     """Every file a source reads, sorted, each once. Paths are relative to `root`.
 
     A path that exists is taken as it is, whatever characters it holds; else it is a glob (`**` crosses folders). A
-    folder stands for all files of the format below it, save those below a name that starts with `.` or `_`. Raises
-    LimnerError where a path finds nothing.
+    folder stands for all files of the format below it, save those below a name that starts with `.` or `_`; a Delta
+    table for those of its current version. Raises LimnerError where a path finds nothing.
     """
-    found = [file for path in source.paths for file in _matches(source, path, root)]
-    return sorted(set(found))
+    return list(found(source, root).paths)
 
 
-def format_of(source: Source, files: list[Path]) -> Format:
+def found(source: Source, root: Path) -> Files:
+    """The files, with their format and what their folders say. Raises LimnerError where a path finds nothing."""
+    if source.format == "delta":
+        version, types, paths, keys = delta_files(source, root / source.paths[0])
+        return Files("delta", tuple(paths), keys, types, version)
+    _refuse_delta(source, root)
+    paths = sorted({file for path in source.paths for file in _matches(source, path, root)})
+    return Files(_format(source, paths), tuple(paths), folder_keys(source, paths, root))
+
+
+def _format(source: Source, files: list[Path]) -> Format:
     """The declared format, or the one that the names of all files tell."""
     if source.format is not None:
         return source.format
     formats = {kind for file in files for kind, suffixes in SUFFIXES.items() if file.name.lower().endswith(suffixes)}
     if len(formats) != 1:
         names = ", ".join(file.name for file in files[:3])
-        raise LimnerError(
-            f"source {source.source!r}: is {names} Parquet or CSV? Add `format: parquet` or `format: csv`"
-        )
+        choices = listed([f"`format: {kind}`" for kind in SUFFIXES])
+        raise LimnerError(f"source {source.source!r}: is {names} Parquet, CSV or JSON Lines? Add {choices}")
     return formats.pop()
 
 
-def scan_of(source: Source, root: Path) -> str:
-    """A SQL table expression over all files of a source, columns matched by name."""
-    files = files_of(source, root)
-    if format_of(source, files) == "csv":
-        return csv_scan(source, files)
-    return f"read_parquet([{', '.join(map(file_literal, files))}], union_by_name = true)"
+def _refuse_delta(source: Source, root: Path) -> None:
+    """A Delta table's folder also holds files that it has deleted: they must not be read by chance."""
+    for path in source.paths:
+        if source.format is None and is_delta(root / path):
+            raise LimnerError(
+                f"source {source.source!r}: {root / path} is a Delta table: add `format: delta` to read its current "
+                "version, or `format: parquet` to read every file in it"
+            )
 
 
 def _matches(source: Source, path: str, root: Path) -> list[Path]:
@@ -54,7 +97,7 @@ def _matches(source: Source, path: str, root: Path) -> list[Path]:
     if exact.is_file():
         return [exact]
     if exact.is_dir():
-        found = list(_below(exact, source.format))
+        found = _in_folder(exact, source.format)
         if not found:
             kinds = SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ())
             raise LimnerError(f"source {source.source!r}: the folder {exact} has no files named {', '.join(kinds)}")
@@ -69,8 +112,13 @@ def _matches(source: Source, path: str, root: Path) -> list[Path]:
     return found
 
 
-def _below(folder: Path, kind: Format | None) -> Iterator[Path]:
-    suffixes = SUFFIXES[kind] if kind else sum(SUFFIXES.values(), ())
+def _in_folder(folder: Path, kind: Format | None) -> list[Path]:
+    if kind is not None:
+        return list(_below(folder, SUFFIXES[kind]))
+    return list(_below(folder, sum((SUFFIXES[each] for each in _PLAIN), ()))) or list(_below(folder, SUFFIXES["jsonl"]))
+
+
+def _below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     for file in folder.rglob("*"):
         hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
         if not hidden and file.name.lower().endswith(suffixes) and file.is_file():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST = -62_135_596_800_000_000
 LAST = 253_402_300_799_999_999
+_UTC = ("UTC", "ETC/UTC")
 NAIVE_MARGIN = 2 * 86_400_000_000
 _ISO = (
     r"^(\d{4}-\d{2}-\d{2})(?:[Tt ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?"
@@ -33,12 +34,33 @@ class Instants:
     def __init__(self, database: "DuckDBPyConnection") -> None:
         self._database = database
         self._zones: dict[str, str] = {}
+        self._locals: dict[str, str] = {}
         for macro in _MACROS:
             database.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
     def micros(self, column: str, physical: str, zone: str) -> str:
         """An expression of BIGINT microseconds UTC for `column` of DuckDB type `physical`; null where it is none."""
         return f"limner_in_range({_unbounded(column, physical, self._to_utc(zone))})"
+
+    def local(self, micros: str, zone: str) -> str:
+        """An expression of the local time in `zone` at an instant (BIGINT microseconds UTC), as if it were UTC."""
+        if zone.upper() in _UTC:
+            return micros
+        if zone not in self._locals:
+            self._locals[zone] = self._define_local(zone)
+        return f"{self._locals[zone]}({micros})"
+
+    def _define_local(self, zone: str) -> str:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        name = f"limner_local_{len(self._locals)}"
+
+        def local(micros: Any) -> Any:
+            return pc.local_timestamp(micros.cast(pa.timestamp("us", zone))).cast(pa.int64())
+
+        self._database.create_function(name, local, ["BIGINT"], "BIGINT", type="arrow")  # type: ignore[call-overload]
+        return name
 
     def _to_utc(self, zone: str) -> str:
         """The name of the SQL function from a naive TIMESTAMP in `zone` to microseconds UTC, null to null."""
@@ -51,7 +73,7 @@ class Instants:
         import pyarrow.compute as pc
 
         name = f"limner_utc_{len(self._zones)}"
-        if zone.upper() in ("UTC", "ETC/UTC"):
+        if zone.upper() in _UTC:
             self._database.execute(f"CREATE OR REPLACE TEMP MACRO {name}(naive) AS epoch_us(naive)")
             return name
 

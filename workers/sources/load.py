@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from limner.language.models import LogicalType
 from limner.workers.sources.cleaning import Cleaning, in_reach
-from limner.workers.sources.duck import reading
 from limner.workers.sources.scan import Bounds, Scan, duplicates_reach_back
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
@@ -19,6 +18,8 @@ class Tally:
     dropped: dict[str, int] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
     unmatched: dict[str, int] = field(default_factory=dict)
+    files_read: int = 0
+    files_left: int = 0
     quarantine: list[str] = field(default_factory=list)  # tables of quarantined rows, as text
 
 
@@ -57,7 +58,10 @@ def load(
     whole = replace(bounds, lower=None) if back else bounds
     cleaning = Cleaning(scan, types, wanted, keys, whole, bench, timed)
     raw = total_order or bool(source.clean.drop_duplicates)
-    with reading(source.source, "reading and cleaning its rows"):
+    if not label:
+        tally.files_read = 0 if scan.files is None else len(scan.files)
+        tally.files_left = scan.of_files - tally.files_read
+    with scan.reading("reading and cleaning its rows"):
         where = f" WHERE {only}" if only else ""
         bench.run(f"CREATE TABLE {table} AS SELECT *{extra} FROM ({cleaning.query(raw=raw)}){where}")
         _settle(bench, cleaning, table, raw, tally, label)

@@ -46,7 +46,7 @@ class Enrichment:
         theirs = [column for _, column in pairs]
         timed = model.event_timestamp is not None
         bounds = Bounds(None, self.bounds.known_after, self.bounds.until)
-        scan = open_scan(self.bench.database, model, self.root, self.stage, bounds)
+        scan = open_scan(self.bench, model, self.root, self.stage, bounds, self.raw[dimension])
         table = f"__dimension_{number}"
         loaded = load(
             self.bench,

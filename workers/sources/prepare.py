@@ -42,6 +42,8 @@ def prepare(request: PrepareRequest) -> Prepared:
             quarantined=tally.quarantined,
             quarantine_file=file,
             unmatched=tally.unmatched,
+            files_read=tally.files_read,
+            files_left=tally.files_left,
         )
 
 

@@ -76,6 +76,8 @@ class Prepared:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     quarantine_file: Path | None = None
     unmatched: Mapping[str, int] = field(default_factory=dict)
+    files_read: int = 0  # of the source itself, without lookups
+    files_left: int = 0  # whose folders say that they have no row to be read
 
 
 def written_texts(request: PrepareRequest) -> dict[str, RowText]:

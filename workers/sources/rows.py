@@ -51,7 +51,7 @@ def load_rows(
     _check_keys(request, columns)
     return load(
         bench,
-        open_scan(bench.database, source, request.root, work, bounds),
+        open_scan(bench, source, request.root, work, bounds, request.raw[request.source]),
         "__rows",
         types=columns.own,
         wanted=own,

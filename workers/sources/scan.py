@@ -1,21 +1,29 @@
 """A source opened for reading: the SQL that yields its raw rows, and the physical type of each column."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from limner.language.errors import LimnerError
-from limner.language.models import Source
+from limner.language.models import LogicalType, Source
+from limner.language.scope import types_of
 from limner.workers.sources.duck import reading
-from limner.workers.sources.files import scan_of
+from limner.workers.sources.file_scan import FileTable, physical_types
+from limner.workers.sources.files import Files, found
 from limner.workers.sources.instants import NAIVE_MARGIN, datetime_of, timestamp_literal
+from limner.workers.sources.json_lines import reading_lines
+from limner.workers.sources.meeting import met
+from limner.workers.sources.naming import renamed, written
+from limner.workers.sources.partitions import check_keys, claims, needed
 from limner.workers.sources.physical import ZONED, logical_type
 from limner.workers.sources.table import stage_table
+from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+_CLAIMED = ("low", "high", "jump")
+CLAIM = tuple(f"__limner_{name}" for name in _CLAIMED)
+"""What a row's folders say of its time: local µs from `low` to before `high`, or the instant `jump`; null: nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,19 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Scan:
-    """Raw rows: a SQL table expression, with rows that cannot be needed left out where that is cheap."""
+    """Raw rows: a SQL table expression by the spec's names, without rows that cannot be needed where that is cheap.
+
+    `files` are those read, of `of_files`. `claimed`: the columns of CLAIM are there, what the row's folders say of its
+    time.
+    """
 
     source: Source
     table: str
     physical: Mapping[str, str]
     where: str
+    files: Files | None = None
+    of_files: int = 0
+    claimed: bool = False
 
     def column(self, name: str) -> str:
         """The physical type of a column; LimnerError where there is none."""
@@ -50,31 +65,90 @@ class Scan:
         return self.physical[name]
 
     def sql(self, columns: Collection[str]) -> str:
-        """SELECT of raw columns by their names."""
-        picked = ", ".join(quoted(name) for name in columns) or "1 AS __none"
+        """SELECT of raw columns by their names, and of what folders claim."""
+        names = [*columns, *(CLAIM if self.claimed else ())]
+        picked = ", ".join(quoted(name) for name in names) or "1 AS __none"
         return f"SELECT {picked} FROM {self.table}{self.where}"
 
+    def reading(self, doing: str) -> AbstractContextManager[None]:
+        """Turn what DuckDB says of unreadable input into an error that names the source, the file and the place."""
+        if self.files is not None and self.files.kind == "jsonl":
+            return reading_lines(self.source, self.files.paths, doing)
+        return reading(self.source.source, doing)
 
-def open_scan(database: "DuckDBPyConnection", source: Source, root: Path, stage: Path, bounds: Bounds) -> Scan:
-    """Find the files, or stage the table. Raises LimnerError where the source cannot be read."""
+
+def open_scan(
+    bench: Workbench,
+    source: Source,
+    root: Path,
+    stage: Path,
+    bounds: Bounds,
+    columns: Mapping[str, LogicalType],
+) -> Scan:
+    """Find the files, or stage the table; `columns` are those that `describe` found.
+
+    Raises LimnerError where the source cannot be read.
+    """
+    if source.database is None:
+        return _open_files(bench, source, root, bounds, columns)
     low, late = earliest(source, bounds), bounds.known_after
-    if source.database is not None:
-        target = stage / f"table-{source.source}.parquet"
-        stage_table(
-            source,
-            root,
-            None if low is None else datetime_of(low - NAIVE_MARGIN),
-            datetime_of(_end(bounds) + NAIVE_MARGIN),
-            datetime_of(late - NAIVE_MARGIN),
-            target,
-        )
-        table = f"read_parquet({literal(str(target))})"
-    else:
-        table = scan_of(source, root)
+    target = stage / f"table-{source.source}-{bench.name()}.parquet"
+    stage_table(
+        source,
+        root,
+        None if low is None else datetime_of(low - NAIVE_MARGIN),
+        datetime_of(_end(bounds) + NAIVE_MARGIN),
+        datetime_of(late - NAIVE_MARGIN),
+        target,
+        types_of(source, columns),
+    )
+    table = f"read_parquet({literal(str(target))})"
     with reading(source.source, "looking at its columns"):
-        described = database.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
-    physical = {str(row[0]): str(row[1]) for row in described}
+        physical = {str(row[0]): str(row[1]) for row in bench.rows(f"DESCRIBE SELECT * FROM {table}")}
     return Scan(source, table, physical, _where(source, physical, bounds, low))
+
+
+def _open_files(
+    bench: Workbench, source: Source, root: Path, bounds: Bounds, columns: Mapping[str, LogicalType]
+) -> Scan:
+    files = found(source, root)
+    check_keys(source, files)
+    known = [written(source, name) for name in columns if written(source, name) not in files.keys]
+    old = physical_types(bench.database, source, files, known)
+    physical = renamed(source, old)
+    low = earliest(source, bounds)
+    where = _where(source, physical, bounds, low)
+    table = FileTable(bench.database, source, old, CLAIM if source.partitions else ())
+    numbers = met(bench, source, files, table)
+    if not source.partitions:
+        picked = files.only(numbers)
+        whole = len(numbers) == len(files)
+        scan = _named(source, old, (), table.sql(picked if not whole else files, all_files=whole))
+        return Scan(source, scan, physical, where, picked, len(files))
+    said = claims(source, files)
+    # Every row of a file whose folder a run needs is looked at: one that lies elsewhere must be found out there. Of the
+    # other files only rows written late can be needed.
+    inside = [n for n in numbers if needed(said[n], low, _end(bounds))]
+    late = [
+        n for n in numbers if source.created_timestamp and n not in set(inside) and needed(said[n], None, _end(bounds))
+    ]
+    parts: list[str] = []
+    for some, only in ((inside, ""), (late, where)):
+        extra = [[None if (c := said[n]) is None else getattr(c, name) for n in some] for name in _CLAIMED]
+        if some or not parts:
+            rows = _named(source, old, CLAIM, table.sql(files.only(some), extra, all_files=False))
+            parts.append(f"SELECT * FROM {rows}{only}")
+    read = files.only(sorted([*inside, *late]))
+    return Scan(source, f"({' UNION ALL '.join(parts)})", physical, "", read, len(files), claimed=True)
+
+
+def _named(source: Source, physical: Mapping[str, str], more: Sequence[str], table: str) -> str:
+    """`table` with the columns under their new names."""
+    if not source.rename:
+        return table
+    names = renamed(source, {name: name for name in physical})
+    picks = [f"{quoted(old)} AS {quoted(new)}" for new, old in names.items()]
+    return f"(SELECT {', '.join([*picks, *map(quoted, more)])} FROM {table})"
 
 
 def earliest(source: Source, bounds: Bounds) -> int | None:

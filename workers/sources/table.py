@@ -1,12 +1,15 @@
 """Rows of a SQL table staged to Parquet, in bounded memory."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.language.errors import LimnerError
-from limner.language.models import Source
+from limner.language.models import LogicalType, Source
 from limner.workers.sources.database import logical_of, opened
+from limner.workers.sources.naming import renamed, written
+from limner.workers.sources.pushdown import pushed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,12 +25,14 @@ def stage_table(
     high: datetime,
     late: datetime | None,
     target: Path,
+    types: Mapping[str, LogicalType],
 ) -> None:
     """Write rows of the table to the Parquet file `target`, a chunk at a time through a server-side cursor.
 
     Of the rows, those whose event timestamp is in [low, high) or null, and those created after `late`; None: no bound.
-    Bounds are aware, and already hold the margin a naive column needs. Values keep their type, save in SQLite, where
-    any column may hold anything: there each is written as text, and the cleaning reads it as the column's type.
+    Bounds are aware, and already hold the margin a naive column needs. Columns get their new names; of the source's
+    `where` PostgreSQL is asked what it surely understands alike (see `pushdown`). Values keep their type, save in
+    SQLite, where any column may hold anything: there each is written as text, and the cleaning reads it as its type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -35,13 +40,16 @@ def stage_table(
 
     with opened(source, root) as (connection, table):
         loose = connection.dialect.name == "sqlite"
-        picked = [c for c in table.columns if logical_of(c.type) is not None]
-        fields = [pa.field(str(c.name), pa.string() if loose else _arrow(c.type)) for c in picked]
+        picked = renamed(source, {str(c.name): c for c in table.columns if logical_of(c.type) is not None})
+        fields = [pa.field(name, pa.string() if loose else _arrow(c.type)) for name, c in picked.items()]
         schema = pa.schema(fields)
-        query = sa.select(*(_selected(c, loose, connection.dialect.name) for c in picked))
+        query = sa.select(*(_selected(c, name, loose, connection.dialect.name) for name, c in picked.items()))
         bounds = _bounds(source, table, low, high, late, connection.dialect.name)
         if bounds is not None:
             query = query.where(bounds)
+        asked = pushed(source, table, types) if connection.dialect.name == "postgresql" else None
+        if asked is not None:
+            query = query.where(asked)
         rows = connection.execution_options(stream_results=True, yield_per=CHUNK).execute(query)
         with pq.ParquetWriter(target, schema, compression="lz4") as writer:
             for part in rows.partitions():
@@ -52,16 +60,16 @@ def stage_table(
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def _selected(column: Any, loose: bool, dialect: str) -> Any:
+def _selected(column: Any, name: str, loose: bool, dialect: str) -> Any:
     """What to select for a column: SQLite's own values; PostgreSQL's without infinities, which no datetime can hold."""
     import sqlalchemy as sa
 
     if loose:
-        return sa.type_coerce(column, sa.types.NullType()).label(str(column.name))
+        return sa.type_coerce(column, sa.types.NullType()).label(name)
     if dialect == "postgresql" and isinstance(column.type, sa.DateTime | sa.Date):
         year = sa.extract("year", column)
-        return sa.case((sa.and_(sa.func.isfinite(column), year >= 1, year <= 9999), column)).label(str(column.name))
-    return column
+        return sa.case((sa.and_(sa.func.isfinite(column), year >= 1, year <= 9999), column)).label(name)
+    return column.label(name)
 
 
 def _bounds(
@@ -70,7 +78,7 @@ def _bounds(
     """WHERE, or None. A row whose time cannot be placed is kept: the cleaning reports it."""
     import sqlalchemy as sa
 
-    column = _time_column(table, source.event_timestamp)
+    column = _time_column(table, source, source.event_timestamp)
     if column is None:
         return None
     bounds = sa.or_(_compared(column, dialect) < _bound(high, column, dialect), _unplaceable(column, dialect))
@@ -78,7 +86,7 @@ def _bounds(
         return bounds
     recent = sa.or_(_compared(column, dialect) >= _bound(low, column, dialect), _unplaceable(column, dialect))
     if source.created_timestamp is not None:
-        created = _time_column(table, source.created_timestamp)
+        created = _time_column(table, source, source.created_timestamp)
         if created is None or late is None:
             return bounds
         after = _compared(created, dialect) > _bound(late, created, dialect)
@@ -115,10 +123,10 @@ def _bound(moment: datetime, column: Any, dialect: str) -> Any:
     return moment if column.type.timezone else moment.replace(tzinfo=None)
 
 
-def _time_column(table: "sa.Table", name: str | None) -> Any:
+def _time_column(table: "sa.Table", source: Source, name: str | None) -> Any:
     import sqlalchemy as sa
 
-    column = table.columns.get(name) if name is not None else None
+    column = table.columns.get(written(source, name)) if name is not None else None
     return column if column is not None and isinstance(column.type, sa.DateTime | sa.Date) else None
 
 

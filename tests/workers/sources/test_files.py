@@ -51,7 +51,7 @@ def test_folders_globs_and_lists_find_each_file_once(tmp_path: Path) -> None:
         ("gone.parquet", r"source 'events': nothing is at .*gone.parquet: put the data there, or correct `path`"),
         ("no*.parquet", r"source 'events': nothing is at .*no\*.parquet"),
         ("empty", r"source 'events': the folder .*empty has no files named \.parquet"),
-        ("mixed", r"source 'events': is .* Parquet or CSV\? Add `format: parquet`"),
+        ("mixed", r"source 'events': is .* Parquet, CSV or JSON Lines\? Add `format: parquet`, "),
         ("broken.parquet", r"source 'events': error while looking at its columns: .*broken.parquet"),
         ("void.csv", r"source 'events': every file is empty"),
     ],

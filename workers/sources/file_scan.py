@@ -1,0 +1,131 @@
+"""Files as SQL: one table expression over the files that are needed, with the columns that all of them have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from limner.language.errors import LimnerError
+from limner.language.models import Source
+from limner.workers.sources.csv_files import csv_scan
+from limner.workers.sources.duck import file_literal, reading
+from limner.workers.sources.files import Files
+from limner.workers.sources.json_lines import json_columns, json_scan
+from limner.workers.sql import literal, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FILE = "__limner_file"
+
+
+def physical_types(
+    database: "DuckDBPyConnection", source: Source, files: Files, known: Sequence[str] | None = None
+) -> dict[str, str]:
+    """DuckDB type by column, as the data name them, over all files: their heads are read, JSON Lines whole.
+
+    `known`: the columns of JSON Lines, where they have been found before.
+    """
+    if files.types is not None:
+        return dict(files.types)
+    if files.kind == "jsonl":
+        names = list(known) if known is not None else json_columns(database, source, files.paths)
+        there = {name.lower() for name in names}
+        names += dict.fromkeys(name for name in _spoken_of(source) if name.lower() not in there)
+        found = dict.fromkeys(names, "VARCHAR")
+    else:
+        base = _base(source, files, (), None)
+        if not base:
+            text = f"source {source.source!r}: every file is empty, even of a header line: {source.paths[0]}"
+            raise LimnerError(text)
+        found = _described(database, source, base)
+    found = {name: kind for name, kind in found.items() if name.lower() not in files.folded}
+    return found | dict.fromkeys(files.keys, "VARCHAR")
+
+
+@dataclass
+class FileTable:
+    """Rows of files with what their folders say. `extra` are more columns: BIGINT by file."""
+
+    database: "DuckDBPyConnection"
+    source: Source
+    physical: Mapping[str, str]
+    extra: Sequence[str] = ()
+    made: list[str] = field(default_factory=list)
+
+    def sql(self, files: Files, extra: Sequence[Sequence[int | None]] = (), *, all_files: bool = True) -> str:
+        """A table expression of `physical` and `extra`; `all_files`: `physical` was found in these files."""
+        own = [name for name in self.physical if name not in files.keys]
+        plain = not files.keys and not self.extra and files.types is None
+        base = _base(self.source, files, own, None if plain and all_files else FILE) if len(files) else ""
+        if not base:
+            columns = [f"NULL::{kind} AS {quoted(name)}" for name, kind in self._columns().items()]
+            return f"(SELECT {', '.join(columns)} WHERE false)"
+        if plain and all_files:
+            return base
+        there = {name.lower(): kind for name, kind in _described(self.database, self.source, base).items()}
+        name = self._register(files, extra)
+        picks = [
+            f"{self._pick(column, kind, files, there)} AS {quoted(column)}" for column, kind in self._columns().items()
+        ]
+        return f"(SELECT {', '.join(picks)} FROM {base} r JOIN {name} f ON r.{quoted(FILE)} = f.{quoted(FILE)})"
+
+    def keys(self, files: Files) -> str:
+        """A table of the files' keys and of their numbers, `__number`."""
+        numbers = list(range(len(files)))
+        name = self._register(files, [numbers], ["__number"])
+        picks = [f"{_typed('f', key, self.physical[key])} AS {quoted(key)}" for key in files.keys]
+        return f"(SELECT {', '.join([*picks, 'f.__number'])} FROM {name} f)"
+
+    def _columns(self) -> dict[str, str]:
+        return dict(self.physical) | dict.fromkeys(self.extra, "BIGINT")
+
+    def _pick(self, column: str, kind: str, files: Files, there: Mapping[str, str]) -> str:
+        if column in files.keys:
+            return _typed("f", column, kind)
+        if column in self.extra:
+            return f"f.{quoted(column)}"
+        if column.lower() not in there:
+            return f"NULL::{kind}"
+        return f"r.{quoted(column)}" if there[column.lower()] == kind else f"r.{quoted(column)}::{kind}"
+
+    def _register(self, files: Files, extra: Sequence[Sequence[int | None]], names: Sequence[str] | None = None) -> str:
+        import pyarrow as pa
+
+        columns = {FILE: pa.array([str(path) for path in files.paths], pa.string())}
+        columns |= {key: pa.array(texts, pa.string()) for key, texts in files.keys.items()}
+        for name, values in zip(self.extra if names is None else names, extra, strict=True):
+            columns[name] = pa.array(values, pa.int64())
+        table = f"__files_{uuid4().hex}"
+        self.database.register(table, pa.table(columns))
+        return table
+
+
+def _typed(alias: str, column: str, kind: str) -> str:
+    text = f"{alias}.{quoted(column)}"
+    return text if kind == "VARCHAR" else f"TRY_CAST({text} AS {kind})"
+
+
+def _base(source: Source, files: Files, columns: Sequence[str], filename: str | None) -> str:
+    """Rows as the files have them, columns matched by name, those of JSON Lines as named; nothing where all are empty.
+
+    `filename`: a column more, the path.
+    """
+    if files.kind == "csv":
+        return csv_scan(source, files.paths, filename)
+    if files.kind == "jsonl":
+        return json_scan(columns, files.paths, filename)
+    more = "" if filename is None else f", filename = {literal(filename)}"
+    listed = ", ".join(map(file_literal, files.paths))
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{more})"
+
+
+def _described(database: "DuckDBPyConnection", source: Source, table: str) -> dict[str, str]:
+    with reading(source.source, "looking at its columns"):
+        rows = database.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def _spoken_of(source: Source) -> list[str]:
+    """Columns that `rename` and `cast` name: they are there, though no line has them."""
+    return [*source.rename.values(), *(source.rename.get(name, name) for name in source.clean.cast)]
