@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.language.durations import micros_of
@@ -31,6 +31,7 @@ def test_a_day_begins_at_its_first_instant(zone: str, day: date, expected: str) 
     assert calendar.day_beginning(day, zone) == micros_of(datetime.fromisoformat(expected))
 
 
+@settings(deadline=None)  # imports and zones load on the way
 @given(st.lists(INSTANT, min_size=1, max_size=5), st.sampled_from(ZONES), st.integers(1, 3),
        st.sampled_from(["day", "week", "month", "quarter", "year"]))  # fmt: skip
 def test_the_next_beginnings_are_those_of_brute_force(times, zone, count, unit):
@@ -39,6 +40,7 @@ def test_the_next_beginnings_are_those_of_brute_force(times, zone, count, unit):
         assert beginning == [each for each in beginnings(unit, instant, zone) if each > instant][count - 1]
 
 
+@settings(deadline=None)  # imports and zones load on the way
 @given(st.lists(INSTANT, min_size=1, max_size=5), st.sampled_from(ZONES))
 def test_local_time_is_what_clocks_show(times, zone):
     for instant, shown in zip(times, calendar.local(np.array(times), zone).tolist(), strict=True):

@@ -66,3 +66,12 @@ def test_a_sum_of_integers_is_exact_or_known_not_to_fit_64_bits(case):
         assert fits[place] == (-(2**63) <= expected < 2**63)
         if fits[place]:
             assert total[place] == expected
+
+
+@given(st.lists(st.tuples(FLOATS, INTS), min_size=1, max_size=6))
+def test_products_are_exact(pairs):
+    left, right = exact.of_floats(np.array([a for a, _ in pairs])), exact.of_ints(np.array([b for _, b in pairs]))
+    found = exact.product(left, right)
+    whole = exact.to_integers(exact.Limbs(found.limb, 0))
+    unit = Fraction(2) ** found.exponent
+    assert [each * unit for each in whole] == [Fraction(a) * b for a, b in pairs]
