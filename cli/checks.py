@@ -119,8 +119,8 @@ def triton(root: Path) -> Iterator[Finding]:
     from limner.workers.encoder.home import TritonHome
     from limner.workers.encoder.install import require_installed
 
-    if not load(project.settings(root).specs).encoders:
-        yield Finding("triton", "ok", "not needed: the specs declare no encoder")
+    if all(encoder.model is None for encoder in load(project.settings(root).specs).encoders.values()):
+        yield Finding("triton", "ok", "not needed: the specs declare no encoder with a model")
         return
     chosen = project.settings(root).triton
     if _listens(chosen.host, chosen.grpc_port):

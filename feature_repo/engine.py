@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from feast import Entity, FeatureView, RepoConfig
@@ -36,7 +37,7 @@ from limner.workers.ledger.tables import Status
 from limner.workers.online.writer import OnlineWriter
 from limner.workers.report import Reporter
 from limner.workers.request.program import Program
-from limner.workers.text.encode import TritonEncode
+from limner.workers.text.encode import encode_with
 
 
 class LimnerEngineConfig(FeastConfigBaseModel):
@@ -187,7 +188,7 @@ class LimnerEngine(ComputeEngine):
             with Cluster(settings) as cluster:
                 yield RunContext(
                     workers=cluster,
-                    encode_with=lambda model: TritonEncode(settings.triton, model),
+                    encode_with=partial(encode_with, settings.triton),
                     reporter=report.current(),
                     ledger=ledger,
                     run_id=run_id,

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from limner.workers.cluster import Workers
-from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.ledger import Ledger
 from limner.workers.report import Reporter
 from limner.workers.text.encode import Encode
+from limner.workers.text.models import AnyEncoder
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class RunContext:
     """The collaborators of one run. `encode_with` makes, for an encoder, the function that encodes a batch of texts."""
 
     workers: Workers
-    encode_with: Callable[[EncoderModel], Encode]
+    encode_with: Callable[[AnyEncoder], Encode]
     reporter: Reporter
     ledger: Ledger
     run_id: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,12 +18,14 @@ from limner.language.repo import Specs
 from limner.language.scope import RawColumns
 from limner.workers.arrow_types import ARROW
 from limner.workers.context import RunContext
-from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.ledger import Ledger
 from limner.workers.plan import plan_view
 from limner.workers.report import silent
 from limner.workers.run import materialize
 from limner.workers.tasks import InProcess
+from limner.workers.text.encode import Encode
+from limner.workers.text.models import AnyEncoder
+from limner.workers.text.terms import TermsEncode, TermsModel
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _values(specs: Specs, name: str, example: Example, root: Path) -> dict[str, 
     ledger = Ledger(f"sqlite:///{root / 'ledger.db'}")
     try:
         run_id = ledger.start_run("test", [name])
-        context = RunContext(InProcess(), _no_server, silent, ledger, run_id, shards=1)
+        context = RunContext(InProcess(), _encode, silent, ledger, run_id, shards=1)
         result = materialize(plan, example.at - 1, example.at, context)
     finally:
         ledger.close()
@@ -93,7 +95,9 @@ def _key(example: Example, kinds: Mapping[str, KeyType]) -> Mapping[str, Any]:
     return {name: int(value) if kinds[name] == "int" else str(value) for name, value in key.items()}
 
 
-def _no_server(model: EncoderModel) -> NoReturn:
+def _encode(model: AnyEncoder) -> Encode:
+    if isinstance(model, TermsModel):
+        return TermsEncode(model)
     raise LimnerError(f"an example cannot expect vectors of the encoder {model.name!r}: they need a server")
 
 

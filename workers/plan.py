@@ -10,9 +10,10 @@ from limner.language.fingerprint import fingerprint
 from limner.language.models import FeatureView, LogicalType
 from limner.language.outputs import Output, local_zone, outputs
 from limner.language.repo import Specs
-from limner.workers.encoder.resolve import EncoderModel, resolve
+from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.sources.describe import describe
 from limner.workers.sources.request import RowMeasure, RowText
+from limner.workers.text.models import AnyEncoder, encoder_model, learned_from, since_fits
 
 DIGEST = "__digest_"
 MEASURE = "__measure_"
@@ -26,7 +27,7 @@ class ViewPlan:
     name: str
     raw: Mapping[str, Mapping[str, LogicalType]]  # columns as found, by source
     outputs: tuple[Output, ...]  # by name, as histories hold them: the order of the spec decides no byte
-    encoders: Mapping[str, EncoderModel]
+    encoders: Mapping[str, AnyEncoder]
     fingerprint: str
     root: Path  # paths in specs are relative to it
     data: Path  # where histories, embeddings and quarantined rows are
@@ -87,7 +88,8 @@ class ViewPlan:
 
     def _measure(self, feature: TextStatistic) -> RowMeasure:
         text = RowText(feature.text, languages=tuple(sorted(feature.languages)))
-        tokenizer = self.encoders[feature.encoder].folder if feature.encoder is not None else None
+        encoder = self.encoders[feature.encoder] if feature.encoder is not None else None
+        tokenizer = encoder.folder if isinstance(encoder, EncoderModel) else None
         return RowMeasure(text, feature.measure, tokenizer)
 
     @property
@@ -117,14 +119,16 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     view = specs.views[name]
     source = specs.sources[view.source]
     raw = {each: describe(specs.sources[each], root) for each in (view.source, *source.lookup)}
-    encoders = {each: resolve(specs.encoders[each], root) for each in encoders_of(view.features.values())}
+    encoders = {each: encoder_model(specs, each, root, data) for each in encoders_of(view.features.values())}
+    raw |= {each: describe(specs.sources[each], root) for each in learned_from(specs, encoders) if each not in raw}
     zone = local_zone(specs, view)
     dims = {each: model.dim for each, model in encoders.items()}
+    found = sorted(outputs(view, cleaned(specs, view.source, raw), dims, zone), key=lambda each: each.name)
     return ViewPlan(
         specs=specs,
         name=name,
         raw=raw,
-        outputs=tuple(sorted(outputs(view, cleaned(specs, view.source, raw), dims, zone), key=lambda each: each.name)),
+        outputs=since_fits(found, encoders),
         encoders=encoders,
         fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in encoders.items()}),
         root=root,

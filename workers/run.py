@@ -27,6 +27,8 @@ from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.ensure import ensure
 from limner.workers.text.failures import write_failed
+from limner.workers.text.learning import learned
+from limner.workers.text.terms import TermsModel
 from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
 
@@ -94,7 +96,7 @@ def _extend(
     request = _request(plan, interval, stage, context)
     prepared = next(iter(context.workers.map(prepare, [request])))
     _tell(plan, prepared, context)
-    failed = _encode(plan, prepared, context)
+    failed = _encode(plan, prepared, request, context)
     if failed:
         inputs = None  # rows made without those texts are not final: the next run over them tries again
     results, name = _shards(plan, history, interval, inputs, request, prepared, context)
@@ -176,13 +178,15 @@ def _tell(plan: ViewPlan, prepared: Prepared, context: RunContext) -> None:
         context.ledger.quarantine(context.run_id, source, reason, count, path)
 
 
-def _encode(plan: ViewPlan, prepared: Prepared, context: RunContext) -> int:
+def _encode(plan: ViewPlan, prepared: Prepared, request: PrepareRequest, context: RunContext) -> int:
     """Make sure that every text has a vector, or is on record as failed; returns how many failed."""
     failed = 0
     for name, model in plan.encoders.items():
         files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
         if not files:
             continue  # only its tokens are counted
+        if isinstance(model, TermsModel) and not learned(model, request, plan.data, context.workers):
+            continue  # it learns later than this run ends: until then there are no vectors
         cache = EmbeddingCache(plan.data / "embeddings", model)
         encode = context.encode_with(model)
         result = ensure(files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)

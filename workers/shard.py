@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.history.files import write_atomic
 from limner.workers.sources.prepare import PrepareRequest, seen_before
 from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.models import AnyEncoder
 from limner.workers.windows.column import Bools
 from limner.workers.windows.compute import Task, Vectors, compute
 from limner.workers.windows.pool import Float32s
@@ -30,7 +30,7 @@ class ShardTask:
     task: Task
     request: PrepareRequest
     embeddings: Path
-    encoders: Mapping[str, EncoderModel]
+    encoders: Mapping[str, AnyEncoder]
 
 
 @dataclass(frozen=True)

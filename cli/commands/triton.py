@@ -115,9 +115,11 @@ def encoders(root: Path) -> "list[EncoderModel]":
     from limner.workers.encoder.resolve import resolve
 
     specs = load(project.settings(root).specs)
-    if not specs.encoders:
-        raise LimnerError(f"the specs in {project.settings(root).specs} declare no encoder: there is nothing to serve")
-    return [resolve(encoder, root) for encoder in specs.encoders.values()]
+    served = [encoder for encoder in specs.encoders.values() if encoder.model is not None]
+    if not served:
+        where = project.settings(root).specs
+        raise LimnerError(f"the specs in {where} declare no encoder with a model: there is nothing to serve")
+    return [resolve(encoder, root) for encoder in served]
 
 
 def _report(found: "list[Health]", json: bool) -> None:

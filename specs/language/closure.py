@@ -20,11 +20,19 @@ def closure(specs: Specs, view_name: str) -> str:
         specs.entities[view.entity],
         source,
         *(specs.sources[name] for name in source.lookup),
-        *(specs.encoders[name] for name in encoders_of(view.features.values())),
     ]
+    for encoder in encoders_of(view.features.values()):
+        documents += [each for each in encoder_documents(specs, encoder) if each not in documents]
     data = [written(document) for document in documents]
     data[0].pop("examples", None)  # they say what values should be, and decide none
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def encoder_documents(specs: Specs, name: str) -> list[Model]:
+    """An encoder, and the sources that it learns from."""
+    encoder = specs.encoders[name]
+    learned = [] if encoder.tfidf is None else [encoder.tfidf.source, *specs.sources[encoder.tfidf.source].lookup]
+    return [encoder, *(specs.sources[each] for each in learned)]
 
 
 def from_closure(text: str) -> Specs:

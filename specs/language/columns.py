@@ -9,6 +9,7 @@ from limner.language.repo import Specs
 from limner.language.request_types import RequestTypes
 from limner.language.scope import RawColumns, scope
 from limner.language.source_columns import SourceColumns
+from limner.language.uses import Use
 from limner.language.view_columns import ViewColumns
 
 
@@ -38,6 +39,12 @@ def check(specs: Specs, raw: RawColumns) -> None:
     for request in specs.requests.values():
         origin = specs.origin("request_view", request.request_view)
         problems += RequestTypes(origin, request, outputs).problems
+    for name, encoder in specs.encoders.items():
+        if encoder.tfidf is not None and encoder.tfidf.source in known:
+            learned = encoder.tfidf.source
+            use = Use(specs.origin("encoder", name), learned, scope(specs, learned, raw), joined=True)
+            for column in encoder.tfidf.text.columns:
+                problems += use.column(("tfidf", "text"), column)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
 

@@ -9,6 +9,12 @@ _FEATURE = {
 _LANGUAGES = "Only texts in these languages count, by ISO 639 code; und is a text too short to tell."
 _NO_DEFAULT = {key: text for key, text in _FEATURE.items() if key != "default"}
 
+_TERMS = {
+    "ngrams": "How many terms in a row make one: the least and the most.",
+    "analyzer": "Whether terms are words or characters; char_wb: characters within words.",
+    "lowercase": "Whether letters become lower case first.",
+}
+
 KEYS: dict[str, dict[str, str]] = {
     "Entity": {
         "entity": "The entity's name.",
@@ -60,6 +66,8 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "Encoder": {
         "encoder": "The encoder's name.",
+        "hashing": "Counts of terms by their hash, instead of a model.",
+        "tfidf": "Counts of a source's most frequent terms, weighted by rarity, instead of a model.",
         "model": "package:NAME/folder, a folder of the project, or a name on the Hugging Face hub.",
         "description": "For people; changes no value.",
         "pooling": "How token vectors become one.",
@@ -67,6 +75,15 @@ KEYS: dict[str, dict[str, str]] = {
         "normalize": "Whether vectors get length 1.",
         "prefix": "Put in front of every text, for models that were trained so.",
         "precision": "How the model computes; auto suits the machine.",
+    },
+    "Hashing": {**_TERMS, "features": "The length of a vector."},
+    "Tfidf": {
+        **_TERMS,
+        "source": "The source whose texts are learned from.",
+        "text": 'The text of a row, columns in braces: "{title} {body}".',
+        "fit": "The instant: what is known then is learned from, and vectors exist from then on.",
+        "features": "The length of a vector: the number of terms, the most frequent ones.",
+        "min_df": "A term in fewer texts than this does not count.",
     },
     "FeatureView": {
         "feature_view": "The feature view's name.",

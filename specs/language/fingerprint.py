@@ -7,12 +7,16 @@ from typing import Any
 
 from limner.language.canonical import canonical
 from limner.language.features import encoders_of
-from limner.language.models import Source
+from limner.language.models import Encoder, Source
 from limner.language.outputs import local_zone, output_names
 from limner.language.repo import Specs
+from limner.language.term_encoders import Tfidf
 
 SEMANTICS = 1
 """Raised when the same spec starts to mean other values: every history is then rebuilt."""
+
+TERMS = 1
+"""The same for the vectors of encoders that count terms."""
 
 NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
 _LATER = ("rename", "partitions")
@@ -25,7 +29,6 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     Spelling, the order of keys, comments, descriptions, owner, tags, `online` and other documents do not count.
     """
     view = specs.views[view_name]
-    source = specs.sources[view.source]
     identity: dict[str, Any] = {
         "semantics": SEMANTICS,
         "view": view_name,
@@ -33,12 +36,36 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "entity": dict(specs.entities[view.entity].join_keys),
         "outputs": sorted(output_names(view)),
         "features": {name: canonical(feature, without=NOT_VALUES) for name, feature in view.features.items()},
-        "source": _source(source),
-        "lookups": {name: [sorted(source.lookup_pairs(name)), _source(specs.sources[name])] for name in source.lookup},
+        **source_identity(specs, view.source),
         "encoders": {name: encoder_fingerprints[name] for name in encoders_of(view.features.values())},
     }
     if any(feature.zoned for feature in view.features.values()):
         identity["timezone"] = local_zone(specs, view)
+    return _digest(identity)
+
+
+def source_identity(specs: Specs, name: str) -> dict[str, Any]:
+    """All that decides a source's cleaned rows, as JSON data: its own keys, its lookups and theirs."""
+    source = specs.sources[name]
+    lookups = {name: [sorted(source.lookup_pairs(name)), _source(specs.sources[name])] for name in source.lookup}
+    return {"source": _source(source), "lookups": lookups}
+
+
+def terms_identity(specs: Specs, encoder: Encoder) -> str:
+    """sha256 (hex) of all that decides the vectors of an encoder that counts terms; of a fit: what it is made from."""
+    terms = encoder.terms
+    assert terms is not None
+    identity = {
+        "semantics": TERMS,
+        "kind": "hashing" if encoder.hashing is not None else "tfidf",
+        "terms": canonical(terms, without=frozenset({"source"})),
+        "normalize": encoder.normalize,
+        "of": source_identity(specs, terms.source) if isinstance(terms, Tfidf) else None,
+    }
+    return _digest(identity)
+
+
+def _digest(identity: dict[str, Any]) -> str:
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

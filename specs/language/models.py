@@ -2,24 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from limner.language.durations import Duration, parse_instant
+from limner.language.durations import Duration
 from limner.language.example import Example
 from limner.language.expressions import Condition
 from limner.language.features import Feature
 from limner.language.request_features import AnyRequestFeature
-from limner.language.scalars import Bool, Every, Filled, Int, Number, Scalar, Text, by_shape
+from limner.language.scalars import Bool, Every, Filled, Instant, Int, Number, Scalar, Text, by_shape
+from limner.language.term_encoders import Hashing, Tfidf
 from limner.language.types import KeyType as KeyType
 from limner.language.types import LogicalType as LogicalType
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME, description="lower case letters, digits and underscores")]
-Instant = Annotated[
-    int,
-    BeforeValidator(parse_instant),
-    WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
-]
 Format = Literal["parquet", "csv", "jsonl", "delta"]
 Part = Literal["hour", "day", "month", "year"]
 Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]
@@ -132,16 +128,23 @@ class Source(Model):
 
 
 class Encoder(Model):
-    """A BERT-family text encoder: weights, pooling of tokens, and the limits that decide its vectors."""
+    """What turns a text into a vector: a BERT-family model (weights, pooling of tokens, limits), or counts of terms."""
 
     encoder: Name
-    model: Filled
+    model: Filled | None = None
+    hashing: Hashing | None = None
+    tfidf: Tfidf | None = None
     description: Text = ""
     pooling: Literal["mean", "cls", "max"] = "mean"
     max_tokens: Annotated[Int, Field(ge=2, le=8192)] = 128
     normalize: Bool = True
     prefix: Text = ""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+    @property
+    def terms(self) -> Hashing | Tfidf | None:
+        """How terms are counted; None for a model."""
+        return self.hashing or self.tfidf
 
 
 class Grid(Model):

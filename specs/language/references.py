@@ -6,8 +6,9 @@ from typing import Any
 from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
-from limner.language.features import encoders_of
-from limner.language.models import Entity, FeatureView, Profile, RequestView, Source
+from limner.language.feature_base import FeatureBase
+from limner.language.features import TextStatistic, encoders_of
+from limner.language.models import Encoder, Entity, FeatureView, Profile, RequestView, Source
 from limner.language.request_references import profile_fields, request_view
 from limner.language.suggest import did_you_mean
 
@@ -27,6 +28,8 @@ def unresolved(names: Names, *, complete: bool) -> list[Problem]:
                     found += _view(parsed, view, names, complete)
                 case RequestView() as view:
                     found += request_view(parsed, view, names, complete)
+                case Encoder() as encoder:
+                    found += _encoder(parsed, encoder, names, complete)
                 case Profile() as profile:
                     found += _profile(parsed, profile, names, complete)
     return found
@@ -61,26 +64,50 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
     if complete:
         yield from _unknown(parsed, ("entity",), "entity", view.entity, names)
         yield from _unknown(parsed, ("source",), "source", view.source, names)
+    yield from _timeless(parsed, ("source",), view.source, names)
     source = names["source"][view.source].model if view.source in names["source"] else None
-    if isinstance(source, Source):
-        if source.event_timestamp is None and source.since is None:
-            text = (f"source {view.source!r} has no time, so it can only be looked up: "
-                    "give it event_timestamp (a column) or since (an instant)")  # fmt: skip
-            yield problem(("source",), text)
-        if source.entity is not None and source.entity != view.entity and view.entity in names["entity"]:
-            text = (f"the source {view.source!r} is about {source.entity!r}, the view about {view.entity!r}: "
-                    "remove entity from the source if its rows are about both")  # fmt: skip
-            yield problem(("entity",), text)
+    about = source.entity if isinstance(source, Source) else None
+    if about is not None and about != view.entity and view.entity in names["entity"]:
+        text = (f"the source {view.source!r} is about {about!r}, the view about {view.entity!r}: "
+                "remove entity from the source if its rows are about both")  # fmt: skip
+        yield problem(("entity",), text)
     if complete:
         yield from misnamed(parsed.origin, view, _models(names, "source"))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
         for encoder in encoders_of([feature]) if complete else ():
             yield from _unknown(parsed, ("features", name, "encoder"), "encoder", encoder, names)
+        yield from _tokens(parsed, name, feature, names)
         for output in feature.names(name):
             if isinstance(entity, Entity) and output in entity.join_keys:
                 text = f"a feature cannot be named {output!r}: it is a join key of {view.entity!r}"
                 yield problem(("features", name), text, at_key=True)
+
+
+def _encoder(parsed: Parsed, encoder: Encoder, names: Names, complete: bool) -> Iterator[Problem]:
+    if encoder.tfidf is None:
+        return
+    path = ("tfidf", "source")
+    if complete:
+        yield from _unknown(parsed, path, "source", encoder.tfidf.source, names)
+    yield from _timeless(parsed, path, encoder.tfidf.source, names)
+
+
+def _timeless(parsed: Parsed, path: tuple[str | int, ...], name: str, names: Names) -> Iterator[Problem]:
+    source = names["source"][name].model if name in names["source"] else None
+    if isinstance(source, Source) and source.event_timestamp is None and source.since is None:
+        text = (f"source {name!r} has no time, so it can only be looked up: "
+                "give it event_timestamp (a column) or since (an instant)")  # fmt: skip
+        yield parsed.origin.problem(path, text)
+
+
+def _tokens(parsed: Parsed, name: str, feature: FeatureBase, names: Names) -> Iterator[Problem]:
+    """Tokens are those of a tokenizer, which only a model has."""
+    used = feature.encoder if isinstance(feature, TextStatistic) and feature.encoder is not None else ""
+    encoder = names["encoder"][used].model if used in names["encoder"] else None
+    if isinstance(encoder, Encoder) and encoder.model is None:
+        text = f"encoder {used!r} has no tokenizer: tokens need an encoder with a model"
+        yield parsed.origin.problem(("features", name, "encoder"), text)
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:

@@ -36,7 +36,7 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
         case Profile():
             return list(_profile(model))
         case Encoder():
-            return []
+            return list(_encoder(model, data))
     raise AssertionError(f"no rules for {type(model).__name__}")
 
 
@@ -153,6 +153,20 @@ def _database(url: str) -> Iterator[Finding]:
     if any(secret and not _VARIABLE.fullmatch(secret) for secret in secrets):
         text = "a password does not belong in a spec: write ${NAME} and set the environment variable NAME"
         yield ("database",), text, False
+
+
+def _encoder(encoder: Encoder, data: dict[str, Any]) -> Iterator[Finding]:
+    kinds = [kind for kind in ("model", "hashing", "tfidf") if getattr(encoder, kind) is not None]
+    if not kinds:
+        yield (), "says nothing about how it encodes: add model (a folder or name), hashing or tfidf", False
+    for kind in kinds[1:]:
+        yield (kind,), f"an encoder has {kinds[0]} or {kind}, not both: make them two encoders", True
+    if encoder.tfidf is not None and isinstance(data["tfidf"].get("fit"), int):
+        found = data["tfidf"]["fit"]
+        yield ("tfidf", "fit"), f"found {found}, expected an instant such as 2026-01-31T00:00:00Z", False
+    for key in ("pooling", "max_tokens", "prefix", "precision"):
+        if key in data and kinds and kinds[0] != "model":
+            yield (key,), f"{key} is for an encoder with a model: {kinds[0]} has none", True
 
 
 def _range(path: Path, limits: Range) -> Iterator[Finding]:

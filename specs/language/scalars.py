@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
-from limner.language.durations import Duration
+from limner.language.durations import Duration, parse_instant
 
 _INT64 = 2**63
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
@@ -78,6 +78,11 @@ Every = Annotated[
             ]
         }
     ),
+]
+Instant = Annotated[
+    int,
+    BeforeValidator(parse_instant),
+    WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
 ]
 
 

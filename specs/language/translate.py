@@ -29,7 +29,7 @@ def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:
     value = error["input"]
     match error["type"]:
         case "missing":
-            return path[:-1], _missing(str(path[-1]), value, model), False
+            return path[:-1], _missing(path[:-1], str(path[-1]), value, model), False
         case "extra_forbidden":
             return path, _unknown(path, data, _keys(model, error["loc"][:-1]), model), True
         case "union_tag_not_found":
@@ -71,8 +71,9 @@ def _kinds(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return {kind.kind: kind for kind in (REQUEST_KINDS if model is RequestView else FEATURES)}
 
 
-def _missing(key: str, value: Any, model: type[BaseModel]) -> str:
-    kind = next((kind for kind in _kinds(model) if isinstance(value, dict) and kind in value), None)
+def _missing(path: Path, key: str, value: Any, model: type[BaseModel]) -> str:
+    feature = path[-2:-1] == ("features",)
+    kind = next((kind for kind in _kinds(model) if feature and isinstance(value, dict) and kind in value), None)
     examples = {
         "where": "say which part, e.g. where: channel = 'web'",
         "q": "say which part of the values lies below, e.g. q: 0.9",
@@ -83,6 +84,7 @@ def _missing(key: str, value: Any, model: type[BaseModel]) -> str:
         "source": "name the source it reads",
         "features": "list at least one feature",
         "model": "say which model, e.g. model: path/to/folder",
+        "fit": "say as of which instant it learns, e.g. fit: 2026-01-31T00:00:00Z",
         "at": "say as of which instant, e.g. at: 2026-01-31T00:00:00Z",
         "expect": "say what features are worth then, e.g. expect: {orders: 3}",
         "rows": "give a few rows by source, e.g. rows: {purchases: [{user_id: 1}]}",

@@ -70,7 +70,26 @@ class Lifetime:
     before: None = None
 
 
-Window = Sliding | Calendar | Lifetime
+@dataclass(frozen=True)
+class Since:
+    """The rows of another window, but none at a `q` before the instant `since`: nothing was learned until then."""
+
+    window: Sliding | Calendar | Lifetime
+    since: int
+
+    @property
+    def reach(self) -> int | None:
+        """How far before `q` a row can lie."""
+        return self.window.reach
+
+    @property
+    def before(self) -> "Since | None":
+        """The same of the window before."""
+        before = self.window.before
+        return None if before is None else Since(before, self.since)
+
+
+Window = Sliding | Calendar | Lifetime | Since
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from limner.language.keys import keys
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
 from limner.language.repo import load_texts
 from limner.language.syntax import FUNCTIONS
+from limner.language.term_encoders import Hashing, Tfidf
 from tests.language.examples import HERE
 
 PAGE = (HERE.parents[1] / "docs" / "spec-language.md").read_text()
@@ -35,7 +36,9 @@ def test_the_examples_are_one_working_project() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [*DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, *KINDS], ids=lambda model: model.__name__
+    "model",
+    [*DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, *KINDS],
+    ids=lambda model: model.__name__,
 )
 def test_every_key_is_explained(model: type[BaseModel]) -> None:
     assert [key for key in keys(model) if f"`{key}`" not in PAGE and f"`{key}: " not in PAGE] == []

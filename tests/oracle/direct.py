@@ -1,6 +1,7 @@
 """The windows stage by itself: rows cleaned by the oracle go in, a history comes out."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from limner.language.features import Embed, TextStatistic
 from limner.language.models import LogicalType
 from limner.language.outputs import outputs
 from limner.language.repo import Specs
+from limner.workers.text.models import since_fits
+from limner.workers.text.terms import terms_model
 from limner.workers.windows.compute import History, Task, compute
 from tests.oracle.cleaning import Row
+from tests.oracle.encoders import DIM
 from tests.oracle.oracle import Oracle, counts, prefix_of, render, render_raw
 from tests.oracle.texts import collapsed, measured
-from tests.oracle.worlds import ARROW, DIM, vector_of
+from tests.oracle.worlds import ARROW
 
 
 class Direct:
@@ -23,7 +27,10 @@ class Direct:
     def __init__(self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, LogicalType]) -> None:
         self.keys = keys
         self.grid = oracle.view.grid
-        self.outputs = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
+        self.vector_of = oracle.vector_of
+        made = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
+        terms = {name: terms_model(specs, name, Path()) for name, e in specs.encoders.items() if e.terms is not None}
+        self.outputs = since_fits(made, terms)
         self.staged: dict[str, str] = {}
         self.texts: dict[bytes, str] = {}
         self.rows = self._rows(specs, oracle, columns)
@@ -57,8 +64,9 @@ class Direct:
         self.texts[digest] = text
         return digest
 
-    def _vectors(self, _encoder: str, digests: pa.Array) -> tuple[Any, Any]:
-        vectors = [vector_of(self.texts[digest.as_py()]) for digest in digests]
+    def _vectors(self, encoder: str, digests: pa.Array) -> tuple[Any, Any]:
+        assert self.vector_of is not None
+        vectors = [self.vector_of(encoder, self.texts[digest.as_py()]) for digest in digests]
         return np.array(vectors, np.float32).reshape(-1, DIM), np.ones(len(digests), bool)
 
 

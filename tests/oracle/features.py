@@ -20,6 +20,11 @@ DEFAULTS: dict[str, list[Any]] = {
 TEMPLATES = ["{txt}", "{s} {txt}", "{n}|{b}", "  {s}\t{s} ", "{{{txt}}} {brand}"]
 
 
+def templates(columns: Mapping[str, str]) -> list[str]:
+    """Templates that need only these columns."""
+    return [text for text in TEMPLATES if "brand" in columns or "brand" not in text]
+
+
 @st.composite
 def features(
     draw: st.DrawFn, windows: Sequence[str], columns: Mapping[str, str], most: int = 5, embed: bool = True
@@ -131,7 +136,7 @@ def _share(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
 
 
 def _text(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
-    doc["text"] = draw(st.sampled_from([t for t in TEMPLATES if "brand" in columns or "brand" not in t]))
+    doc["text"] = draw(st.sampled_from(templates(columns)))
     doc["measure"] = draw(st.sampled_from(["words", "sentences", "characters"]))
     if draw(st.booleans()):
         doc["pool"] = draw(st.sampled_from(["mean", "sum", "max", "min", "std"]))
@@ -148,9 +153,8 @@ def _spoken(draw: st.DrawFn, doc: dict[str, Any]) -> None:
 
 
 def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
-    fits = [t for t in TEMPLATES if "brand" in columns or "brand" not in t]
-    doc["embed"] = draw(st.sampled_from(fits))
-    doc["encoder"] = "tiny"
+    doc["embed"] = draw(st.sampled_from(templates(columns)))
+    doc["encoder"] = draw(st.sampled_from(["tiny", "tiny", "words", "terms"]))
     if draw(st.integers(0, 2)) == 0:
         doc["prefix"] = draw(st.sampled_from(["", "passage: "]))
     _spoken(draw, doc)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from limner.language.durations import Duration
 from limner.language.models import LogicalType
 from tests.oracle.cleaning import Row, Table
-from tests.oracle.features import features
+from tests.oracle.encoders import DIM
+from tests.oracle.features import features, templates
 from tests.oracle.instants import from_micros, to_micros
 from tests.oracle.layouts import Layout, cleaning, layouts
 
@@ -102,6 +103,8 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     docs: list[dict[str, Any]] = [
         *layout.entities,
         {"encoder": "tiny", "model": "models/tiny", "prefix": draw(st.sampled_from(["", "query: "]))},
+        {"encoder": "words", "hashing": {"features": DIM, **_terms(draw)}, "normalize": draw(st.booleans())},
+        {"encoder": "terms", "tfidf": _learning(draw, clock, layout), "normalize": draw(st.booleans())},
     ]
     for name in layout.lookups:
         tables[name], doc = _dimension(draw, clock, name, layout)
@@ -129,6 +132,24 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     )
     cuts = sorted({cut for cut in draw(st.lists(inside, max_size=3)) if start < cut < end})
     return Case(docs, layout.columns, tables, start, end, cuts, sorted(set(draw(st.lists(inside, max_size=3)))))
+
+
+def _terms(draw: Draw) -> dict[str, Any]:
+    doc: dict[str, Any] = {}
+    if draw(st.booleans()):
+        doc["analyzer"] = draw(st.sampled_from(["word", "char", "char_wb"]))
+    if draw(st.booleans()):
+        doc["ngrams"] = draw(st.sampled_from([[1, 2], [2, 3], [1, 1]]))
+    if draw(st.integers(0, 3)) == 0:
+        doc["lowercase"] = False
+    return doc
+
+
+def _learning(draw: Draw, clock: Clock, layout: Layout) -> dict[str, Any]:
+    fit = from_micros(clock.instant(draw)).isoformat()
+    text = draw(st.sampled_from(templates(layout.columns)))
+    doc = {"source": "events", "text": text, "fit": fit, "features": DIM, **_terms(draw)}
+    return doc | ({"min_df": 2} if draw(st.integers(0, 3)) == 0 else {})
 
 
 def _clock(draw: Draw, zone: str, moment: int, every: tuple[str, str | None], windows: Sequence[str]) -> Clock:

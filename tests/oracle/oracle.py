@@ -17,11 +17,11 @@ from tests.oracle.texts import collapsed, language_of, measured
 from tests.oracle.values import KINDS, aggregate, total
 
 Key = tuple[Any, ...]
-VectorOf = Callable[[str], list[float]]
+VectorOf = Callable[[str, str], list[float]]
 
 
 class Oracle:
-    """One view over raw rows. `vector_of` stands for the encoder: the vector of a text, prefix included."""
+    """One view over raw rows. `vector_of` stands for the encoders: by name, the vector of a text, prefix included."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Oracle:
             for name, feature in shorthand.expand(short):
                 for window in feature.written:
                     inside = _selected(feature, self._inside(known, window, instant))
+                    inside = inside if instant >= self._begins(feature) else []
                     if feature.kind == "trend" and feature.as_ == "ratio":  # type: ignore[attr-defined]
                         before = self._inside(known, window, instant, before=True)
                         value = kinds.ratio(feature, inside, _selected(feature, before))
@@ -74,11 +75,17 @@ class Oracle:
             first, last = period(window.text, instant, self.zone, before=before)
         return [event for event in known if event.at is not None and first <= event.at < last]
 
+    def _begins(self, feature: FeatureBase) -> int:
+        """The instant from which on rows count: that of the encoder's fit, if it learns."""
+        encoder = self.encoders[feature.encoder] if isinstance(feature, Embed) else None
+        return encoder.tfidf.fit if encoder is not None and encoder.tfidf is not None else -(2**62)
+
     def changes(self, key: Key) -> set[int]:
         """Every instant at which something may change: a row becomes known, or leaves a window."""
         events = self.entities.get(key, [])
         windows = {window for feature in self.view.features.values() for window in feature.written}
         found = {event.known for event in events}
+        found |= {max(0, self._begins(feature)) for feature in self.view.features.values()}
         for event in events:
             for window in windows:
                 if event.at is not None and isinstance(window, Duration):
@@ -118,7 +125,7 @@ class Oracle:
         vectors, weights = [], []
         for event, text, weight in counted:
             age = 0.0 if pooling.half_life is None else (newest - event.at) / pooling.half_life.micros  # type: ignore[operator]
-            vectors.append(self.vector_of(text))
+            vectors.append(self.vector_of(feature.encoder, text))
             weights.append(weight * 2.0**-age)
         total = math.fsum(weights)
         return [

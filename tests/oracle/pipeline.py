@@ -30,10 +30,13 @@ from limner.workers.report import silent
 from limner.workers.run import RunResult, materialize
 from limner.workers.sources.describe import describe
 from limner.workers.tasks import InProcess
+from limner.workers.text.models import AnyEncoder, since_fits
+from limner.workers.text.terms import TermsEncode, TermsModel, terms_model
 from tests.oracle.cleaning import known_from
+from tests.oracle.encoders import DIM, vector_of
 from tests.oracle.generate import Case
 from tests.oracle.oracle import Oracle, counts, prefix_of, render
-from tests.oracle.worlds import DIM, arrow_of, oracle_of, vector_of
+from tests.oracle.worlds import arrow_of, oracle_of, settle
 
 
 class Project:
@@ -41,6 +44,7 @@ class Project:
 
     def __init__(self, case: Case, root: Path) -> None:
         self.case, self.root = case, root
+        settle(case)
         self.specs = load_texts({"specs.yaml": yaml.safe_dump_all(case.docs, allow_unicode=True)})
         (root / "data" / "events").mkdir(parents=True, exist_ok=True)
         for name, table in case.tables.items():
@@ -69,18 +73,15 @@ class Project:
 
     def plan(self, view: str, data: str = "data") -> ViewPlan:
         """The view's plan; `data` is the folder of its history below the root."""
-        models = {name: _model(self.specs, name) for name in self.specs.encoders}
+        models = {name: _model(self.specs, name, self.root / data) for name in self.specs.encoders}
         spec = self.specs.views[view]
+        columns = cleaned(self.specs, spec.source, self.raw)
+        made = outputs(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec))
         return ViewPlan(
             specs=self.specs,
             name=view,
             raw=self.raw,
-            outputs=outputs(
-                spec,
-                cleaned(self.specs, spec.source, self.raw),
-                dict.fromkeys(models, DIM),
-                local_zone(self.specs, spec),
-            ),
+            outputs=since_fits(made, models),
             encoders=models,
             fingerprint=fingerprint(self.specs, view, {name: m.fingerprint for name, m in models.items()}),
             root=self.root,
@@ -115,7 +116,7 @@ def run(plan: ViewPlan, start: int, end: int, shards: int = 1) -> RunResult:
     """Materialize in this process."""
     context = RunContext(
         workers=InProcess(),
-        encode_with=lambda _: HashEncode(),
+        encode_with=lambda model: TermsEncode(model) if isinstance(model, TermsModel) else HashEncode(),
         reporter=silent,
         ledger=cast("Ledger", Memory()),
         run_id=uuid.uuid4().hex,
@@ -145,8 +146,10 @@ def _read(part: Part) -> pa.Table:
     return pq.read_table(part.path, filters=high if low is None else low & high)
 
 
-def _model(specs: Specs, name: str) -> EncoderModel:
+def _model(specs: Specs, name: str, data: Path) -> AnyEncoder:
     encoder = specs.encoders[name]
+    if encoder.model is None:
+        return terms_model(specs, name, data)
     return EncoderModel(
         name=name,
         folder=Path("none"),
@@ -163,7 +166,7 @@ def _model(specs: Specs, name: str) -> EncoderModel:
 def texts_of(specs: Specs, oracle: Oracle) -> Iterator[str]:
     """Every text that may have to be encoded, prefix included."""
     for feature in oracle.view.features.values():
-        if isinstance(feature, Embed):
+        if isinstance(feature, Embed) and specs.encoders[feature.encoder].model is not None:
             for event in oracle.cleaned.events:
                 text = render(feature.embed.parts, event.row)
                 if counts(text, feature.languages):

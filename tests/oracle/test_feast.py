@@ -21,12 +21,12 @@ from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.settings import EngineSettings
 from limner.workers.text.cache import EmbeddingCache
 from tests.oracle.compare import check_row, interesting, last_tick
+from tests.oracle.encoders import DIM, vector_of
 from tests.oracle.generate import Case, cases
 from tests.oracle.instants import from_micros
 from tests.oracle.oracle import Oracle
 from tests.oracle.pipeline import Project, digest, texts_of
 from tests.oracle.profiles import many
-from tests.oracle.worlds import DIM, vector_of
 
 if TYPE_CHECKING:
     from feast import FeatureStore

@@ -31,7 +31,7 @@ def oracle(features: dict[str, Any], rows: list[Row], source: dict[str, Any] | N
         {"events": events, "prices": dimension},
         {"events": Table(types, rows), **more},
         encoders={"tiny": Encoder(encoder="tiny", model="m")},
-        vector_of=lambda text: [float(len(text)), 1.0],
+        vector_of=lambda _, text: [float(len(text)), 1.0],
     )
 
 

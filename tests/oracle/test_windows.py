@@ -11,13 +11,14 @@ from tests.oracle.direct import Direct
 from tests.oracle.generate import Case, cases
 from tests.oracle.oracle import Oracle
 from tests.oracle.profiles import many
-from tests.oracle.worlds import exact, oracle_of, specs_of
+from tests.oracle.worlds import exact, oracle_of, settle, specs_of
 
 pytestmark = pytest.mark.timeout(1800)
 
 
 def build(case: Case, view: str) -> tuple[Direct, Oracle]:
     """The stage and the oracle of one view."""
+    settle(case)
     specs = specs_of(case.docs)
     oracle = oracle_of(case, specs, view)
     keys = list(specs.entities[specs.views[view].entity].join_keys)

@@ -1,6 +1,5 @@
 """Generated worlds for the program: specs from documents, tables as files, an encoder that is a hash."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +9,10 @@ import pyarrow as pa
 from limner.language.models import DOCUMENTS
 from limner.language.repo import Specs
 from tests.oracle.cleaning import Table
+from tests.oracle.encoders import Encoders
 from tests.oracle.generate import Case
 from tests.oracle.oracle import Oracle
 
-DIM = 4
 ARROW = {
     "int": pa.int64(),
     "float": pa.float64(),
@@ -21,11 +20,6 @@ ARROW = {
     "bool": pa.bool_(),
     "timestamp": pa.timestamp("us", "UTC"),
 }
-
-
-def vector_of(text: str) -> list[float]:
-    """A vector of a text: DIM numbers in (-0.5, 0.5] that float32 holds exactly."""
-    return [byte / 256 - 0.5 for byte in hashlib.sha256(text.encode()).digest()[:DIM]]
 
 
 def specs_of(docs: Sequence[Mapping[str, Any]]) -> Specs:
@@ -46,11 +40,23 @@ def specs_of(docs: Sequence[Mapping[str, Any]]) -> Specs:
     )
 
 
+def settle(case: Case) -> None:
+    """Let an encoder that would find nothing to learn hash terms instead."""
+    specs = specs_of(case.docs)
+    encoders = Encoders(specs.encoders, specs.sources, case.tables)
+    for doc in case.docs:
+        tfidf = specs.encoders[doc["encoder"]].tfidf if "encoder" in doc else None
+        if tfidf is not None and not encoders.learned(doc["encoder"], tfidf):
+            del doc["tfidf"]
+            doc["hashing"] = {"features": tfidf.features}
+
+
 def oracle_of(case: Case, specs: Specs, view: str) -> Oracle:
     """The oracle of one view of a case."""
     spec = specs.views[view]
     keys = list(specs.entities[spec.entity].join_keys)
-    return Oracle(spec, keys, specs.sources, case.tables, encoders=specs.encoders, vector_of=vector_of)
+    vectors = Encoders(specs.encoders, specs.sources, case.tables)
+    return Oracle(spec, keys, specs.sources, case.tables, encoders=specs.encoders, vector_of=vectors)
 
 
 def arrow_of(table: Table) -> pa.Table:

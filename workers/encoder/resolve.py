@@ -62,6 +62,8 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
     encoder computed in bfloat16 on a CPU and in half precision on a GPU are interchangeable (cosine 0.9999).
     Raises LimnerError for a missing package, folder or file.
     """
+    if encoder.model is None:
+        raise LimnerError(f"encoder {encoder.encoder!r} has no model: it counts terms, and needs no server")
     folder = locate(encoder.model, root)
     config = read_config(folder, encoder.encoder)
     positions = config.get("max_position_embeddings")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from limner.language.canonical import written
+from limner.language.closure import encoder_documents
 from limner.language.durations import MICROS
 from limner.language.errors import SpecError
 from limner.language.outputs import OutputType
@@ -66,4 +67,5 @@ def _encoder(feature: Cosine, types: RequestTypes, plans: Mapping[str, ViewPlan]
     model, output = plan.encoders[name], types.output(feature.cosine)
     assert output is not None
     prefix = next(p for p in (feature.prefix, getattr(output.feature, "prefix", None), model.prefix) if p is not None)
-    return TextEncoder(name, model.fingerprint, model.dim, prefix, json.dumps([written(plan.specs.encoders[name])]))
+    documents = json.dumps([written(document) for document in encoder_documents(plan.specs, name)])
+    return TextEncoder(name, model.fingerprint, model.dim, prefix, documents)

@@ -36,18 +36,19 @@ class TextEncoders:
 
     def _find(self, encoder: TextEncoder) -> "Encode":
         from limner.language.closure import from_closure
-        from limner.workers.encoder.resolve import resolve
         from limner.workers.settings import EngineSettings
-        from limner.workers.text.encode import TritonEncode
+        from limner.workers.text.encode import encode_with
+        from limner.workers.text.models import encoder_model
 
         if self.repo is None:
             raise LimnerError(
                 f"encoding a text with {encoder.name!r} needs the project: open its folder, not the file of values"
             )
-        model = resolve(from_closure(encoder.documents).encoders[encoder.name], self.repo.parent)
+        settings = EngineSettings.at(self.repo)
+        model = encoder_model(from_closure(encoder.documents), encoder.name, self.repo.parent, settings.data)
         if model.fingerprint != encoder.fingerprint:
             raise LimnerError(
                 f"the files of encoder {encoder.name!r} are not those that were applied: run `limner apply`, "
                 "then `limner materialize`"
             )
-        return TritonEncode(EngineSettings.at(self.repo).triton, model)
+        return encode_with(settings.triton, model)

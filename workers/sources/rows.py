@@ -82,6 +82,8 @@ def _check_keys(request: PrepareRequest, columns: Scope) -> None:
 def shard_of(request: PrepareRequest, columns: Scope) -> str:
     """An expression of a row's shard: the same in every interval, whatever DuckDB's own hash is."""
     keys = request.join_keys
+    if not keys:
+        return "0"  # rows of nobody in particular
     if len(keys) == 1 and columns.own[keys[0]] == "int":
         prime = 2_147_483_647
         number = f"(({quoted(keys[0])} % {prime} + {prime}) % {prime} * 48271 % {prime})"

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.encoder.settings import TritonSettings
+from limner.workers.text.models import AnyEncoder
+from limner.workers.text.terms import TermsEncode, TermsModel
 
 if TYPE_CHECKING:
     from limner.workers.encoder.client import TritonEncoder
@@ -50,6 +52,11 @@ class TritonEncode:
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """Encode texts, in this order."""
         return _client(self.settings, self.model).encode(texts)
+
+
+def encode_with(settings: TritonSettings, model: AnyEncoder) -> Encode:
+    """What encodes with a model: Triton, or this process where terms are counted."""
+    return TermsEncode(model) if isinstance(model, TermsModel) else TritonEncode(settings, model)
 
 
 @lru_cache(maxsize=4)

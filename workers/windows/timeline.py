@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from limner.language.durations import MICROS
 from limner.language.models import Grid
-from limner.language.windows import Calendar, Lifetime, Sliding, Window
+from limner.language.windows import Calendar, Lifetime, Since, Sliding, Window
 from limner.workers.windows import calendar
 
 Ints = npt.NDArray[np.int64]
@@ -53,6 +53,8 @@ class Events:
                 return np.maximum(self.known, self.time + (shift + 1))
             case Calendar(unit, back, zone) if back:
                 return np.maximum(self.known, calendar.next_beginning(self.time, unit, zone, back))
+            case Since(other, since):
+                return np.maximum(self.enters(other), since)
         return self.known
 
     def leaves(self, window: Window) -> Ints:
@@ -62,6 +64,8 @@ class Events:
                 leave = self.time + (width + shift + 1)
             case Calendar(unit, back, zone):
                 leave = calendar.next_beginning(self.time, unit, zone, back + 1)
+            case Since(other):
+                return self.leaves(other)
             case Lifetime():
                 leave = np.full(len(self.time), FOREVER)
         return leave if self.until is None else np.minimum(leave, self.until)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from limner.language.feature_base import Fault, OfNumbers
 from limner.language.scalars import Filled, Number
-from limner.language.windows import Lifetime, Window
+from limner.language.windows import Window
 
 
 class Trend(OfNumbers):
@@ -24,9 +24,8 @@ class Trend(OfNumbers):
 
     def looks(self, window: Window) -> tuple[Window, ...]:
         """A ratio looks at the window before as well."""
-        if self.as_ == "slope" or isinstance(window, Lifetime):
-            return (window,)
-        return (window, window.before)
+        before = window.before
+        return (window,) if self.as_ == "slope" or before is None else (window, before)
 
     def faults(self) -> Iterator[Fault]:
         """A slope is one of values, and nothing lies before a lifetime."""
