@@ -6,7 +6,7 @@ import typer
 
 from limner.cli import output, project, serving
 from limner.cli.options import JsonOption, ProjectOption
-from limner.cli.serving import ProfileOption
+from limner.cli.serving import ProfileOption, RequestOption
 
 KeysArgument = Annotated[
     list[str],
@@ -17,6 +17,7 @@ KeysArgument = Annotated[
 def get(
     keys: KeysArgument,
     profile: ProfileOption = None,
+    request: RequestOption = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -24,7 +25,8 @@ def get(
     store = serving.open_store(project.find(project_folder))
     name = serving.choose(store, profile)
     names = serving.join_keys(store, name)
-    found = {text: store.profile(name, serving.parse_key(text, names)) for text in keys}
+    given = serving.parse_request(store, name, request or ())
+    found = {text: store.profile(name, serving.parse_key(text, names), request=given) for text in keys}
     if json:
         output.emit_json(
             [{"key": text, "found": values is not None, "values": values} for text, values in found.items()]

@@ -65,7 +65,7 @@ def show(result: "PlanResult") -> None:
             say(f"      the next run builds its history from {first} to {last} anew", soft_wrap=True)
     for each in result.requests:
         _line(each.action, f"request view {each.request_view}", [(r.text, r.effect) for r in each.reasons])
-        if each.action == "changed":
+        if each.action == "changed" and any(reason.effect == "values change" for reason in each.reasons):
             say("      holds from the moment it is applied", soft_wrap=True)
     for member in result.profiles:
         _line(member.action, f"profile {member.profile}", [(each, "") for each in member.reasons])

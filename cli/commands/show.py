@@ -6,7 +6,7 @@ import typer
 
 from limner.cli import output, project, serving
 from limner.cli.options import JsonOption, ProjectOption
-from limner.cli.serving import ProfileOption
+from limner.cli.serving import ProfileOption, RequestOption
 from limner.language.errors import LimnerError
 
 
@@ -16,6 +16,7 @@ def show(
         typer.Argument(metavar="KEY", help="The entity's key; several join keys: 14,web", show_default=False),
     ],
     profile: ProfileOption = None,
+    request: RequestOption = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -23,18 +24,30 @@ def show(
     store = serving.open_store(project.find(project_folder))
     profiles = store.profiles()
     views = {view.name: view for view in store.views()}
+    computed = {view.name: view for view in store.request_views()}
     if profile is None:
         chosen = {view.name: list(view.features) for view in views.values()}
+        chosen |= {view.name: list(view.features) for view in computed.values() if request}
     elif profile in profiles:
         chosen = profiles[profile]
     else:
-        chosen = {profile: list(views[profile].features) if profile in views else []}
+        known = views.get(profile) or computed.get(profile)
+        chosen = {profile: [] if known is None else list(known.features)}
     if not chosen:
         raise LimnerError("nothing is online yet: run `limner apply`, then `limner materialize START END`")
+    takes = {field for name in chosen if name in computed for field in computed[name].request}
+    unknown = [each for each in request or () if each.partition("=")[0] not in takes]
+    if unknown:
+        raise LimnerError(
+            f"--request {unknown[0]}: no such field is asked for; there is {', '.join(sorted(takes)) or 'none'}"
+        )
     shown: dict[str, dict[str, Any] | None] = {}
     for name in chosen:
         names = serving.join_keys(store, name)
-        values = store.profile(name, serving.parse_key(key, names))
+        fields = computed[name].request if name in computed else {}
+        given = [each for each in request or () if each.partition("=")[0] in fields]
+        said = serving.parse_request(store, name, given)
+        values = store.profile(name, serving.parse_key(key, names), request=said)
         shown[name] = values and {feature: values[feature] for feature in chosen[name]}
     if json:
         output.emit_json({"key": key, "views": shown})

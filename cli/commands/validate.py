@@ -38,6 +38,7 @@ def check(root: Path) -> dict[str, int]:
         "sources": len(specs.sources),
         "encoders": len(specs.encoders),
         "feature views": len(specs.views),
+        "request views": len(specs.requests),
         "profiles": len(specs.profiles),
     }
 

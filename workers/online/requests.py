@@ -45,7 +45,7 @@ def requested(fields: Mapping[str, Column], request: Request | None, rows: int, 
 def answer(
     program: Program, features: Sequence[str], rows: Rows, request: Mapping[str, pa.Array], encode: Encode
 ) -> dict[str, pa.Array]:
-    """The chosen features of a request view, a column each.
+    """The chosen features of a request view, a column each, in the order asked for.
 
     What a view has not yet computed is null. So is a cosine with a text where the stored vectors are still those of
     another encoder: vectors of two encoders never meet.
@@ -59,7 +59,8 @@ def answer(
             declared = rows.declared(view, feature)
             if declared is not None and declared.encoder != step.encoder.fingerprint:
                 columns[step.of] = pa.nulls(len(rows.keys), columns[step.of].type)
-    return evaluate(program, columns, encode, features)
+    found = evaluate(program, columns, encode, features)
+    return {name: found[name] for name in features}
 
 
 def _read(program: Program, features: Sequence[str]) -> set[str]:

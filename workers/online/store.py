@@ -46,10 +46,11 @@ class View:
 
 @dataclass(frozen=True)
 class RequestView:
-    """What is computed when it is read: its features, and the fields a request must bring, with their types."""
+    """What is computed when it is read: its features, the views it reads, and what a request must bring, with types."""
 
     name: str
     features: tuple[str, ...]
+    views: tuple[str, ...]
     request: dict[str, str]
 
 
@@ -89,7 +90,7 @@ class Store:
         with self._database.reading() as snapshot:
             programs = snapshot.programs()
         return tuple(
-            RequestView(name, tuple(column.name for column in program.features), _types(program.request))
+            RequestView(name, tuple(f.name for f in program.features), tuple(program.views), _types(program.request))
             for name, program in programs.items()
         )
 

@@ -87,7 +87,7 @@ class Program:
     features: tuple[Column, ...]
     steps: tuple[Step, ...]
 
-    @property
+    @cached_property
     def views(self) -> dict[str, list[str]]:
         """View -> the features that are read of it."""
         found: dict[str, list[str]] = {}
