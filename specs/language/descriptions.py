@@ -8,6 +8,11 @@ _FEATURE = {
 }
 _LANGUAGES = "Only texts in these languages count, by ISO 639 code; und is a text too short to tell."
 _NO_DEFAULT = {key: text for key, text in _FEATURE.items() if key != "default"}
+_BY = {
+    "by": "A column of categories: a value for each of them, as a map.",
+    "categories": "Instead of a map, a list: a value for each of these, in this order, 0 where there is none.",
+    "other": "Whether the list ends with the value of all other categories.",
+}
 
 _TERMS = {
     "ngrams": "How many terms in a row make one: the least and the most.",
@@ -138,9 +143,14 @@ KEYS: dict[str, dict[str, str]] = {
         "description": "For people; changes no value.",
         "features": "Names of feature views, or of some features of a view: {view: [feature, ...]}.",
     },
-    "Count": {**_FEATURE, "count": '"*" for rows, or a column that is not null.', "distinct": "Count distinct values."},
-    "Sum": {**_FEATURE, "sum": "A number column."},
-    "Mean": {**_FEATURE, "mean": "A number column."},
+    "Count": {
+        **_FEATURE,
+        **_BY,
+        "count": '"*" for rows, or a column that is not null.',
+        "distinct": "Count distinct values.",
+    },
+    "Sum": {**_FEATURE, **_BY, "sum": "A number column."},
+    "Mean": {**_FEATURE, **_BY, "mean": "A number column."},
     "Min": {**_FEATURE, "min": "A column."},
     "Max": {**_FEATURE, "max": "A column."},
     "Std": {**_FEATURE, "std": "A number column; sample standard deviation."},
@@ -172,6 +182,18 @@ KEYS: dict[str, dict[str, str]] = {
         **_FEATURE,
         "share": 'A number column, or "*" for rows.',
         "where": "The part whose share of the whole is computed.",
+    },
+    "Gap": {**_FEATURE, "gap": "Which statistic of the days between consecutive events."},
+    "Streak": {
+        **{key: text for key, text in _FEATURE.items() if key != "default"},
+        "streak": "The longest run of days with a row, or the current one, which ends in the newest such day.",
+        "unit": "What a run is made of, in the view's time zone.",
+    },
+    "Sequence": {
+        **_FEATURE,
+        "sequence": "How many of the newest values.",
+        "of": "The column of values.",
+        "distinct": "Of equal values, keep the newest only.",
     },
     "Embed": {
         **_FEATURE,

@@ -76,6 +76,10 @@ class FeatureBase(BaseModel):
         why = f"{self.kind} takes numbers" if self.takes == NUMBERS else ""
         return (Read((self.column_key,), self.column, self.takes, why),)
 
+    def constants(self) -> Iterator[tuple[Path, object, str]]:
+        """Values that must fit a column: (the keys that lead to each, the value, the column)."""
+        yield from ()
+
     def columns(self) -> tuple[str, ...]:
         """All columns the feature reads as such, each once; those of texts are not among them."""
         own = (read.column for read in self.reads() if not read.text)

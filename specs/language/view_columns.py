@@ -30,6 +30,7 @@ class ViewColumns:
             found = list(self._feature(("features", name), feature))
             yield from found
             if not found:
+                yield from self._constants(("features", name), feature)
                 yield from self._default(("features", name), feature)
 
     def _feature(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
@@ -41,6 +42,11 @@ class ViewColumns:
                 yield from self.use.column(here, read.column)
             else:
                 yield from self.use.typed(here, read.column, read.types, read.why)
+
+    def _constants(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
+        for here, value, column in feature.constants():
+            if not fits(value, self.use.types[column]):
+                yield self.use.origin.problem((*path, *here), misfit(value, self.use.types[column]))
 
     def _default(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         value = getattr(feature, "default", None)

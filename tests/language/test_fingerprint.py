@@ -61,6 +61,10 @@ owner: me
 tags: {team: x}
 description: words
 features:
+  k: {sum: a, by: kind, categories: [x, y], other: true}
+  sq: {sequence: 9, of: title, distinct: true, default: [z]}
+  g: {gap: mean, default: 1}
+  st: {streak: longest, unit: week}
   n: {count: a, distinct: true, over: [7d, 30d, this_month], where: b > 0, default: 1, description: words}
   s: {sum: a, default: 1}
   m: {mean: a, default: 1}
@@ -141,14 +145,26 @@ CHANGES = [
     ("every: 1d", "every: 2d"),
     ('at: "01:00"', 'at: "02:00"'),
     ("count: a, distinct", "count: b, distinct"),
-    ("distinct: true", "distinct: false"),
+    ("count: a, distinct: true", "count: a, distinct: false"),
     ("[7d, 30d, this_month]", "[7d, 60d, this_month]"),
     ("[7d, 30d, this_month]", "[168h, 30d, this_month]"),
     ("[7d, 30d, this_month]", "[7d, 30d, last_month]"),
     ("Asia/Tokyo", "Asia/Seoul"),
     ("where: b > 0", "where: b > 2"),
     ("where: b > 0, default: 1", "where: b > 0"),
-    ("sum: a", "mean: a"),
+    ("s: {sum: a", "s: {mean: a"),
+    ("by: kind", "by: title"),
+    (", categories: [x, y], other: true", ""),
+    ("[x, y]", "[y, x]"),
+    (", other: true", ""),
+    ("sequence: 9", "sequence: 8"),
+    ("of: title, distinct: true", "of: kind, distinct: true"),
+    ("of: title, distinct: true", "of: title"),
+    ("[z]", "[w]"),
+    ("gap: mean", "gap: std"),
+    ("gap: mean, default: 1", "gap: mean"),
+    ("streak: longest", "streak: current"),
+    ("unit: week", "unit: day"),
     ("min: a", "min: b"),
     ("max: a", "max: b"),
     ("std: a", "std: b"),
@@ -249,6 +265,7 @@ def test_every_key_of_the_models_is_covered_above() -> None:
         ("{items: [item]}", "{items: item}"),
         ("lag: 1h", "lag: 60m"),
         ("where: a > 7", "where: (a>7)"),
+        ("sequence: 9, of: title, distinct: true", "of: title, distinct: true, sequence: 9"),
         ("every: 1d\n", "every: 1d  # each day\n"),
         ("user_id: int", "'user_id': int"),
         ("every: 1d", "every: 24h"),
@@ -264,6 +281,7 @@ def test_what_decides_no_value_does_not(change: tuple[str, str]) -> None:
 
 def test_a_zone_that_no_feature_asks_for_does_not_count() -> None:
     silent = SPEC.replace(", this_month]", "]").replace("  hi1: {histogram: hour, share: true}\n", "")
+    silent = silent.replace("  st: {streak: longest, unit: week}\n", "")
     assert _of(silent) == _of(silent.replace("Asia/Tokyo", "Asia/Seoul"))
 
 

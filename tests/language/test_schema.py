@@ -21,6 +21,7 @@ BEYOND = (
     "document_twice", "encoder_hashing_ngrams", "encoder_hashing_pooling", "encoder_model_and", "encoder_of_nothing",
     "encoder_tfidf_source", "encoder_tfidf_unknown", "example_about", "example_key", "example_unknown", "example_value",
     "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
+    "feature_by", "feature_categor", "feature_other", "feature_sequence_of_star",
     "feature_median_of_star", "feature_rfm_orders", "feature_trend_lifetime", "feature_window_twice",
     "profile_twice", "profile_named", "profile_unknown",
     "source_database", "source_duplicate",

@@ -67,6 +67,13 @@ def same(output: Output, found: Any, expected: Any) -> bool:
         return found is expected
     if output.type.dim is not None:
         return len(found) == len(expected) and all(abs(a - b) <= 1e-6 for a, b in zip(found, expected, strict=True))
+    if output.type.map:
+        # Arrow's maps are lists of entries, sorted by key; Feast's are mappings in no order.
+        entries = list(found.items()) if isinstance(found, dict) else found
+        ordered = isinstance(found, dict) or [key for key, _ in found] == list(expected)
+        return ordered and dict(entries).keys() == expected.keys() and all(
+            _equal(output.type.base, value, expected[key]) for key, value in entries
+        )  # fmt: skip
     if output.type.list:
         return len(found) == len(expected) and all(
             _equal(output.type.base, a, b) for a, b in zip(found, expected, strict=True)

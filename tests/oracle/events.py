@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from limner.language.feature_base import FeatureBase
 from tests.oracle.cleaning import Event
 from tests.oracle.conditions import holds
+from tests.oracle.habits import gap, streak
 from tests.oracle.instants import from_micros
 from tests.oracle.values import total
 
@@ -72,4 +73,6 @@ KINDS: dict[str, Callable[[FeatureBase, list[Event], str], Any]] = {
     "trend": _slope,
     "histogram": _histogram,
     "share": _share,
+    "gap": gap,
+    "streak": streak,
 }

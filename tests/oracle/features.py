@@ -17,6 +17,7 @@ DEFAULTS: dict[str, list[Any]] = {
     "bool": [True, False],
     "timestamp": [None],
 }
+CATEGORIES: dict[str, list[Any]] = {"int": [0, 1, 2, -1], "string": ["a", "b", "", "none"], "bool": [True, False]}
 TEMPLATES = ["{txt}", "{s} {txt}", "{n}|{b}", "  {s}\t{s} ", "{{{txt}}} {brand}"]
 
 
@@ -130,6 +131,42 @@ def _trend(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
         doc["trend"] = draw(st.sampled_from([doc["trend"], "*"]))
 
 
+def _by(kind: Any) -> Any:
+    """A count, sum or mean by category: a map, or a list in a stated order."""
+
+    def by(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+        kind(draw, doc, columns)
+        doc.pop("default", None)
+        doc["by"] = _of(draw, columns, "int", "string", "bool")
+        if draw(st.booleans()):
+            known = CATEGORIES[columns[doc["by"]]]
+            doc["categories"] = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
+            if draw(st.booleans()):
+                doc["other"] = True
+
+    return by
+
+
+def _sequence(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["sequence"] = draw(st.integers(1, 4))
+    doc["of"] = draw(st.sampled_from([*columns]))
+    if draw(st.booleans()):
+        doc["distinct"] = True
+    _defaulted(draw, doc, columns[doc["of"]], wrap=True)
+
+
+def _gap(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["gap"] = draw(st.sampled_from(["mean", "std", "longest", "shortest", "newest", "median"]))
+    _defaulted(draw, doc, "float")
+
+
+def _streak(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+    doc["streak"] = draw(st.sampled_from(["longest", "current"]))
+    unit = draw(st.sampled_from([None, "day", "week", "month"]))
+    if unit is not None:
+        doc["unit"] = unit
+
+
 def _share(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
     doc["share"] = draw(st.sampled_from(["*", _of(draw, columns, "int", "float")]))
     _defaulted(draw, doc, "float")
@@ -175,4 +212,5 @@ KINDS = [
     _quantile, _trend, _trend,
     *map(_numeric, ["sum", "mean", "std", "median"]),
     *map(_picked, ["min", "max", "first", "last", "mode"]),
+    _sequence, _gap, _streak, _by(_count), _by(_numeric("sum")), _by(_numeric("mean")),
 ]  # fmt: skip

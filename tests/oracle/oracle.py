@@ -6,13 +6,14 @@ from typing import Any
 
 from limner.language.durations import Duration
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed, TextStatistic
+from limner.language.features import Categorized, Embed, TextStatistic
 from limner.language.models import Encoder, FeatureView, Source
 from limner.language.windows import Period, Written
 from tests.oracle import events as kinds
 from tests.oracle.calendar import beginnings, period
 from tests.oracle.cleaning import Event, Row, Table, clean
 from tests.oracle.conditions import holds
+from tests.oracle.maps import by_category
 from tests.oracle.texts import collapsed, language_of, measured
 from tests.oracle.values import KINDS, aggregate, total
 
@@ -102,6 +103,8 @@ class Oracle:
             return _statistic(feature, [event.row for event in events])
         if feature.kind in kinds.KINDS:
             return kinds.KINDS[feature.kind](feature, events, self.zone)
+        if isinstance(feature, Categorized) and feature.by is not None:
+            return by_category(feature, [event.row for event in events])
         column = feature.column
         if column is None:
             return len(events)

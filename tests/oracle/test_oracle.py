@@ -267,3 +267,39 @@ def test_rows_that_cannot_be_used_are_counted() -> None:
 def test_conditions_have_three_values(text: str, expected: bool) -> None:
     """And only true holds."""
     assert holds(text, {"n": 2, "s": "it's A", "missing": None, "t": NOON}) is expected
+
+
+DAYS: list[Row] = [{"ago": 86_400 * days, "s": s, "n": n} for days, s, n in [(9, "a", 1), (4, "b", 2), (3, "a", 4)]]
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ({"gap": "mean"}, 3.0),
+        ({"gap": "std"}, 8.0**0.5),
+        ({"gap": "longest"}, 5.0),
+        ({"gap": "shortest"}, 1.0),
+        ({"gap": "newest"}, 1.0),
+        ({"gap": "median"}, 3.0),
+        ({"gap": "std", "over": "4d"}, None),
+        ({"gap": "mean", "over": "3d"}, None),
+        ({"streak": "longest"}, 2),
+        ({"streak": "current", "over": "8d"}, 2),
+        ({"streak": "current", "where": "s = 'b'"}, 1),
+        ({"streak": "longest", "unit": "week"}, 1),
+        ({"streak": "longest", "unit": "month"}, 1),
+        ({"streak": "longest", "over": "1d"}, 0),
+        ({"sequence": 2, "of": "s"}, ["a", "b"]),
+        ({"sequence": 3, "of": "s"}, ["a", "b", "a"]),
+        ({"sequence": 3, "of": "s", "distinct": True}, ["a", "b"]),
+        ({"sequence": 3, "of": "s", "over": "1d"}, None),
+        ({"sum": "n", "by": "s"}, {"a": 5, "b": 2}),
+        ({"mean": "n", "by": "s"}, {"a": 2.5, "b": 2.0}),
+        ({"count": "*", "by": "s", "over": "1d"}, {}),
+        ({"sum": "n", "by": "s", "categories": ["c", "b"], "other": True}, [0, 2, 5]),
+        ({"mean": "n", "by": "s", "categories": ["c", "a"]}, [0, 2.5]),
+    ],
+)
+def test_habits_and_categories_by_hand(feature: dict[str, Any], expected: Any) -> None:
+    """Days 9, 4 and 3 before noon of Wednesday, 1 May 2024; a day is one of UTC."""
+    assert value(feature, DAYS) == expected

@@ -41,6 +41,15 @@ def _entropy(values: list[Any]) -> float:
     return max(0.0, math.log(len(values)) - math.fsum(n * math.log(n) for n in occurs) / len(values))
 
 
+def _sequence(values: list[Any], feature: FeatureBase) -> list[Any]:
+    """The newest, newest first; of equal ones all, or the first that is met."""
+    newest: list[Any] = []
+    for value in reversed(values):
+        if not (feature.distinct and value in newest):  # type: ignore[attr-defined]
+            newest.append(value)
+    return newest[: feature.sequence]  # type: ignore[attr-defined]
+
+
 # By kind: values (at least one) and the feature.
 KINDS: dict[str, Callable[[list[Any], FeatureBase], Any]] = {
     "mean": lambda values, _: float(total(values)) / len(values),
@@ -50,6 +59,7 @@ KINDS: dict[str, Callable[[list[Any], FeatureBase], Any]] = {
     "first": lambda values, _: values[0],
     "last": lambda values, _: values[-1],
     "top": _top,
+    "sequence": _sequence,
     "median": lambda values, _: _quantile(values, Fraction(1, 2)),
     "quantile": lambda values, feature: _quantile(values, Fraction(str(feature.q))),  # type: ignore[attr-defined]
     "mode": lambda values, _: min(values, key=lambda value: (-values.count(value), ordered(value))),
@@ -74,10 +84,10 @@ def _std(values: list[Any]) -> float | None:
     if n < 2:
         return None
     squares = sum((Fraction(value) ** 2 for value in values), Fraction(0))
-    return _root((squares - _exact(values) ** 2 / n) / (n - 1))
+    return root((squares - _exact(values) ** 2 / n) / (n - 1))
 
 
-def _root(square: Fraction) -> float:
+def root(square: Fraction) -> float:
     """The square root, with 60 digits before it is rounded."""
     wide = Context(prec=60, Emin=-5000, Emax=5000)
     quotient = wide.divide(Decimal(square.numerator), Decimal(square.denominator))

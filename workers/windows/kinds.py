@@ -3,7 +3,18 @@
 from collections.abc import Callable, Sequence
 
 from limner.language import features as f
-from limner.workers.windows import categories, histograms, picks, quantiles, totals, trends
+from limner.workers.windows import (
+    categories,
+    gaps,
+    histograms,
+    maps,
+    picks,
+    quantiles,
+    sequences,
+    streaks,
+    totals,
+    trends,
+)
 from limner.workers.windows import column as c
 from limner.workers.windows.rows import Bools, Rows
 
@@ -26,6 +37,9 @@ _KINDS: dict[type[f.FeatureBase], Callable[..., c.Output]] = {
     f.Quantile: quantiles.quantile,
     f.Trend: trends.trend,
     f.Histogram: histograms.histogram,
+    f.Sequence: sequences.sequence,
+    f.Gap: gaps.gap,
+    f.Streak: streaks.streak,
 }
 
 
@@ -53,4 +67,7 @@ def evaluate(feature: f.FeatureBase, looks: Sequence[Rows], selected: Bools | No
         return totals.share(feature, looks[0], selected[looks[0].index])
     if selected is not None:
         looks = [rows.where(selected[rows.index]) for rows in looks]
-    return _KINDS[type(feature)](feature, *looks)
+    kind = _KINDS[type(feature)]
+    if isinstance(feature, f.Categorized) and feature.by is not None:
+        return maps.by_category(kind, feature, looks[0])
+    return kind(feature, *looks)

@@ -25,7 +25,7 @@ def quantile(feature: f.Median | f.Quantile, rows: Rows) -> c.Output:
         places = [divmod((n - 1) * feature.at, 1) for n in sizes.tolist()]
         low = np.array([whole for whole, _ in places], np.int64)[size]
         high = np.minimum(low + 1, count - 1)
-        both = _kth(rows, ranked.code, np.tile(at, 2), np.concatenate([low, high]))
+        both = kth(rows.first, rows.last, ranked.code, np.tile(at, 2), np.concatenate([low, high]))
         result[some] = _between(ranked.values, both[: len(at)], both[len(at) :], size, [part for _, part in places])
         present[some] = True
     return c.of_floats(result[changes.source], present[changes.source], feature.default)
@@ -48,17 +48,19 @@ def _between(values: pa.Array, low: Ints, high: Ints, size: Ints, parts: Sequenc
     return result
 
 
-def _kth(rows: Rows, code: Ints, at: Ints, k: Ints) -> Ints:
+def kth(first: Ints, last: Ints, code: Ints, at: Ints, k: Ints) -> Ints:
     """The code of the k-th row (from 0, by code) of those present at each place `at`; there are more than k.
+
+    `first`, `last` and `code` have shape [rows].
 
     A wavelet matrix over what happens at places (a row enters, +1, or leaves, -1), a level for each bit of the codes,
     the highest first: of the rows present, count those whose bit is 0, and go on among them or the others. That takes
     as many steps as a code has bits, however many rows a window holds. Whoever is present at a place is of its entity,
     so entities need no telling apart.
     """
-    place = np.concatenate([rows.first, rows.last])
+    place = np.concatenate([first, last])
     order = np.argsort(place, kind="stable")
-    sign = np.repeat([1, -1], len(rows.first))[order]
+    sign = np.repeat([1, -1], len(first))[order]
     code = np.tile(code, 2)[order]
     # The events of the codes that are still possible, up to the place, are [begin, end) at each level.
     begin, end = np.zeros(len(at), np.int64), np.searchsorted(place[order], at, side="right")

@@ -8,7 +8,7 @@ import pyarrow as pa
 from limner.language import features as f
 from limner.language.errors import LimnerError
 from limner.workers.windows import column as c
-from limner.workers.windows import exact
+from limner.workers.windows import exact, spans
 from limner.workers.windows.rows import Bools, Ints, Rows, running
 
 
@@ -26,19 +26,8 @@ def distinct(feature: f.Count | f.Distinct, rows: Rows) -> c.Output:
     assert feature.column is not None
     rows, ranked = rows.coded(feature.column)
     group = rows.entity * (len(ranked.values) + 1) + ranked.code
-    order = np.lexsort((rows.first, group))
-    first, last, group = rows.first[order], rows.last[order], group[order]
-    # Spans of one entity end before those of the next begin, but values of one entity interleave: an offset a
-    # group keeps the running maximum of `last` from leaking into the next group.
-    fresh = np.ones(len(group), bool)
-    fresh[1:] = group[1:] != group[:-1]
-    offset = (np.cumsum(fresh) - 1) * (rows.places + 1)
-    reach = np.maximum.accumulate(last + offset) if len(last) else last
-    start = fresh.copy()
-    start[1:] |= first[1:] + offset[1:] > reach[:-1]
-    head = np.flatnonzero(start)
-    ends = np.append(head[1:], len(start)) - 1 if len(head) else head
-    return c.of_ints(running(first[head], (reach - offset)[ends], rows.places))
+    found = spans.union(group, rows.first, rows.last, rows.places)
+    return c.of_ints(running(found.first, found.last, rows.places))
 
 
 def total_of(feature: f.Sum, rows: Rows) -> c.Output:
@@ -73,16 +62,25 @@ def deviation(feature: f.Std, rows: Rows) -> c.Output:
     """Sample variance as an exact fraction: (n * sum of squares - square of sum) / (n * (n - 1))."""
     rows, values, _ = rows.numbers(feature.std)
     count = rows.count()
-    linear, squared = rows.total(values), rows.total(exact.square(values))
-    result = np.zeros(rows.places)
+    return c.of_floats(deviations(values, rows.first, rows.last, count), count > 1, feature.default)
+
+
+def deviations(values: exact.Limbs, first: Ints, last: Ints, count: Ints, unit: int = 1) -> c.Floats:
+    """[places] standard deviation of the values whose spans cover each place, in units of `unit`; `count` of them.
+
+    0 where they are fewer than two.
+    """
+    places = len(count)
+    linear, squared = (exact.spans(each, first, last, places) for each in (values, exact.square(values)))
+    result = np.zeros(places)
     several = np.flatnonzero(count > 1)
     shift = -2 * values.exponent
     sums = exact.to_integers(exact.Limbs(linear.limb[:, several], 0))
     squares = exact.to_integers(exact.Limbs(squared.limb[:, several], 0))
     for place, n, total, square in zip(several, count[several].tolist(), sums, squares, strict=True):
-        top, bottom = n * square - total * total, n * (n - 1)
+        top, bottom = n * square - total * total, n * (n - 1) * unit * unit
         result[place] = _root(top, bottom << shift) if shift >= 0 else _root(top << -shift, bottom)
-    return c.of_floats(result, count > 1, feature.default)
+    return result
 
 
 def _root(top: int, bottom: int) -> float:

@@ -10,7 +10,9 @@ from pydantic import Discriminator, Tag
 from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
 from limner.language.features.categories import Entropy, Mode
+from limner.language.features.categorized import Categorized
 from limner.language.features.embed import Embed, MeanPool, Pool
+from limner.language.features.habits import Gap, Sequence, Streak, StreakUnit
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
 from limner.language.features.quantiles import Median, Quantile
 from limner.language.features.rhythms import Histogram, Rfm
@@ -29,6 +31,7 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Median,
     Quantile,
     Trend,
+    Sequence,  # before Distinct: it may have a key of that name
     Distinct,
     First,
     Last,
@@ -39,6 +42,8 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Histogram,
     Share,
     Rfm,
+    Gap,
+    Streak,
     Embed,
     TextStatistic,
 )
@@ -62,6 +67,7 @@ else:
 __all__ = [
     "KINDS",
     "KIND_NAMES",
+    "Categorized",
     "Count",
     "Distinct",
     "Embed",
@@ -70,6 +76,7 @@ __all__ = [
     "Feature",
     "FeatureBase",
     "First",
+    "Gap",
     "Histogram",
     "Last",
     "Latest",
@@ -84,8 +91,11 @@ __all__ = [
     "Quantile",
     "Read",
     "Rfm",
+    "Sequence",
     "Share",
     "Std",
+    "Streak",
+    "StreakUnit",
     "Sum",
     "TextStatistic",
     "Top",

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from limner.language.expressions import Condition
 from limner.language.feature_base import Fault, OfNumbers, Windowed
+from limner.language.features.categorized import Categorized
 from limner.language.scalars import Bool, Filled, Int, Number
 from limner.language.types import NUMBERS, LogicalType, OutputType
 
 
-class Count(Windowed):
+class Count(Categorized):
     """Number of rows (`*`), of rows where a column is not null, or of its distinct values. 0 when empty."""
 
     kind = "count"
@@ -17,17 +18,18 @@ class Count(Windowed):
     distinct: Bool = False
     default: Int | None = None
 
-    def output_type(self, columns: Mapping[str, LogicalType], dims: Mapping[str, int]) -> OutputType:
+    def value_type(self, columns: Mapping[str, LogicalType]) -> LogicalType:
         """An int."""
-        return OutputType("int")
+        return "int"
 
     def faults(self) -> Iterator[Fault]:
         """Rows are all distinct."""
+        yield from super().faults()
         if self.count == "*" and self.distinct:
             yield ("distinct",), 'distinct needs a column: count: "*" counts rows, which are all distinct', True
 
 
-class Sum(Windowed):
+class Sum(Categorized):
     """Sum of a numeric column, correctly rounded. 0 when empty."""
 
     kind = "sum"
@@ -36,12 +38,17 @@ class Sum(Windowed):
     default: Number | None = None
 
 
-class Mean(OfNumbers):
+class Mean(Categorized):
     """Correctly rounded sum divided by the number of values. Null when empty."""
 
     kind = "mean"
+    takes = NUMBERS
     mean: Filled
     default: Number | None = None
+
+    def value_type(self, columns: Mapping[str, LogicalType]) -> LogicalType:
+        """A float."""
+        return "float"
 
 
 class Std(OfNumbers):
