@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.language.columns import cleaned
-from limner.language.features import Embed, TextStatistic, encoders_of
+from limner.language.features import encoders_of
 from limner.language.fingerprint import fingerprint
 from limner.language.models import FeatureView, LogicalType
 from limner.language.outputs import Output, local_zone, outputs
 from limner.language.repo import Specs
-from limner.workers.encoder.resolve import EncoderModel
+from limner.workers.reading import Reading, digests, measures, readings
 from limner.workers.sources.describe import describe
-from limner.workers.sources.request import RowMeasure, RowText
 from limner.workers.text.models import AnyEncoder, encoder_model, learned_from, since_fits
-
-DIGEST = "__digest_"
-MEASURE = "__measure_"
 
 
 @dataclass(frozen=True)
@@ -43,70 +39,19 @@ class ViewPlan:
         return tuple(sorted(self.specs.entities[self.view.entity].join_keys))
 
     @property
-    def digests(self) -> dict[str, str]:
-        """Digest column of each embedding output; outputs of one text and encoder share a column."""
-        names: dict[tuple[RowText, str], str] = {}
-        return {
-            output.name: names.setdefault(self._text(feature), f"{DIGEST}{len(names)}")
-            for output in self.outputs
-            if isinstance(feature := output.feature, Embed)
-        }
+    def readings(self) -> tuple[Reading, ...]:
+        """What the view needs of each source it reads."""
+        return readings(self.view.reads, self.outputs, self.encoders)
 
     @property
-    def texts(self) -> dict[str, tuple[RowText, str]]:
-        """Text and encoder name of each digest column."""
-        digests = self.digests
-        return {
-            digests[output.name]: self._text(feature)
-            for output in self.outputs
-            if isinstance(feature := output.feature, Embed)
-        }
+    def digests(self) -> dict[str, str]:
+        """Digest column of each embedding output; outputs of one source, text and encoder share a column."""
+        return digests(self.outputs, self.encoders)
 
     @property
     def measures(self) -> dict[str, str]:
         """Column of the numbers that each text statistic pools; outputs of one measure of one text share a column."""
-        names: dict[RowMeasure, str] = {}
-        return {
-            output.name: names.setdefault(self._measure(feature), f"{MEASURE}{len(names)}")
-            for output in self.outputs
-            if isinstance(feature := output.feature, TextStatistic)
-        }
-
-    @property
-    def measured(self) -> dict[str, RowMeasure]:
-        """What is measured for each such column."""
-        measures = self.measures
-        return {
-            measures[output.name]: self._measure(feature)
-            for output in self.outputs
-            if isinstance(feature := output.feature, TextStatistic)
-        }
-
-    def _text(self, feature: Embed) -> tuple[RowText, str]:
-        prefix = self.encoders[feature.encoder].prefix if feature.prefix is None else feature.prefix
-        return RowText(feature.embed, prefix, tuple(sorted(feature.languages))), feature.encoder
-
-    def _measure(self, feature: TextStatistic) -> RowMeasure:
-        text = RowText(feature.text, languages=tuple(sorted(feature.languages)))
-        encoder = self.encoders[feature.encoder] if feature.encoder is not None else None
-        tokenizer = encoder.folder if isinstance(encoder, EncoderModel) else None
-        return RowMeasure(text, feature.measure, tokenizer)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Cleaned columns the features read, texts aside."""
-        return tuple(sorted({name for feature in self.view.features.values() for name in feature.columns()}))
-
-    @property
-    def reach(self) -> int | None:
-        """How far back features look, in µs; None where some feature looks back for ever."""
-        reaches = [window.reach for output in self.outputs for window in output.feature.looks(output.window)]
-        return None if None in reaches else max(reach for reach in reaches if reach is not None)
-
-    @property
-    def order_matters(self) -> bool:
-        """Whether some feature tells one of several tied rows from another."""
-        return any(feature.order_matters for feature in self.view.features.values())
+        return measures(self.outputs, self.encoders)
 
     @property
     def folder(self) -> Path:
@@ -117,13 +62,14 @@ class ViewPlan:
 def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     """Look at the sources and encoders of a view and plan it; LimnerError where one cannot be read."""
     view = specs.views[name]
-    source = specs.sources[view.source]
-    raw = {each: describe(specs.sources[each], root) for each in (view.source, *source.lookup)}
     encoders = {each: encoder_model(specs, each, root, data) for each in encoders_of(view.features.values())}
-    raw |= {each: describe(specs.sources[each], root) for each in learned_from(specs, encoders) if each not in raw}
+    reads = (each for name in view.reads for each in (name, *specs.sources[name].lookup))
+    wanted = dict.fromkeys((*reads, *learned_from(specs, encoders)))
+    raw = {each: describe(specs.sources[each], root) for each in wanted}
+    columns = {each: cleaned(specs, each, raw) for each in view.reads}
     zone = local_zone(specs, view)
     dims = {each: model.dim for each, model in encoders.items()}
-    found = sorted(outputs(view, cleaned(specs, view.source, raw), dims, zone), key=lambda each: each.name)
+    found = sorted(outputs(view, columns, dims, zone), key=lambda each: each.name)
     return ViewPlan(
         specs=specs,
         name=name,

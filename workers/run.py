@@ -3,8 +3,7 @@
 import shutil
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,18 +21,11 @@ from limner.workers.intervals import Interval, missing
 from limner.workers.ledger import TaskKey
 from limner.workers.plan import ViewPlan
 from limner.workers.shard import ShardResult, ShardTask, run_shard
-from limner.workers.sources.inputs import input_fingerprint
-from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
-from limner.workers.text.cache import EmbeddingCache
-from limner.workers.text.ensure import ensure
-from limner.workers.text.failures import write_failed
-from limner.workers.text.learning import learned
-from limner.workers.text.terms import TermsModel
+from limner.workers.sources.inputs import inputs_fingerprint
+from limner.workers.staged import Staged, stage_rows
 from limner.workers.windows.compute import Task
-from limner.workers.windows.timeline import tick_at_or_before
 
 Switch = Callable[[Path, str], object]
-_NEVER = -(2**62)  # µs, before any instant
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
     begun = time.monotonic()
     history = History(plan.folder / plan.fingerprint)
     with view_lock(plan.folder):
-        inputs = input_fingerprint(plan.specs, plan.view.source, plan.root)
+        inputs = inputs_fingerprint(plan.specs, plan.view.reads, plan.root)
         interval = missing(history.manifest(), start, end, inputs)
         if interval is None:
             switch(plan.folder, plan.fingerprint)
@@ -93,13 +85,10 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
 def _extend(
     plan: ViewPlan, history: History, interval: Interval, inputs: str | None, stage: Path, context: RunContext
 ) -> tuple[int, dict[str, object]]:
-    request = _request(plan, interval, stage, context)
-    prepared = next(iter(context.workers.map(prepare, [request])))
-    _tell(plan, prepared, context)
-    failed = _encode(plan, prepared, request, context)
-    if failed:
+    staged = stage_rows(plan, interval, stage, context)
+    if staged.texts_failed:
         inputs = None  # rows made without those texts are not final: the next run over them tries again
-    results, name = _shards(plan, history, interval, inputs, request, prepared, context)
+    results, name = _shards(plan, history, interval, inputs, staged, context)
     folder = history.folder / name
     segment = Segment(
         after=interval.start,
@@ -112,16 +101,7 @@ def _extend(
     _version(plan).write(history.folder)
     history.commit(segment, base)
     rows = sum(r.changes + r.base for r in results)
-    summary: dict[str, object] = {
-        "rows_read": prepared.rows_read,
-        "rows_kept": prepared.rows_kept,
-        "dropped": dict(prepared.dropped),
-        "quarantined": dict(prepared.quarantined),
-        "unmatched": dict(prepared.unmatched),
-        "texts_failed": failed,
-        "history_rows": rows,
-    }
-    return rows, summary
+    return rows, {**staged.summary(), "history_rows": rows}
 
 
 def _version(plan: ViewPlan) -> Version:
@@ -134,90 +114,17 @@ def _version(plan: ViewPlan) -> Version:
     )
 
 
-def _request(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> PrepareRequest:
-    base = tick_at_or_before(plan.view.grid, interval.start)
-    # The values at the beginning need every entity ever seen, however long ago; later values only what can
-    # still be in a window.
-    lower = None if interval.base or plan.reach is None else base - plan.reach
-    return PrepareRequest(
-        specs=plan.specs,
-        source=plan.view.source,
-        join_keys=plan.join_keys,
-        columns=plan.columns,
-        raw=plan.raw,
-        texts={column: text for column, (text, _) in plan.texts.items()},
-        measures=plan.measured,
-        lower=lower,
-        # Rows that are bad are counted once: at the beginning all of them are new.
-        known_after=_NEVER if interval.base else base,
-        until=interval.end,
-        total_order=plan.order_matters,
-        shards=context.shards,
-        root=plan.root,
-        stage=stage,
-        run_id=context.run_id,
-        memory_limit=context.memory_limit,
-        data=plan.data,
-    )
-
-
-def _tell(plan: ViewPlan, prepared: Prepared, context: RunContext) -> None:
-    source = plan.view.source
-    context.reporter(
-        report.RowsPrepared(
-            plan.name,
-            source,
-            prepared.rows_read,
-            prepared.rows_kept,
-            dict(prepared.dropped),
-            dict(prepared.quarantined),
-        )
-    )
-    for reason, count in prepared.quarantined.items():
-        path = str(prepared.quarantine_file) if prepared.quarantine_file else None
-        context.ledger.quarantine(context.run_id, source, reason, count, path)
-
-
-def _encode(plan: ViewPlan, prepared: Prepared, request: PrepareRequest, context: RunContext) -> int:
-    """Make sure that every text has a vector, or is on record as failed; returns how many failed."""
-    failed = 0
-    for name, model in plan.encoders.items():
-        files = [prepared.texts[column] for column, (_, encoder) in plan.texts.items() if encoder == name]
-        if not files:
-            continue  # only its tokens are counted
-        if isinstance(model, TermsModel) and not learned(model, request, plan.data, context.workers):
-            continue  # it learns later than this run ends: until then there are no vectors
-        cache = EmbeddingCache(plan.data / "embeddings", model)
-        encode = context.encode_with(model)
-        result = ensure(files, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
-        if result.failed:
-            failed += len(result.failed)
-            _set_aside(plan, name, files, result.failed, context)
-    return failed
-
-
-def _set_aside(
-    plan: ViewPlan, encoder: str, files: list[Path], failed: Mapping[bytes, str], context: RunContext
-) -> None:
-    source = plan.view.source
-    path = plan.data / "quarantine" / source / f"{context.run_id}-{plan.name}-{encoder}-texts.parquet"
-    write_failed(path, files, failed)
-    for reason, count in Counter(failed.values()).items():
-        context.ledger.quarantine(context.run_id, source, f"text not encoded: {reason}", count, str(path))
-
-
 def _shards(
     plan: ViewPlan,
     history: History,
     interval: Interval,
     inputs: str | None,
-    request: PrepareRequest,
-    prepared: Prepared,
+    staged: Staged,
     context: RunContext,
 ) -> tuple[list[ShardResult], str]:
     """Run the shards that a killed run of the same inputs has not finished; the folder's name is their identity."""
     identity = inputs[:16] if inputs is not None else uuid.uuid4().hex[:16]
-    name = f"{interval.start}-{interval.end}-{len(prepared.shards)}-{'base-' if interval.base else ''}{identity}"
+    name = f"{interval.start}-{interval.end}-{staged.shards}-{'base-' if interval.base else ''}{identity}"
     folder = history.folder / name
     task = Task(
         plan.join_keys,
@@ -229,14 +136,14 @@ def _shards(
         interval.base,
     )
     pending, done = [], []
-    for number, rows in enumerate(prepared.shards):
+    for number in range(staged.shards):
         shard = ShardTask(
             number=number,
-            rows=rows,
+            rows={source: prepared.shards[number] for source, prepared in staged.prepared.items()},
             changes=folder / _file(number),
             base=folder / _base_file(number) if interval.base else None,
             task=task,
-            request=request,
+            requests=staged.requests,
             embeddings=plan.data / "embeddings",
             encoders=plan.encoders,
         )
@@ -245,9 +152,7 @@ def _shards(
             pending.append(shard)
         else:
             done.append(finished)
-            context.reporter(
-                report.ShardDone(plan.name, len(done), len(prepared.shards), finished.changes, reused=True)
-            )
+            context.reporter(report.ShardDone(plan.name, len(done), staged.shards, finished.changes, reused=True))
     begun = time.monotonic()
     for result in context.workers.map(run_shard, pending):
         done.append(result)
@@ -261,7 +166,7 @@ def _shards(
             seconds,
             str(folder / _file(result.number)),
         )
-        context.reporter(report.ShardDone(plan.name, len(done), len(prepared.shards), result.changes))
+        context.reporter(report.ShardDone(plan.name, len(done), staged.shards, result.changes))
     return sorted(done, key=lambda each: each.number), name
 
 

@@ -24,11 +24,11 @@ class ShardTask:
     """What a worker process is handed; all of it picklable, none of it large."""
 
     number: int
-    rows: Path
+    rows: Mapping[str, Path]  # by source
     changes: Path
     base: Path | None
     task: Task
-    request: PrepareRequest
+    requests: Mapping[str, PrepareRequest]  # by source
     embeddings: Path
     encoders: Mapping[str, AnyEncoder]
 
@@ -44,15 +44,15 @@ class ShardResult:
 
 def run_shard(shard: ShardTask) -> ShardResult:
     """Compute and write one shard. The same rows give the same bytes."""
-    rows = pq.read_table(shard.rows)
-    bounded = shard.request.lower is not None
+    tables = {source: pq.read_table(path) for source, path in shard.rows.items()}
+    bounded = [request for request in shard.requests.values() if request.lower is not None]
     base = tick_at_or_before(shard.task.grid, shard.task.start)
 
     def known_before(keys: pa.Table) -> Bools:
-        found = set(_rows(seen_before(shard.request, keys, base)))
+        found = {row for request in bounded for row in _rows(seen_before(request, keys, base))}
         return np.array([row in found for row in _rows(keys)], bool)
 
-    history = compute(rows, shard.task, _vectors(shard), known_before if bounded else None)
+    history = compute(tables, shard.task, _vectors(shard), known_before if bounded else None)
     _write(shard.changes, history.changes)
     if shard.base is not None:
         _write(shard.base, history.base)

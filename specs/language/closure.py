@@ -14,12 +14,11 @@ _FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "fe
 def closure(specs: Specs, view_name: str) -> str:
     """JSON of the view's documents and of those it refers to; `from_closure` reads it."""
     view = specs.views[view_name]
-    source = specs.sources[view.source]
+    sources = list(dict.fromkeys(each for name in view.reads for each in (name, *specs.sources[name].lookup)))
     documents: list[Model] = [
         view,
         specs.entities[view.entity],
-        source,
-        *(specs.sources[name] for name in source.lookup),
+        *(specs.sources[name] for name in sources),
     ]
     for encoder in encoders_of(view.features.values()):
         documents += [each for each in encoder_documents(specs, encoder) if each not in documents]

@@ -30,8 +30,8 @@ def check(specs: Specs, raw: RawColumns) -> None:
             problems += SourceColumns(specs, source, scope(specs, name, raw), raw).problems()
     outputs: dict[str, dict[str, Output]] = {}
     for view in specs.views.values():
-        if view.source in known:
-            found = list(ViewColumns(specs, view, scope(specs, view.source, raw)).problems())
+        if known >= {*view.reads}:
+            found = list(ViewColumns(specs, view, {name: scope(specs, name, raw) for name in view.reads}).problems())
             problems += found
             if not found:
                 outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw)}
@@ -57,4 +57,4 @@ class _Unknown(dict[str, int]):
 
 
 def _outputs(specs: Specs, view: FeatureView, raw: RawColumns) -> tuple[Output, ...]:
-    return outputs_of(view, cleaned(specs, view.source, raw), _Unknown())
+    return outputs_of(view, {name: cleaned(specs, name, raw) for name in view.reads}, _Unknown())

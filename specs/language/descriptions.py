@@ -2,6 +2,7 @@
 
 _FEATURE = {
     "where": "Only rows that meet this condition count.",
+    "from": "The source whose rows it is made of, where the view reads several.",
     "description": "For people; changes no value.",
     "over": "One window (30d, this_month), a list of windows (a feature for each: name_30d), or lifetime.",
     "default": "Replaces null.",
@@ -95,6 +96,7 @@ KEYS: dict[str, dict[str, str]] = {
         "description": "For people; changes no value.",
         "entity": "The entity that the features describe.",
         "source": "The source whose rows they are made of.",
+        "sources": "Several sources in its place; each feature then says from which one it is.",
         "every": "When there are values: a grid such as 1d or 6h, or event for each instant at which one changes.",
         "at": "Time of day, UTC, of a grid of whole days.",
         "timezone": "The zone of calendar windows and local hours; by default its source's.",

@@ -11,8 +11,8 @@ from limner.language.suggest import did_you_mean
 
 def readable(view: FeatureView, sources: Mapping[str, Source]) -> tuple[str, ...]:
     """The sources a view's values depend on: its own, and those that they look up."""
-    own = [view.source] if view.source in sources else []
-    return (*own, *(name for each in own for name in sources[each].lookup))
+    own = [name for name in view.reads if name in sources]
+    return tuple(dict.fromkeys((*own, *(name for each in own for name in sources[each].lookup))))
 
 
 def misnamed(origin: Origin, view: FeatureView, sources: Mapping[str, Source]) -> Iterator[Problem]:

@@ -23,10 +23,11 @@ _LATER = ("rename", "partitions")
 
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
-    """sha256 (hex) of all that decides a view's values: its features, entity, grid, source with lookups and
+    """sha256 (hex) of all that decides a view's values: its features, entity, grid, sources with lookups and
     cleaning, and the encoders it uses by their own fingerprints (`encoder_fingerprints`, by encoder name).
 
-    Spelling, the order of keys, comments, descriptions, owner, tags, `online` and other documents do not count.
+    Spelling, the order of keys and of sources, comments, descriptions, owner, tags, `online` and other documents do
+    not count.
     """
     view = specs.views[view_name]
     identity: dict[str, Any] = {
@@ -35,12 +36,18 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "grid": canonical(view.grid),
         "entity": dict(specs.entities[view.entity].join_keys),
         "outputs": sorted(output_names(view)),
-        "features": {name: canonical(feature, without=NOT_VALUES) for name, feature in view.features.items()},
-        **source_identity(specs, view.source),
+        "features": {
+            name: canonical(feature, without=NOT_VALUES | {"from"}) for name, feature in view.features.items()
+        },
         "encoders": {name: encoder_fingerprints[name] for name in encoders_of(view.features.values())},
     }
     if any(feature.zoned for feature in view.features.values()):
         identity["timezone"] = local_zone(specs, view)
+    if len(view.reads) == 1:
+        identity |= source_identity(specs, view.reads[0])
+    else:
+        identity["sources"] = {name: source_identity(specs, name) for name in view.reads}
+        identity["from"] = {name: view.source_of(feature) for name, feature in view.features.items()}
     return _digest(identity)
 
 

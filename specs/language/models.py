@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from limner.language.durations import Duration
 from limner.language.example import Example
 from limner.language.expressions import Condition
+from limner.language.feature_base import FeatureBase
 from limner.language.features import Feature
 from limner.language.request_features import AnyRequestFeature
 from limner.language.scalars import Bool, Every, Filled, Instant, Int, Number, Scalar, Text, by_shape
@@ -158,12 +159,13 @@ class Grid(Model):
 
 
 class FeatureView(Model):
-    """Features of one entity from one source, valued at the instants of one grid."""
+    """Features of one entity from one source or several, valued at the instants of one grid."""
 
     feature_view: Name
     description: Text = ""
     entity: Name
-    source: Name
+    source: Name | None = None
+    sources: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     every: Every
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
     timezone: Filled | None = None
@@ -172,6 +174,21 @@ class FeatureView(Model):
     tags: dict[str, Text] = {}
     features: Annotated[dict[Name, Feature], Field(min_length=1)]
     examples: tuple[Example, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The sources whose rows the features are made of, in the order written."""
+        return (self.source,) if self.source is not None else self.sources or ()
+
+    def places_of_sources(self) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+        """The key path at which each source is written, and its name."""
+        if self.source is not None:
+            return ((("source",), self.source),)
+        return tuple((("sources", i), name) for i, name in enumerate(self.sources or ()))
+
+    def source_of(self, feature: FeatureBase) -> str:
+        """The source whose rows one feature is made of."""
+        return feature.from_ or self.reads[0]
 
     @property
     def grid(self) -> Grid:

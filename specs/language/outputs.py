@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """One column of a view: a plain feature over one window. Local time is that of `zone`."""
+    """One column of a view: a plain feature over one window of the rows of `source`. Local time is that of `zone`."""
 
     name: str
     feature: Feature
     window: Window
     type: OutputType
+    source: str
     zone: str = "UTC"
 
     @property
@@ -35,16 +36,20 @@ class Output:
 
 
 def outputs(
-    view: FeatureView, columns: Mapping[str, LogicalType], dims: Mapping[str, int], zone: str = "UTC"
+    view: FeatureView,
+    columns: Mapping[str, Mapping[str, LogicalType]],
+    dims: Mapping[str, int],
+    zone: str = "UTC",
 ) -> tuple[Output, ...]:
     """Every output of a view in the order of its spec.
 
-    `columns` are the cleaned columns of its source, `dims` the vector lengths of its encoders by name, `zone` is its
+    `columns` are the cleaned columns of each source, `dims` the vector lengths of its encoders by name, `zone` is its
     `local_zone`.
     """
     return tuple(
-        Output(output, plain, window, plain.output_type(columns, dims), zone)
+        Output(output, plain, window, plain.output_type(columns[source], dims), source, zone)
         for name, feature in view.features.items()
+        for source in [view.source_of(feature)]
         for part, plain in feature.expand(name)
         for window, output in zip(plain.windows(zone), plain.names(part), strict=True)
     )
@@ -56,8 +61,8 @@ def output_names(view: FeatureView) -> tuple[str, ...]:
 
 
 def local_zone(specs: "Specs", view: FeatureView) -> str:
-    """The zone of a view's local time: its own, or its source's."""
-    return view.timezone or specs.sources[view.source].timezone
+    """The zone of a view's local time: its own, or that of the first source it reads."""
+    return view.timezone or specs.sources[view.reads[0]].timezone
 
 
 def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:

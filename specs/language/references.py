@@ -63,14 +63,11 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
     problem = parsed.origin.problem
     if complete:
         yield from _unknown(parsed, ("entity",), "entity", view.entity, names)
-        yield from _unknown(parsed, ("source",), "source", view.source, names)
-    yield from _timeless(parsed, ("source",), view.source, names)
-    source = names["source"][view.source].model if view.source in names["source"] else None
-    about = source.entity if isinstance(source, Source) else None
-    if about is not None and about != view.entity and view.entity in names["entity"]:
-        text = (f"the source {view.source!r} is about {about!r}, the view about {view.entity!r}: "
-                "remove entity from the source if its rows are about both")  # fmt: skip
-        yield problem(("entity",), text)
+    for path, name in view.places_of_sources():
+        if complete:
+            yield from _unknown(parsed, path, "source", name, names)
+        yield from _timeless(parsed, path, name, names)
+        yield from _of_another(parsed, view, name, names)
     if complete:
         yield from misnamed(parsed.origin, view, _models(names, "source"))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
@@ -108,6 +105,15 @@ def _tokens(parsed: Parsed, name: str, feature: FeatureBase, names: Names) -> It
     if isinstance(encoder, Encoder) and encoder.model is None:
         text = f"encoder {used!r} has no tokenizer: tokens need an encoder with a model"
         yield parsed.origin.problem(("features", name, "encoder"), text)
+
+
+def _of_another(parsed: Parsed, view: FeatureView, name: str, names: Names) -> Iterator[Problem]:
+    source = names["source"][name].model if name in names["source"] else None
+    about = source.entity if isinstance(source, Source) else None
+    if about is not None and about != view.entity and view.entity in names["entity"]:
+        text = (f"the source {name!r} is about {about!r}, the view about {view.entity!r}: "
+                "remove entity from the source if its rows are about both")  # fmt: skip
+        yield parsed.origin.problem(("entity",), text)
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:

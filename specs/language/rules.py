@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from limner.language.durations import MICROS, Duration
 from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
-from limner.language.suggest import listed, nearest
+from limner.language.suggest import did_you_mean, listed, nearest
 
 Finding = tuple[Path, str, bool]
 RESERVED = ("event_timestamp", "created_timestamp")
@@ -30,7 +30,7 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
         case Source():
             return list(_source(model, data))
         case FeatureView():
-            return list(_view(model))
+            return [*_reads(model), *_view(model)]
         case RequestView():
             return list(_request_view(model))
         case Profile():
@@ -174,6 +174,31 @@ def _range(path: Path, limits: Range) -> Iterator[Finding]:
         yield path, "a range needs min, max or both", False
     elif limits.min is not None and limits.max is not None and limits.min > limits.max:
         yield (*path, "min"), f"min {limits.min} is greater than max {limits.max}", False
+
+
+def _reads(view: FeatureView) -> Iterator[Finding]:
+    """Which source each feature is made of."""
+    if view.source is None and view.sources is None:
+        yield (), "needs the key 'source': name the source it reads, or several with sources: [a, b]", False
+        return
+    if view.source is not None and view.sources is not None:
+        yield ("sources",), "a view has source (one) or sources (several), not both: keep one", True
+        return
+    yield from _repeated(("sources",), view.sources or (), "source")
+    reads = tuple(dict.fromkeys(view.reads))
+    for name, feature in view.features.items():
+        if feature.from_ is None and len(reads) > 1:
+            yield ("features", name), f"of which source? add from: {listed(reads)}", False
+        elif feature.from_ is not None and feature.from_ not in reads:
+            text = f"the view does not read {feature.from_!r}: {did_you_mean(feature.from_, reads)}"
+            yield ("features", name, "from"), text, False
+    used = {feature.from_ for feature in view.features.values()}
+    if used - {*reads}:
+        return  # the feature with the mistake may be the one
+    for i, name in enumerate(view.sources or ()):
+        if name not in used and len(reads) > 1:
+            text = f"no feature is made of {name!r}: write from: {name} in one, or leave the source out"
+            yield ("sources", i), text, False
 
 
 def _view(view: FeatureView) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
-"""One feature view held against the columns of its source: join keys, every feature, its condition and its default."""
+"""One feature view held against the columns of its sources: join keys, every feature, its condition and its default."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
@@ -12,49 +12,51 @@ from limner.language.uses import Use, fits, join_key, misfit
 
 
 class ViewColumns:
-    """Checks of one feature view against the columns of its source."""
+    """Checks of one feature view against the columns of its sources, by source."""
 
-    def __init__(self, specs: Specs, view: FeatureView, columns: Scope) -> None:
+    def __init__(self, specs: Specs, view: FeatureView, columns: Mapping[str, Scope]) -> None:
         self.specs = specs
         self.view = view
         origin = specs.origin("feature_view", view.feature_view)
-        self.use = Use(origin, view.source, columns, joined=True)
-        self.own = Use(origin, view.source, columns, joined=False)
+        self.uses = {name: Use(origin, name, scope, joined=True) for name, scope in columns.items()}
+        self.own = {name: Use(origin, name, scope, joined=False) for name, scope in columns.items()}
 
     def problems(self) -> Iterator[Problem]:
         """Every problem, in no order."""
         if self.view.entity in self.specs.entities:
-            for key, kind in self.specs.entities[self.view.entity].join_keys.items():
-                yield from join_key(self.own, ("source",), key, kind)
+            for path, source in self.view.places_of_sources():
+                for key, kind in self.specs.entities[self.view.entity].join_keys.items():
+                    yield from join_key(self.own[source], path, key, kind)
         for name, feature in self.view.features.items():
-            found = list(self._feature(("features", name), feature))
+            use = self.uses[self.view.source_of(feature)]
+            found = list(self._feature(use, ("features", name), feature))
             yield from found
             if not found:
-                yield from self._constants(("features", name), feature)
-                yield from self._default(("features", name), feature)
+                yield from self._constants(use, ("features", name), feature)
+                yield from self._default(use, ("features", name), feature)
 
-    def _feature(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
+    def _feature(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         if feature.where is not None:
-            yield from self.use.condition((*path, "where"), feature.where)
+            yield from use.condition((*path, "where"), feature.where)
         for read in feature.reads():
             here = (*path, *read.path)
             if read.types is None:
-                yield from self.use.column(here, read.column)
+                yield from use.column(here, read.column)
             else:
-                yield from self.use.typed(here, read.column, read.types, read.why)
+                yield from use.typed(here, read.column, read.types, read.why)
 
-    def _constants(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
+    def _constants(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         for here, value, column in feature.constants():
-            if not fits(value, self.use.types[column]):
-                yield self.use.origin.problem((*path, *here), misfit(value, self.use.types[column]))
+            if not fits(value, use.types[column]):
+                yield use.origin.problem((*path, *here), misfit(value, use.types[column]))
 
-    def _default(self, path: Path, feature: FeatureBase) -> Iterator[Problem]:
+    def _default(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         value = getattr(feature, "default", None)
         if value is None:
             return
-        base = feature.output_type(self.use.types, {}).base
+        base = feature.output_type(use.types, {}).base
         items = value if isinstance(value, tuple) else (value,)
         for i, item in enumerate(items):
             if not fits(item, base):
                 here: Path = (*path, "default", i) if isinstance(value, tuple) else (*path, "default")
-                yield self.use.origin.problem(here, misfit(item, base))
+                yield use.origin.problem(here, misfit(item, base))

@@ -83,7 +83,7 @@ features:
   hi1: {histogram: hour, share: true}
   r: {rfm: a, orders: b}
   t: {top: 3, of: title, default: [x]}
-  sh: {share: a, where: b > 1, default: 1}
+  sh: {share: a, where: b > 1, default: 1, from: events}
   e: {embed: "{title} {kind}", encoder: mini, over: 30d, pool: {mean: {weight: a, half_life: 7d, newest: 5}}}
   p: {embed: "{title}", encoder: mini, prefix: "query: ", languages: [en, zh]}
   ts: {text: "{kind}", measure: words, pool: max, default: 1}
@@ -95,6 +95,12 @@ entity: user
 source: times
 every: event
 features: {n: {count: "*"}}
+---
+feature_view: x
+entity: user
+sources: [events, times]
+every: 1d
+features: {n: {count: "*", from: events}, m: {count: "*", from: times}}
 """
 ENCODERS = {"mini": "f1", "midi": "f2"}
 
@@ -234,6 +240,30 @@ def test_whatever_decides_a_value_changes_the_fingerprint(change: tuple[str, str
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        ("sources: [events, times]", "sources: [events, more]"),
+        ("{n: {count: \"*\", from: events}, m: {count: \"*\", from: times}}",
+         "{n: {count: \"*\", from: times}, m: {count: \"*\", from: events}}"),
+        ("path: items.csv", "path: goods.csv"),
+        ("table: t", "table: u"),
+    ],
+    ids=lambda change: change[1][:40],
+)  # fmt: skip
+def test_so_do_the_sources_of_a_view_and_which_feature_is_from_which(change: tuple[str, str]) -> None:
+    text = SPEC.replace(*change)
+    if "more" in change[1]:
+        text = text.replace("from: times", "from: more") + "---\nsource: more\npath: m.csv\nsince: 2024-01-01\n"
+    assert _of(text, "x") != _of(SPEC, "x")
+
+
+def test_one_source_in_a_list_is_that_source_and_their_order_does_not_count() -> None:
+    assert not _changed("sources: [events, times]", "sources: [times, events]", view="x")
+    assert not _changed("source: times\nevery: event", "sources: [times]\nevery: event", view="w")
+    assert not _changed("where: b > 1, default: 1, from: events", "where: b > 1, default: 1")
+
+
+@pytest.mark.parametrize(
     "change", [("2024-01-01", "2024-01-02"), ("x.db", "y.db"), ("table: t", "table: u")], ids=lambda change: change[1]
 )
 def test_so_does_where_a_table_is_and_since(change: tuple[str, str]) -> None:
@@ -310,14 +340,15 @@ def _all(specs: Specs) -> list[str]:
     return [fingerprint(specs, name, ENCODERS) for name in specs.views]
 
 
-@pytest.mark.parametrize("name", ["v", "w"])
+@pytest.mark.parametrize("name", ["v", "w", "x"])
 def test_a_view_comes_back_from_its_closure(name: str) -> None:
     specs = load_texts({"a.yaml": SPEC})
     text = closure(specs, name)
     back = from_closure(text)
     assert back.views == {name: specs.views[name].model_copy(update={"examples": ()})}
     assert back.sources == {key: specs.sources[key] for key in back.sources}
-    assert set(back.sources) == ({"events", "items"} if name == "v" else {"times"})
+    of = {"v": {"events", "items"}, "w": {"times"}, "x": {"events", "items", "times"}}
+    assert set(back.sources) == of[name]
     assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
     assert closure(back, name) == text
 

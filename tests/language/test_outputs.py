@@ -13,7 +13,7 @@ ZONE = "America/New_York"
 
 def _outputs(features: str) -> dict[str, Output]:
     found = specs(view(features))
-    made = outputs(found.views["taste"], cleaned(found, "purchases", RAW), {"minilm": 384}, ZONE)
+    made = outputs(found.views["taste"], {"purchases": cleaned(found, "purchases", RAW)}, {"minilm": 384}, ZONE)
     assert output_names(found.views["taste"]) == tuple(output.name for output in made)
     return {output.name: output for output in made}
 

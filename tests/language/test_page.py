@@ -23,7 +23,7 @@ COLUMNS: dict[str, dict[str, LogicalType]] = {
         "gift": "bool", "bought_at": "timestamp", "loaded_at": "timestamp",
     },
     "products": {"product_id": "int", "brand": "string", "department": "string", "product_type": "string"},
-    "reviews": {"written_at": "string"},
+    "reviews": {"shopper_id": "int", "written_at": "string"},
     "clicks": {"clicked_at": "timestamp", "dt": "string"},
 }  # fmt: skip
 

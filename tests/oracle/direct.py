@@ -26,9 +26,12 @@ class Direct:
 
     def __init__(self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, LogicalType]) -> None:
         self.keys = keys
+        (self.source,) = oracle.view.reads
         self.grid = oracle.view.grid
         self.vector_of = oracle.vector_of
-        made = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
+        made = outputs(
+            oracle.view, dict.fromkeys(oracle.view.reads, columns), dict.fromkeys(specs.encoders, DIM), oracle.zone
+        )
         terms = {name: terms_model(specs, name, Path()) for name, e in specs.encoders.items() if e.terms is not None}
         self.outputs = since_fits(made, terms)
         self.staged: dict[str, str] = {}
@@ -38,7 +41,7 @@ class Direct:
     def run(self, start: int, end: int) -> History:
         """The history over (start, end]."""
         task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, base=True)
-        return compute(self.rows, task, self._vectors)
+        return compute({self.source: self.rows}, task, self._vectors)
 
     def _rows(self, specs: Specs, oracle: Oracle, columns: dict[str, LogicalType]) -> pa.Table:
         events = [event for key in sorted(oracle.entities) for event in oracle.entities[key]]

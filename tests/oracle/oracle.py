@@ -35,7 +35,7 @@ class Oracle:
         vector_of: VectorOf | None = None,
     ) -> None:
         self.view = view
-        self.zone = view.timezone or sources[view.source].timezone
+        self.zone = view.timezone or sources[view.reads[0]].timezone
         self.encoders = encoders or {}
         self.vector_of = vector_of
         self.cleaned = clean(tables, sources, view.source, keys, _used(view))

@@ -75,7 +75,7 @@ class Project:
         """The view's plan; `data` is the folder of its history below the root."""
         models = {name: _model(self.specs, name, self.root / data) for name in self.specs.encoders}
         spec = self.specs.views[view]
-        columns = cleaned(self.specs, spec.source, self.raw)
+        columns = {each: cleaned(self.specs, each, self.raw) for each in spec.reads}
         made = outputs(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec))
         return ViewPlan(
             specs=self.specs,

@@ -64,7 +64,7 @@ def plan(tmp_path: Path) -> ViewPlan:
         specs=specs,
         name="mood",
         raw=raw,
-        outputs=outputs(specs.views["mood"], cleaned(specs, "notes", raw), {"fake": DIM}),
+        outputs=outputs(specs.views["mood"], {"notes": cleaned(specs, "notes", raw)}, {"fake": DIM}),
         encoders={"fake": MODEL},
         fingerprint=fingerprint(specs, "mood", {"fake": MODEL.fingerprint}),
         root=tmp_path,

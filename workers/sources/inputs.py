@@ -2,10 +2,21 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from limner.language.repo import Specs
 from limner.workers.sources.files import found
+
+
+def inputs_fingerprint(specs: Specs, sources: Sequence[str], root: Path) -> str | None:
+    """sha256 (hex) of what several sources read, in any order; None where one of them cannot tell."""
+    if len(sources) == 1:
+        return input_fingerprint(specs, sources[0], root)
+    found = {name: input_fingerprint(specs, name, root) for name in sources}
+    if None in found.values():
+        return None
+    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
 
 
 def input_fingerprint(specs: Specs, source: str, root: Path) -> str | None:

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from limner.workers.history.files import write_atomic
 
 
-def write_failed(path: Path, texts: Sequence[Path], failed: Mapping[bytes, str]) -> None:
-    """Write the failed texts (columns reason, text), once each, to `path`, whole or not at all.
+def write_failed(path: Path, texts: Sequence[Path], failed: Mapping[bytes, str]) -> list[str]:
+    """Write the failed texts (columns reason, text), once each, to `path`, whole or not at all; return the reasons.
 
     `texts` are the Parquet files of digest and text they came from; `failed` gives a reason by digest.
     """
@@ -23,6 +23,9 @@ def write_failed(path: Path, texts: Sequence[Path], failed: Mapping[bytes, str])
         chosen = pc.is_in(digests, value_set=wanted)
         kept = zip(digests.filter(chosen).to_pylist(), table["text"].filter(chosen).to_pylist(), strict=True)
         found |= dict(kept)
+    if not found:
+        return []
     rows = sorted((failed[digest], text) for digest, text in found.items())
     table = pa.table({"reason": [reason for reason, _ in rows], "text": [text for _, text in rows]})
     write_atomic(path, lambda target: pq.write_table(table, target))
+    return [reason for reason, _ in rows]

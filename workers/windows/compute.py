@@ -1,11 +1,10 @@
-"""From the cleaned rows of one shard to the feature history over an interval: a pure function."""
+"""From the cleaned rows of one shard, by source, to the feature history over an interval: a pure function."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Embed, TextStatistic
@@ -17,9 +16,9 @@ from limner.workers.arrow_types import ARROW
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
 from limner.workers.windows.conditions import masks
+from limner.workers.windows.entities import Block, blocks
 from limner.workers.windows.rows import Rows
 
-TIME, KNOWN, UNTIL = "__ts", "__known", "__until"  # µs; the last may be missing, or null
 EVENT_TIMESTAMP = "event_timestamp"
 _BLOCK = 200_000  # rows evaluated at once: memory depends on this, not on the shard
 
@@ -54,10 +53,15 @@ Vectors = Callable[[str, pa.Array], tuple[pool.Float32s, c.Bools]]
 SeenBefore = Callable[[pa.Table], c.Bools]
 
 
-def compute(rows: pa.Table, task: Task, vectors: Vectors, seen_before: SeenBefore | None = None) -> History:
-    """Evaluate all outputs over `rows`, which are in canonical order (join keys, then time, then ties)."""
-    parts = [_block(block, task, vectors, seen_before) for block in _blocks(rows, task.join_keys)]
-    empty = schema(rows.schema, task).empty_table()
+def compute(
+    tables: Mapping[str, pa.Table], task: Task, vectors: Vectors, seen_before: SeenBefore | None = None
+) -> History:
+    """Evaluate all outputs over the rows of each source, which are in canonical order (keys, time, ties).
+
+    An entity has rows in the history from the first instant at which any source knows it.
+    """
+    parts = [_block(block, task, vectors, seen_before) for block in blocks(tables, task.join_keys, _BLOCK)]
+    empty = schema(next(iter(tables.values())).schema, task).empty_table()
     return History(
         base=pa.concat_tables([empty, *(part.base for part in parts)]).combine_chunks(),
         changes=pa.concat_tables([empty, *(part.changes for part in parts)]).combine_chunks(),
@@ -77,50 +81,33 @@ def arrow_type(output: OutputSpec) -> pa.DataType:
     return arrow.arrow_type(kind.base, many=kind.list, dim=kind.dim, keyed=kind.map)
 
 
-def _entities(rows: pa.Table, keys: tuple[str, ...]) -> c.Ints:
-    """Codes 0..n-1 of the entities of rows sorted by their keys."""
-    fresh = np.zeros(len(rows), bool)
-    for key in keys:
-        fresh[1:] |= np.asarray(pc.not_equal(rows[key].slice(1), rows[key].slice(0, max(len(rows) - 1, 0))), bool)
-    return np.cumsum(fresh)
-
-
-def _blocks(rows: pa.Table, keys: tuple[str, ...]) -> Iterator[pa.Table]:
-    """Whole entities, about _BLOCK rows at a time."""
-    if not len(rows):
-        return
-    entity = _entities(rows, keys)
-    begin = 0
-    while begin < len(rows):
-        stop = min(begin + _BLOCK, len(rows))
-        stop = int(np.searchsorted(entity, entity[stop - 1], side="right"))
-        yield rows.slice(begin, stop - begin)
-        begin = stop
-
-
-def _block(rows: pa.Table, task: Task, vectors: Vectors, seen_before: SeenBefore | None) -> History:
-    windows = {window for output in task.outputs for window in output.feature.looks(output.window)}
-    events = _events(rows, task)
+def _block(block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore | None) -> History:
+    base = timeline.tick_at_or_before(task.grid, task.start)
+    stays = _stays(block, task)
     if not task.base:
-        rows = rows.filter(pa.array(timeline.moving(task.grid, events, windows, task.start, task.end)))
-        events = _events(rows, task)
-    line = timeline.build(task.grid, events, windows, task.start, task.end)
-    selected = masks(rows, [output.feature.where for output in task.outputs])
-    spans = {window: line.span(window) for window in windows}
+        block = block.only(timeline.moving(stays.values(), len(block.keys), base, task.end))
+        stays = _stays(block, task)
+    line = timeline.build(stays.values(), base, task.end)
+    spans = {(name, window): line.span(each, window) for name, each in stays.items() for window in each.windows}
+    selected = _selected(block, task)
 
-    def look(window: Window, zone: str) -> Rows:
-        first, last = spans[window]
+    def look(output: OutputSpec, window: Window) -> Rows:
+        first, last = spans[output.source, window]
         index = np.flatnonzero(first < last)
-        return Rows(rows, index, first[index], last[index], line.size, events.entity[index], events.time[index], zone)
+        rows = block.sources[output.source]
+        entity, time = rows.events.entity[index], rows.events.time[index]
+        return Rows(rows.table, index, first[index], last[index], line.size, entity, time, output.zone)
 
     columns = []
-    for output, where in zip(task.outputs, selected, strict=True):
-        looks = [look(window, output.zone) for window in output.feature.looks(output.window)]
+    for output in task.outputs:
+        looks = [look(output, window) for window in output.feature.looks(output.window)]
+        where = selected[output.name]
         if isinstance(output.feature, Embed):
-            columns.append(_embed(output, task, looks[0], where, line, vectors))
+            stay = stays[output.source].windows[output.window]
+            columns.append(_embed(output, task, looks[0], where, stay, vectors))
         else:
             columns.append(kinds.evaluate(_plain(output, task), looks, where))
-    return _assemble(rows, events.entity, task, line, columns, seen_before)
+    return _assemble(block, task, line, columns, seen_before)
 
 
 def _plain(output: OutputSpec, task: Task) -> FeatureBase:
@@ -129,13 +116,22 @@ def _plain(output: OutputSpec, task: Task) -> FeatureBase:
     return kinds.pooled(feature, task.staged[output.name]) if isinstance(feature, TextStatistic) else feature
 
 
-def _events(rows: pa.Table, task: Task) -> timeline.Events:
-    """Code of the entity, event time, instants of becoming known and of being withdrawn of each row."""
-    time, known = (np.asarray(rows[name].to_numpy(), np.int64) for name in (TIME, KNOWN))
-    until = None
-    if UNTIL in rows.column_names:
-        until = np.asarray(rows[UNTIL].fill_null(int(timeline.FOREVER)).to_numpy(), np.int64)
-    return timeline.Events(_entities(rows, task.join_keys), time, known, until)
+def _stays(block: Block, task: Task) -> dict[str, timeline.Stays]:
+    """By source, when its rows are in the windows that its outputs look through."""
+    windows: dict[str, set[Window]] = {name: set() for name in block.sources}
+    for output in task.outputs:
+        windows[output.source].update(output.feature.looks(output.window))
+    return {name: timeline.stays(task.grid, rows.events, windows[name]) for name, rows in block.sources.items()}
+
+
+def _selected(block: Block, task: Task) -> dict[str, c.Bools | None]:
+    """For each output where its condition holds, shape [rows of its source]; None where it has none."""
+    found: dict[str, c.Bools | None] = {}
+    for name, source in block.sources.items():
+        of = [output for output in task.outputs if output.source == name]
+        mask = masks(source.table, [output.feature.where for output in of])
+        found |= {output.name: each for output, each in zip(of, mask, strict=True)}
+    return found
 
 
 def _embed(
@@ -143,7 +139,7 @@ def _embed(
     task: Task,
     rows: Rows,
     selected: c.Bools | None,
-    line: timeline.Timeline,
+    stay: timeline.Stay,
     vectors: Vectors,
 ) -> c.Output:
     assert isinstance(output.feature, Embed)
@@ -164,19 +160,18 @@ def _embed(
         entity=rows.entity,
         first=rows.first,
         last=rows.last,
-        enter=line.stays[output.window].enter[rows.index],
-        leave=line.stays[output.window].leave[rows.index],
+        enter=stay.enter[rows.index],
+        leave=stay.leave[rows.index],
         time=rows.time,
         weight=weight,
         vector=code,
     )
     half_life = pooling.half_life.micros if pooling.half_life else None
-    return pool.mean(texts, matrix, line.size, half_life, pooling.newest)
+    return pool.mean(texts, matrix, rows.places, half_life, pooling.newest)
 
 
 def _assemble(
-    rows: pa.Table,
-    entity: c.Ints,
+    block: Block,
     task: Task,
     line: timeline.Timeline,
     columns: list[c.Output],
@@ -192,23 +187,21 @@ def _assemble(
     at_base = line.tick == line.base
     changed = differs & ~at_base
     if seen_before is not None:
-        changed &= ~_silent_return(rows, entity, task, line, columns, fresh & ~at_base, seen_before)
-    head = np.searchsorted(entity, np.arange(int(entity[-1]) + 1 if len(entity) else 0))
+        changed &= ~_silent_return(block, task, line, columns, fresh & ~at_base, seen_before)
 
     def table(places: c.Ints) -> pa.Table:
-        owner = pa.array(head[line.entity[places]])
-        arrays = [rows[key].take(owner) for key in task.join_keys]
+        owner = pa.array(line.entity[places])
+        arrays = [block.keys[key].take(owner) for key in task.join_keys]
         arrays += [column.take(places) for column in columns]
         arrays.append(pa.array(line.tick[places]).cast(ARROW["timestamp"]))
-        target = schema(rows.schema, task)
+        target = schema(block.keys.schema, task)
         return pa.table([a.cast(f.type) for a, f in zip(arrays, target, strict=True)], schema=target)
 
     return History(base=table(np.flatnonzero(at_base & task.base)), changes=table(np.flatnonzero(changed)))
 
 
 def _silent_return(
-    rows: pa.Table,
-    entity: c.Ints,
+    block: Block,
     task: Task,
     line: timeline.Timeline,
     columns: list[c.Output],
@@ -221,7 +214,7 @@ def _silent_return(
     whose every output is empty is therefore a change only for an entity that was never seen.
     """
     empty = first.copy()
-    for column, blank in zip(columns, _empties(rows, task), strict=True):
+    for column, blank in zip(columns, _empties(block, task), strict=True):
         places = np.flatnonzero(empty)
         if not len(places):
             return empty
@@ -229,12 +222,11 @@ def _silent_return(
         empty[places[~np.asarray(same)]] = False
     places = np.flatnonzero(empty)
     if len(places):
-        head = np.searchsorted(entity, line.entity[places])
-        empty[places] = seen_before(rows.select(task.join_keys).take(pa.array(head)))
+        empty[places] = seen_before(block.keys.take(pa.array(line.entity[places])))
     return empty
 
 
-def _empties(rows: pa.Table, task: Task) -> list[object]:
+def _empties(block: Block, task: Task) -> list[object]:
     """Each output's value over an empty window, default included."""
     blank: list[object] = []
     nothing = np.empty(0, np.int64)
@@ -242,7 +234,7 @@ def _empties(rows: pa.Table, task: Task) -> list[object]:
         if isinstance(output.feature, Embed):
             blank.append(None)
             continue
-        none = Rows(rows, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
+        none = Rows(block.sources[output.source].table, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
         looks = [none] * len(output.feature.looks(output.window))
         selected = np.empty(0, bool) if output.feature.where is not None else None
         blank.append(kinds.evaluate(_plain(output, task), looks, selected).take(np.zeros(1, np.int64)).to_pylist()[0])

@@ -4,7 +4,7 @@ A row counts in a window from the instant at which it is known and the window ha
 passed it or the row is withdrawn from its entity. All instants are µs.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,11 +70,6 @@ class Events:
                 leave = np.full(len(self.time), FOREVER)
         return leave if self.until is None else np.minimum(leave, self.until)
 
-    @property
-    def entities(self) -> int:
-        """Number of entities."""
-        return int(self.entity[-1]) + 1 if len(self.entity) else 0
-
 
 @dataclass(frozen=True)
 class Stay:
@@ -84,12 +79,22 @@ class Stay:
     leave: Ints
 
 
-def stays(grid: Grid, rows: Events, windows: Collection[Window]) -> dict[Window, Stay]:
-    """The rows' stay in each window, as the instants of a grid see it."""
-    return {
+@dataclass(frozen=True)
+class Stays:
+    """Rows of one source, and when they are in each window they are looked at through, on the instants of a grid."""
+
+    rows: Events
+    known: Ints  # [rows] the first instant of the grid at which a row is known
+    windows: Mapping[Window, Stay]
+
+
+def stays(grid: Grid, rows: Events, windows: Collection[Window]) -> Stays:
+    """The rows' stay in each window."""
+    found = {
         window: Stay(tick_at_or_after(grid, rows.enters(window)), tick_at_or_after(grid, rows.leaves(window)))
         for window in windows
     }
+    return Stays(rows, tick_at_or_after(grid, rows.known), found)
 
 
 @dataclass(frozen=True)
@@ -103,24 +108,22 @@ class Timeline:
     entity: Ints  # [places] code of the entity
     tick: Ints  # [places] µs
     base: int
-    rows: Events
-    stays: dict[Window, Stay]
 
     @property
     def size(self) -> int:
         """Number of places."""
         return len(self.tick)
 
-    def span(self, window: Window) -> tuple[Ints, Ints]:
+    def span(self, source: Stays, window: Window) -> tuple[Ints, Ints]:
         """[rows] places first <= place < last at which each row is in the window; first >= last: nowhere."""
-        stay = self.stays[window]
-        first = self._place(np.maximum(stay.enter, self.base))
-        return first, self._place(np.maximum(stay.leave, self.base))
+        stay, entity = source.windows[window], source.rows.entity
+        first = self._place(entity, np.maximum(stay.enter, self.base))
+        return first, self._place(entity, np.maximum(stay.leave, self.base))
 
-    def _place(self, instant: Ints) -> Ints:
-        """The first place of the row's entity at or after `instant`; the end of the entity where there is none."""
+    def _place(self, entity: Ints, instant: Ints) -> Ints:
+        """The first place of an entity at or after an instant; the end of the entity where there is none."""
         ticks, code = self._ticks
-        key = self.rows.entity * (len(ticks) + 1) + np.searchsorted(ticks, instant)
+        key = entity * (len(ticks) + 1) + np.searchsorted(ticks, instant)
         return np.searchsorted(code, key)
 
     @cached_property
@@ -130,33 +133,32 @@ class Timeline:
         return ticks, self.entity * (len(ticks) + 1) + np.searchsorted(ticks, self.tick)
 
 
-def moving(grid: Grid, rows: Events, windows: Collection[Window], start: int, end: int) -> npt.NDArray[np.bool_]:
-    """[rows] whether the row's entity has a row that enters or leaves a window in (start, end]; others stay."""
-    base = tick_at_or_before(grid, start)
-    known = tick_at_or_after(grid, rows.known)
-    moves = (known > base) & (known <= end)
-    for stay in stays(grid, rows, windows).values():
-        for instant in (stay.enter, stay.leave):
-            moves |= (instant > base) & (instant <= end)
-    return (np.bincount(rows.entity, moves, rows.entities) > 0)[rows.entity]
+def moving(sources: Iterable[Stays], entities: int, base: int, end: int) -> npt.NDArray[np.bool_]:
+    """[entities] which have a row that becomes known, enters or leaves a window in (base, end]; others stay."""
+    moved = np.zeros(entities, bool)
+    for source in sources:
+        instants = [source.known, *(each for stay in source.windows.values() for each in (stay.enter, stay.leave))]
+        for instant in instants:
+            moved[source.rows.entity[(instant > base) & (instant <= end)]] = True
+    return moved
 
 
-def build(grid: Grid, rows: Events, windows: Collection[Window], start: int, end: int) -> Timeline:
-    """Lay out the places of (base, end] and the base itself.
+def build(sources: Iterable[Stays], base: int, end: int) -> Timeline:
+    """Lay out the places of (base, end] and the base itself, which is an instant of the grid.
 
-    The base is the last instant of the grid at or before `start`. An entity has places from the first instant at which
-    a row about it is known.
+    An entity has places from the first instant at which a row about it is known, of whatever source.
     """
-    base = tick_at_or_before(grid, start)
-    found = stays(grid, rows, windows)
-    known = np.maximum(tick_at_or_after(grid, rows.known), base)
-    entities, ticks = [rows.entity], [known]
-    for stay in found.values():
-        visible = stay.leave > np.maximum(stay.enter, base)
-        for instant in (stay.enter, stay.leave):
-            new = visible & (instant > known) & (instant <= end)
-            entities.append(rows.entity[new])
-            ticks.append(instant[new])
+    entities, ticks = [], []
+    for source in sources:
+        entity, known = source.rows.entity, np.maximum(source.known, base)
+        entities.append(entity)
+        ticks.append(known)
+        for stay in source.windows.values():
+            visible = stay.leave > np.maximum(stay.enter, base)
+            for instant in (stay.enter, stay.leave):
+                new = visible & (instant > known) & (instant <= end)
+                entities.append(entity[new])
+                ticks.append(instant[new])
     all_entities, all_ticks = np.concatenate(entities), np.concatenate(ticks)
     inside = all_ticks <= end
     all_entities, all_ticks = all_entities[inside], all_ticks[inside]
@@ -167,6 +169,4 @@ def build(grid: Grid, rows: Events, windows: Collection[Window], start: int, end
         entity=place_entity,
         tick=distinct[place_code] if len(distinct) else np.empty(0, np.int64),
         base=base,
-        rows=rows,
-        stays=found,
     )

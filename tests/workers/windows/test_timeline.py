@@ -39,9 +39,11 @@ def test_a_row_counts_exactly_at_the_places_inside_its_window(rows, step, width,
     events = timeline.Events(entity, time, known, until)
     grid = Grid(step=step)
     windows = {Sliding(width), Sliding(width, shift), Lifetime()}
-    line = timeline.build(grid, events, windows, MONDAY + start, MONDAY + start + length)
+    stays = timeline.stays(grid, events, windows)
+    base = timeline.tick_at_or_before(grid, MONDAY + start)
+    line = timeline.build([stays], base, MONDAY + start + length)
     for window in windows:
-        first, last = line.span(window)
+        first, last = line.span(stays, window)
         for place in range(line.size):
             q = line.tick[place]
             for row in range(len(rows)):

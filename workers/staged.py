@@ -1,0 +1,150 @@
+"""The rows of one run: every source of a view read and cleaned over an interval, every text encoded."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.workers import report
+from limner.workers.context import RunContext
+from limner.workers.intervals import Interval
+from limner.workers.plan import ViewPlan
+from limner.workers.reading import Reading
+from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.ensure import ensure
+from limner.workers.text.failures import write_failed
+from limner.workers.text.learning import learned
+from limner.workers.text.terms import TermsModel
+from limner.workers.windows.timeline import tick_at_or_before
+
+_NEVER = -(2**62)  # µs, before any instant
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What was read, by source, and how many texts could not be encoded."""
+
+    requests: Mapping[str, PrepareRequest]
+    prepared: Mapping[str, Prepared]
+    texts_failed: int
+
+    @property
+    def shards(self) -> int:
+        """Number of shards, the same for every source: an entity is in one of them."""
+        return len(next(iter(self.prepared.values())).shards)
+
+    def summary(self) -> dict[str, object]:
+        """Numbers for the ledger. Reasons of several sources name their source."""
+        return {
+            "rows_read": sum(each.rows_read for each in self.prepared.values()),
+            "rows_kept": sum(each.rows_kept for each in self.prepared.values()),
+            "dropped": self._counts(lambda each: each.dropped),
+            "quarantined": self._counts(lambda each: each.quarantined),
+            "unmatched": self._counts(lambda each: each.unmatched),
+            "texts_failed": self.texts_failed,
+        }
+
+    def _counts(self, of: Callable[[Prepared], Mapping[str, int]]) -> dict[str, int]:
+        if len(self.prepared) == 1:
+            return dict(of(next(iter(self.prepared.values()))))
+        return {f"{source}: {key}": n for source, each in self.prepared.items() for key, n in of(each).items()}
+
+
+def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> Staged:
+    """Read and clean each source below the folder `stage`, and see to it that every text has its vector.
+
+    Raises LimnerError if a source or the encoder fails.
+    """
+    requests = {each.source: _request(plan, each, interval, stage / each.source, context) for each in plan.readings}
+    # One at a time: each takes the memory it may, and all cores.
+    found = dict(context.workers.map(_prepare, requests.items(), in_flight=1))
+    prepared = {source: found[source] for source in requests}
+    for source, each in prepared.items():
+        _tell(plan, source, each, context)
+    return Staged(requests, prepared, _encode(plan, prepared, requests, context))
+
+
+def _prepare(asked: tuple[str, PrepareRequest]) -> tuple[str, Prepared]:
+    source, request = asked
+    return source, prepare(request)
+
+
+def _request(plan: ViewPlan, reading: Reading, interval: Interval, stage: Path, context: RunContext) -> PrepareRequest:
+    base = tick_at_or_before(plan.view.grid, interval.start)
+    stage.mkdir(parents=True, exist_ok=True)
+    # The values at the beginning need every entity ever seen, however long ago; later values only what can
+    # still be in a window.
+    lower = None if interval.base or reading.reach is None else base - reading.reach
+    return PrepareRequest(
+        specs=plan.specs,
+        source=reading.source,
+        join_keys=plan.join_keys,
+        columns=reading.columns,
+        raw=plan.raw,
+        texts={column: text for column, (text, _) in reading.texts.items()},
+        measures=reading.measures,
+        lower=lower,
+        # Rows that are bad are counted once: at the beginning all of them are new.
+        known_after=_NEVER if interval.base else base,
+        until=interval.end,
+        total_order=reading.order_matters,
+        shards=context.shards,
+        root=plan.root,
+        stage=stage,
+        run_id=context.run_id,
+        memory_limit=context.memory_limit,
+        data=plan.data,
+    )
+
+
+def _tell(plan: ViewPlan, source: str, prepared: Prepared, context: RunContext) -> None:
+    context.reporter(
+        report.RowsPrepared(
+            plan.name,
+            source,
+            prepared.rows_read,
+            prepared.rows_kept,
+            dict(prepared.dropped),
+            dict(prepared.quarantined),
+        )
+    )
+    for reason, count in prepared.quarantined.items():
+        path = str(prepared.quarantine_file) if prepared.quarantine_file else None
+        context.ledger.quarantine(context.run_id, source, reason, count, path)
+
+
+def _encode(
+    plan: ViewPlan, prepared: Mapping[str, Prepared], requests: Mapping[str, PrepareRequest], context: RunContext
+) -> int:
+    """Make sure that every text has a vector, or is on record as failed; returns how many failed."""
+    failed = 0
+    for name, model in plan.encoders.items():
+        files = {
+            each.source: [
+                prepared[each.source].texts[column] for column, (_, used) in each.texts.items() if used == name
+            ]
+            for each in plan.readings
+        }
+        every = [file for some in files.values() for file in some]
+        if not every:
+            continue  # only its tokens are counted
+        request = next(iter(requests.values()))
+        if isinstance(model, TermsModel) and not learned(model, request, plan.data, context.workers):
+            continue  # it learns later than this run ends: until then there are no vectors
+        cache = EmbeddingCache(plan.data / "embeddings", model)
+        encode = context.encode_with(model)
+        result = ensure(every, cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
+        failed += len(result.failed)
+        for source, some in files.items():
+            if result.failed and some:
+                _set_aside(plan, source, name, some, result.failed, context)
+    return failed
+
+
+def _set_aside(
+    plan: ViewPlan, source: str, encoder: str, files: list[Path], failed: Mapping[bytes, str], context: RunContext
+) -> None:
+    path = plan.data / "quarantine" / source / f"{context.run_id}-{plan.name}-{encoder}-texts.parquet"
+    for reason, count in Counter(write_failed(path, files, failed)).items():
+        context.ledger.quarantine(context.run_id, source, f"text not encoded: {reason}", count, str(path))
