@@ -46,6 +46,7 @@ class Event:
     created: int | None
     known: int
     order: tuple[Any, ...] = ()
+    source: str = ""
 
 
 @dataclass

@@ -22,40 +22,40 @@ from tests.oracle.worlds import ARROW
 
 
 class Direct:
-    """One view over the rows of an oracle; `columns` are the cleaned columns' logical types."""
+    """One view over the rows of an oracle; `columns` are the cleaned columns' logical types, by source."""
 
-    def __init__(self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, LogicalType]) -> None:
+    def __init__(
+        self, specs: Specs, oracle: Oracle, keys: list[str], columns: dict[str, dict[str, LogicalType]]
+    ) -> None:
         self.keys = keys
-        (self.source,) = oracle.view.reads
         self.grid = oracle.view.grid
         self.vector_of = oracle.vector_of
-        made = outputs(
-            oracle.view, dict.fromkeys(oracle.view.reads, columns), dict.fromkeys(specs.encoders, DIM), oracle.zone
-        )
+        made = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
         terms = {name: terms_model(specs, name, Path()) for name, e in specs.encoders.items() if e.terms is not None}
         self.outputs = since_fits(made, terms)
         self.staged: dict[str, str] = {}
         self.texts: dict[bytes, str] = {}
-        self.rows = self._rows(specs, oracle, columns)
+        self.tables = {name: self._rows(specs, oracle, name, columns[name]) for name in oracle.view.reads}
 
     def run(self, start: int, end: int) -> History:
         """The history over (start, end]."""
         task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, base=True)
-        return compute({self.source: self.rows}, task, self._vectors)
+        return compute(self.tables, task, self._vectors)
 
-    def _rows(self, specs: Specs, oracle: Oracle, columns: dict[str, LogicalType]) -> pa.Table:
-        events = [event for key in sorted(oracle.entities) for event in oracle.entities[key]]
+    def _rows(self, specs: Specs, oracle: Oracle, source: str, columns: dict[str, LogicalType]) -> pa.Table:
+        keys = sorted(oracle.entities)
+        events = [event for key in keys for event in oracle.entities[key] if event.source == source]
         data: dict[str, Any] = {
             name: pa.array([event.row[name] for event in events], ARROW[kind]) for name, kind in columns.items()
         }
         for output in self.outputs:
-            if isinstance(output.feature, Embed):
+            if isinstance(output.feature, Embed) and output.source == source:
                 column = self.staged[output.name] = f"__digest_{output.name}"
                 prefix, languages = prefix_of(output.feature, specs.encoders), output.feature.languages
                 texts = [render(output.feature.embed.parts, event.row) for event in events]
                 digests = [self._digest(prefix + text) if counts(text, languages) else None for text in texts]
                 data[column] = pa.array(digests, pa.binary(16))
-            if isinstance(output.feature, TextStatistic):
+            if isinstance(output.feature, TextStatistic) and output.source == source:
                 column = self.staged[output.name] = f"__measure_{output.name}"
                 data[column] = pa.array([_measured(output.feature, event.row) for event in events], pa.int64())
         data["__ts"] = pa.array([event.at for event in events], pa.int64())

@@ -197,7 +197,7 @@ def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> 
     _spoken(draw, doc)
     mean: dict[str, Any] = {}
     if draw(st.booleans()):
-        mean["weight"] = draw(st.sampled_from(["q", "n"]))
+        mean["weight"] = draw(st.sampled_from([name for name in ("q", "n") if columns[name] in ("int", "float")]))
     if draw(st.booleans()):
         mean["half_life"] = draw(st.sampled_from(["1h", "1d", "30d"]))
     if draw(st.integers(0, 3)) == 0:

@@ -1,7 +1,7 @@
 """Hypothesis strategies: rows that look for trouble, and specs over them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from tests.oracle.cleaning import Row, Table
 from tests.oracle.encoders import DIM
 from tests.oracle.features import features, templates
 from tests.oracle.instants import from_micros, to_micros
-from tests.oracle.layouts import Layout, cleaning, layouts
+from tests.oracle.layouts import Layout, cleaning, layouts, neighbours
 
 Draw = st.DrawFn
 
@@ -60,6 +60,12 @@ class Case:
     end: int
     cuts: list[int]
     probes: list[int]
+    others: dict[str, dict[str, LogicalType]] = field(default_factory=dict)  # columns of the other sources of events
+
+    @property
+    def sources(self) -> dict[str, dict[str, LogicalType]]:
+        """Cleaned columns of every source that views read."""
+        return {"events": self.columns, **self.others}
 
     @property
     def views(self) -> list[str]:
@@ -112,16 +118,22 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     if not layout.happened:
         layout.source["since"] = from_micros(clock.instant(draw)).isoformat()
     docs.append(layout.source | draw(cleaning(layout)))
+    others: dict[str, dict[str, LogicalType]] = {}
+    if draw(st.integers(0, 3)) == 0:
+        more = draw(neighbours(draw(st.sampled_from([zone, "Asia/Shanghai"])), layout))
+        tables["more"], others["more"] = _events(draw, clock, more, rows // 2), more.columns
+        if not more.happened:
+            more.source["since"] = from_micros(clock.instant(draw)).isoformat()
+        docs.append(more.source)
     for number, (step, at) in enumerate(every):
         docs.append(
             {
                 "feature_view": f"view_{number}",
                 "entity": draw(st.sampled_from(["user", "user", "item", "visit"])),
-                "source": "events",
                 "every": step,
                 **({"at": at} if at else {}),
                 **({"timezone": draw(st.sampled_from(MOMENTS))[0]} if draw(st.integers(0, 3)) == 0 else {}),
-                "features": draw(features(windows, layout.columns)),
+                **draw(_reads(windows, {"events": layout.columns, **others})),
             }
         )
     start = clock.first + draw(st.sampled_from([0, 0, -1, 1, clock.step // 3]))
@@ -131,7 +143,22 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
         st.integers(start, end),
     )
     cuts = sorted({cut for cut in draw(st.lists(inside, max_size=3)) if start < cut < end})
-    return Case(docs, layout.columns, tables, start, end, cuts, sorted(set(draw(st.lists(inside, max_size=3)))))
+    probes = sorted(set(draw(st.lists(inside, max_size=3))))
+    return Case(docs, layout.columns, tables, start, end, cuts, probes, others)
+
+
+@st.composite
+def _reads(draw: Draw, windows: Sequence[str], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The sources of a view and its features, those of several sources mixed."""
+    names = draw(st.permutations([*sources])) if len(sources) > 1 else [*sources]
+    if len(names) == 1:
+        return {"source": names[0], "features": draw(features(windows, sources[names[0]]))}
+    found: dict[str, Any] = {}
+    for name in names:
+        some = draw(features(windows, sources[name], most=3))
+        found |= {f"{name}_{key}": {**doc, "from": name} for key, doc in some.items()}
+    order = draw(st.permutations([*found]))
+    return {"sources": list(names), "features": {key: found[key] for key in order}}
 
 
 def _terms(draw: Draw) -> dict[str, Any]:

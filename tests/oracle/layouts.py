@@ -101,6 +101,32 @@ def layouts(draw: st.DrawFn, zone: str) -> Layout:
     return layout
 
 
+SWAPPED = {"n": "s", "s": "x", "x": "b", "b": "n"}
+
+
+@st.composite
+def neighbours(draw: st.DrawFn, zone: str, first: Layout) -> Layout:
+    """A second source about the same entities, whose columns have the names of the first one's and other types."""
+    layout = Layout(zone, entities=first.entities)
+    for part in ("types", "pools", "columns"):
+        getattr(layout, part).update({key: getattr(first, part)[key] for key in ("user", "product", "shop")})
+    _clocks(draw, layout)
+    _values(draw, layout)
+    for part in ("types", "pools", "columns", "casts"):
+        named = getattr(layout, part)
+        setattr(layout, part, {SWAPPED.get(name, name): value for name, value in named.items()})
+    layout.source |= {"source": "more", "path": "data/more/*.parquet"}
+    if draw(st.integers(0, 2)) == 0:
+        layout.source["tie_break"] = ["s"]
+    clean: dict[str, Any] = {"cast": layout.casts} if layout.casts else {}
+    if draw(st.integers(0, 3)) == 0:
+        clean["drop_duplicates"] = draw(
+            st.lists(st.sampled_from(["user", "product", "n", "s"]), min_size=1, max_size=3, unique=True)
+        )
+    layout.source |= {"clean": clean} if clean else {}
+    return layout
+
+
 def _keys(draw: st.DrawFn, layout: Layout) -> None:
     whole = draw(st.booleans())
     layout.pools["user"] = [7, 7, 7, -8, 2**57, None] if whole else ["u", "u", "u", "ü v", "", None]

@@ -38,10 +38,17 @@ class Oracle:
         self.zone = view.timezone or sources[view.reads[0]].timezone
         self.encoders = encoders or {}
         self.vector_of = vector_of
-        self.cleaned = clean(tables, sources, view.source, keys, _used(view))
+        self.cleaned = {name: clean(tables, sources, name, keys, _used(view, name)) for name in view.reads}
         self.entities: dict[Key, list[Event]] = {}
-        for event in self.cleaned.events:
-            self.entities.setdefault(tuple(event.row[key] for key in keys), []).append(event)
+        for name, cleaned in self.cleaned.items():
+            for event in cleaned.events:
+                event.source = name
+                self.entities.setdefault(tuple(event.row[key] for key in keys), []).append(event)
+
+    @property
+    def events(self) -> list[Event]:
+        """The clean rows of all sources."""
+        return [event for cleaned in self.cleaned.values() for event in cleaned.events]
 
     def at(self, instant: int, key: Key) -> dict[str, Any] | None:
         """The values known at `instant` (µs); None while nothing is known about the entity."""
@@ -50,12 +57,13 @@ class Oracle:
             return None
         values = {}
         for short, shorthand in self.view.features.items():
+            rows = [event for event in known if event.source == self.view.source_of(shorthand)]
             for name, feature in shorthand.expand(short):
                 for window in feature.written:
-                    inside = _selected(feature, self._inside(known, window, instant))
+                    inside = _selected(feature, self._inside(rows, window, instant))
                     inside = inside if instant >= self._begins(feature) else []
                     if feature.kind == "trend" and feature.as_ == "ratio":  # type: ignore[attr-defined]
-                        before = self._inside(known, window, instant, before=True)
+                        before = self._inside(rows, window, instant, before=True)
                         value = kinds.ratio(feature, inside, _selected(feature, before))
                     else:
                         value = self._value(feature, inside)
@@ -144,11 +152,12 @@ def _selected(feature: FeatureBase, events: list[Event]) -> list[Event]:
     return [event for event in events if holds(feature.where.text, event.row)]
 
 
-def _used(view: FeatureView) -> set[str]:
-    """The columns that features look at."""
+def _used(view: FeatureView, source: str) -> set[str]:
+    """The columns of a source that features look at."""
     used: set[str] = set()
     for feature in view.features.values():
-        used |= {*feature.columns(), *(read.column for read in feature.reads())}
+        if view.source_of(feature) == source:
+            used |= {*feature.columns(), *(read.column for read in feature.reads())}
     return used
 
 

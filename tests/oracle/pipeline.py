@@ -46,7 +46,6 @@ class Project:
         self.case, self.root = case, root
         settle(case)
         self.specs = load_texts({"specs.yaml": yaml.safe_dump_all(case.docs, allow_unicode=True)})
-        (root / "data" / "events").mkdir(parents=True, exist_ok=True)
         for name, table in case.tables.items():
             path = str(self.specs.sources[name].path).replace("*", "all")
             store(arrow_of(table), root / path)
@@ -54,22 +53,23 @@ class Project:
         check(self.specs, self.raw)
 
     def keep_events(self, known_by: int, keys: Sequence[str]) -> None:
-        """Write the file of events anew, with the rows known by then and those that never are."""
-        source, table = self.specs.sources["events"], self.case.tables["events"]
-        known = [known_from(row, source, keys) for row in table.rows]
-        there = [number for number, at in enumerate(known) if at is None or at <= known_by]
-        self._write_events("all", there)
+        """Write the files of events anew, with the rows known by then and those that never are."""
+        for name in self.case.sources:
+            known = [known_from(row, self.specs.sources[name], keys) for row in self.case.tables[name].rows]
+            there = [number for number, at in enumerate(known) if at is None or at <= known_by]
+            self._write(name, "all", there)
 
     def scatter_events(self) -> None:
-        """Write the events as three files, back to front."""
-        count = len(self.case.tables["events"].rows)
-        next((self.root / "data/events").glob("all.*")).unlink()
-        for part in range(3):
-            self._write_events(str(part), list(range(count))[part::3][::-1])
+        """Write the events of each source as three files, back to front."""
+        for name in self.case.sources:
+            count = len(self.case.tables[name].rows)
+            next((self.root / "data" / name).glob("all.*")).unlink()
+            for part in range(3):
+                self._write(name, str(part), list(range(count))[part::3][::-1])
 
-    def _write_events(self, name: str, numbers: Sequence[int]) -> None:
-        table = arrow_of(self.case.tables["events"]).take(pa.array(numbers, pa.int64()))
-        store(table, self.root / str(self.specs.sources["events"].path).replace("*", name))
+    def _write(self, source: str, file: str, numbers: Sequence[int]) -> None:
+        table = arrow_of(self.case.tables[source]).take(pa.array(numbers, pa.int64()))
+        store(table, self.root / str(self.specs.sources[source].path).replace("*", file))
 
     def plan(self, view: str, data: str = "data") -> ViewPlan:
         """The view's plan; `data` is the folder of its history below the root."""
@@ -167,7 +167,7 @@ def texts_of(specs: Specs, oracle: Oracle) -> Iterator[str]:
     """Every text that may have to be encoded, prefix included."""
     for feature in oracle.view.features.values():
         if isinstance(feature, Embed) and specs.encoders[feature.encoder].model is not None:
-            for event in oracle.cleaned.events:
+            for event in oracle.cleaned[oracle.view.source_of(feature)].events:
                 text = render(feature.embed.parts, event.row)
                 if counts(text, feature.languages):
                     yield prefix_of(feature, specs.encoders) + text

@@ -1,6 +1,6 @@
 """Random conditions, from atoms that mean the same in SQL and in the oracle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hypothesis import strategies as st
 
@@ -23,9 +23,14 @@ ATOMS = {
 }  # fmt: skip
 
 
+TYPES = {"n": "int", "x": "float", "s": "string", "b": "bool"}
+
+
 def conditions(columns: Iterable[str]) -> st.SearchStrategy[str]:
-    """A condition over some of `columns`."""
-    atoms = st.sampled_from([atom for name in columns for atom in ATOMS.get(name, [])])
+    """A condition over some of `columns`: names, or names with their types."""
+    types = columns if isinstance(columns, Mapping) else {}
+    fits = [name for name in columns if types.get(name, TYPES.get(name)) == TYPES.get(name, types.get(name))]
+    atoms = st.sampled_from([atom for name in fits for atom in ATOMS.get(name, [])])
     return st.one_of(
         atoms,
         atoms,

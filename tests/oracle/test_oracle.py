@@ -221,7 +221,7 @@ def test_a_lookup_in_time_finds_what_held_then() -> None:
     rows: list[Row] = [{"ago": ago, "id": 1} for ago in (61, 60, 31, 30)]
     table = Table(dict.fromkeys(["id", "cost", "since"], ""), prices)
     world = oracle({"f": {"sum": "cost"}}, rows, {"lookup": {"prices": "id"}}, prices=table)
-    assert [event.row["cost"] for event in world.cleaned.events] == [None, 1.0, 1.0, 2.0]
+    assert [event.row["cost"] for event in world.events] == [None, 1.0, 1.0, 2.0]
 
 
 def test_rows_that_cannot_be_used_are_counted() -> None:

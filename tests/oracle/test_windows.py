@@ -22,7 +22,7 @@ def build(case: Case, view: str) -> tuple[Direct, Oracle]:
     specs = specs_of(case.docs)
     oracle = oracle_of(case, specs, view)
     keys = list(specs.entities[specs.views[view].entity].join_keys)
-    return Direct(specs, oracle, keys, case.columns), oracle
+    return Direct(specs, oracle, keys, case.sources), oracle
 
 
 @many(2000)
