@@ -25,7 +25,7 @@ def logical(kind: pa.DataType) -> LogicalType:
 
 @dataclass(frozen=True)
 class Output:
-    """A feature's values at places. Two places hold the same value exactly where their rows of `state` are equal."""
+    """A feature's values at places. Neighbouring places hold the same value exactly where their `state` is equal."""
 
     state: Ints  # [places] or [places, k]
     take: Callable[[Ints], pa.Array]  # the values at chosen places

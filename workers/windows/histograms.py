@@ -13,19 +13,22 @@ from limner.workers.windows.rows import Ints, Rows, running
 def histogram(feature: f.Histogram, rows: Rows) -> c.Output:
     """Counts of each bin, or its shares of all."""
     bins = _bins(feature, calendar.local(rows.time, rows.zone))
-    found = np.empty((rows.places, feature.bins), np.int64)
+    changes = rows.changes()
+    found = np.zeros((len(changes.at) + 1, feature.bins), np.int32)  # the last row: before anything happened
     for each in range(feature.bins):
         here = bins == each
-        found[:, each] = running(rows.first[here], rows.last[here], rows.places)
-    if not feature.share:
-        return c.Output(found, lambda chosen: _lists(pa.array(found[chosen].reshape(-1)), feature.bins, None))
+        found[:-1, each] = running(rows.first[here], rows.last[here], rows.places)[changes.at]
     total = found.sum(axis=1)
-    shares = found / np.maximum(total, 1)[:, None]
+    values = found / np.maximum(total, 1)[:, None] if feature.share else found
+    fresh = np.ones(len(values), bool)
+    fresh[1:] = (values[1:] != values[:-1]).any(axis=1) | ((total[1:] > 0) != (total[:-1] > 0))
 
     def take(chosen: Ints) -> pa.Array:
-        return _lists(pa.array(shares[chosen].reshape(-1)), feature.bins, pa.array(total[chosen] == 0))
+        picked = changes.source[chosen]
+        items = pa.array(values[picked].reshape(-1)).cast(pa.float64() if feature.share else pa.int64())
+        return _lists(items, feature.bins, pa.array(total[picked] == 0) if feature.share else None)
 
-    return c.Output(shares.view(np.int64), take)
+    return c.Output(np.cumsum(fresh)[changes.source], take)
 
 
 def _bins(feature: f.Histogram, local: Ints) -> Ints:
