@@ -77,10 +77,15 @@ KEYS: dict[str, dict[str, str]] = {
         "model": "package:NAME/folder, a folder of the project, or a name on the Hugging Face hub.",
         "description": "For people; changes no value.",
         "pooling": "How token vectors become one.",
-        "max_tokens": "Texts are cut there.",
+        "max_tokens": "Texts are cut there, or into pieces of that length.",
+        "split": "Encode longer texts in overlapping pieces.",
         "normalize": "Whether vectors get length 1.",
         "prefix": "Put in front of every text, for models that were trained so.",
         "precision": "How the model computes; auto suits the machine.",
+    },
+    "Split": {
+        "overlap": "How many tokens neighbouring pieces share.",
+        "most": "How many pieces of a text are encoded; what is left after them is cut.",
     },
     "Hashing": {**_TERMS, "features": "The length of a vector."},
     "Tfidf": {

@@ -128,6 +128,13 @@ class Source(Model):
         return tuple((key, key) for key in (keys if isinstance(keys, tuple) else (keys,)))
 
 
+class Split(Model):
+    """Long texts in overlapping pieces, whose vectors are pooled by the tokens that each adds."""
+
+    overlap: Annotated[Int, Field(ge=0)] = 32
+    most: Annotated[Int, Field(ge=2, le=64)] = 8
+
+
 class Encoder(Model):
     """What turns a text into a vector: a BERT-family model (weights, pooling of tokens, limits), or counts of terms."""
 
@@ -138,6 +145,7 @@ class Encoder(Model):
     description: Text = ""
     pooling: Literal["mean", "cls", "max"] = "mean"
     max_tokens: Annotated[Int, Field(ge=2, le=8192)] = 128
+    split: Split | None = None
     normalize: Bool = True
     prefix: Text = ""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -161,10 +161,15 @@ def _encoder(encoder: Encoder, data: dict[str, Any]) -> Iterator[Finding]:
         yield (), "says nothing about how it encodes: add model (a folder or name), hashing or tfidf", False
     for kind in kinds[1:]:
         yield (kind,), f"an encoder has {kinds[0]} or {kind}, not both: make them two encoders", True
+    fits = (encoder.max_tokens - 2) // 2
+    if encoder.split is not None and encoder.split.overlap > fits and kinds[:1] == ["model"]:
+        shared = encoder.split.overlap
+        text = f"with max_tokens {encoder.max_tokens} pieces can share at most {fits} tokens, not {shared}"
+        yield ("split", "overlap") if "overlap" in data["split"] else ("split",), text, False
     if encoder.tfidf is not None and isinstance(data["tfidf"].get("fit"), int):
         found = data["tfidf"]["fit"]
         yield ("tfidf", "fit"), f"found {found}, expected an instant such as 2026-01-31T00:00:00Z", False
-    for key in ("pooling", "max_tokens", "prefix", "precision"):
+    for key in ("pooling", "max_tokens", "split", "prefix", "precision"):
         if key in data and kinds and kinds[0] != "model":
             yield (key,), f"{key} is for an encoder with a model: {kinds[0]} has none", True
 

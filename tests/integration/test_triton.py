@@ -90,6 +90,83 @@ def test_pooling_and_normalization_are_as_declared(triton: TritonServer, pooling
     np.testing.assert_allclose(vectors, by_transformers(model, TEXTS, pooling), atol=2e-4)
 
 
+LONG = [
+    " ".join(["the big red cheese", "a small fresh bread", "blue milk of beauty"][n % 3] for n in range(count)) + end
+    for count in (0, 1, 6, 7, 8, 9, 20, 40, 200)
+    for end in ("", " snack", " 12 snacks, deli!")
+]
+
+
+def piecewise(model: EncoderModel, texts: Sequence[str]) -> np.ndarray:
+    """Cut the tokens of each text by hand, encode each piece alone, and weigh it by the tokens it adds."""
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModel
+
+    tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    first, last = tokenizer.encode("").ids
+    bert = AutoModel.from_pretrained(str(model.folder)).float().eval()
+    room, vectors = model.max_tokens - 2, []
+    with torch.inference_mode():
+        for text in texts:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            total, start, seen = 0.0, 0, 0
+            for _ in range(model.split_most):
+                piece = ids[start : start + room]
+                hidden = bert(input_ids=torch.tensor([[first, *piece, last]])).last_hidden_state[0]
+                pooled = hidden.mean(0) if model.pooling == "mean" else hidden[0]
+                vector = torch.nn.functional.normalize(pooled, dim=-1) if model.normalize else pooled
+                fresh = start + len(piece) - seen
+                total, seen = total + vector * max(fresh, 1), start + len(piece)
+                if seen == len(ids):
+                    break
+                start += room - model.split_overlap
+            joined = total / max(seen, 1)
+            vectors.append(torch.nn.functional.normalize(joined, dim=-1) if model.normalize else joined)
+    return torch.stack(vectors).numpy()
+
+
+def split_encoder(triton: TritonServer, **keys: object) -> EncoderModel:
+    """A tiny encoder that splits, served."""
+    encoder = {"model": "models/tiny", "max_tokens": 32, "precision": "float32", "split": {"overlap": 8, "most": 4}}
+    return triton.serve(Encoder.model_validate({"encoder": "tiny_split", **encoder, **keys}))
+
+
+@pytest.mark.parametrize("keys", [{}, {"encoder": "tiny_split_raw", "normalize": False, "pooling": "cls"}], ids=str)
+def test_long_texts_are_encoded_in_overlapping_pieces(triton: TritonServer, keys: dict[str, object]) -> None:
+    """As transformers encodes each piece; what lies beyond the last piece does not count."""
+    model = split_encoder(triton, **keys)
+    encoded = triton.client(model).encode(LONG)
+    assert encoded.failures == {}
+    expected = piecewise(model, LONG)
+    assert cosines(encoded.vectors, expected).min() >= 0.9999
+    np.testing.assert_allclose(encoded.vectors, expected, atol=2e-4)
+
+
+def test_splitting_leaves_short_texts_as_they_are(triton: TritonServer) -> None:
+    """A text of one piece has the vector of an encoder that does not split; a longer one has another."""
+    model = split_encoder(triton)
+    short, long = [text for text in LONG if len(text.split()) <= 20], [LONG[-1]]
+    client, plain = triton.client(model), triton.client(triton.models["tiny"])
+    np.testing.assert_allclose(client.encode(short).vectors, plain.encode(short).vectors, atol=1e-5)
+    assert cosines(client.encode(long).vectors, plain.encode(long).vectors).max() < 0.999
+
+
+def test_pieces_do_not_depend_on_what_is_encoded_beside_them(triton: TritonServer) -> None:
+    """A request's vectors are the same bytes alone and among others, long texts or short."""
+    model = split_encoder(triton)
+    texts = [f"{text} {n}" for n in range(8) for text in LONG]
+    starts = range(0, len(texts), 36)
+    client = triton.client(model, in_flight=1)
+    alone = [client.encode(texts[start : start + 36]).vectors for start in starts]
+    with ThreadPoolExecutor(6) as pool:
+        crowded = list(pool.map(lambda start: client.encode(texts[start : start + 36]).vectors, starts))
+    for one, other in zip(alone, crowded, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
 def test_the_engine_for_gpus_gives_the_same_vectors(triton: TritonServer) -> None:
     """The torch engine, here on a CPU in float32, reads the same files and agrees with the served one."""
     model = triton.models["tiny"]

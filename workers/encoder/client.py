@@ -92,7 +92,7 @@ class TritonEncoder:
         settings = self.settings
         cuts = cut_requests(
             [len(text) for _, text in sendable],
-            settings.rows_per_request,
+            max(1, settings.rows_per_request // self.model.split_most),
             settings.chars_per_request,
             settings.in_flight,
         )

@@ -111,6 +111,8 @@ def render(template: Path, model: EncoderModel, serving: Serving) -> str:
         pooling=model.pooling,
         normalize=str(model.normalize).lower(),
         max_tokens=model.max_tokens,
+        split_most=model.split_most,
+        split_overlap=model.split_overlap,
         precision=model.precision,
         engine=serving.engine,
         threads=serving.threads,

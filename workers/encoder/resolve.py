@@ -44,6 +44,8 @@ class EncoderModel:
     dim: int
     fingerprint: str
     files: str = ""  # sha256 of the files alone
+    split_most: int = 1  # pieces of a text that is longer than max_tokens; 1: it is cut there
+    split_overlap: int = 0  # tokens that neighbouring pieces share
 
     @property
     def version(self) -> str:
@@ -77,7 +79,7 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
         raise LimnerError(f"encoder {encoder.encoder!r}: {folder / 'config.json'} names no hidden_size")
     hashes = FileHashes(root / "data" / ".limner-cache" / "file-hashes.json")
     files = {path.name: hashes.sha256(path) for path in model_files(folder, encoder.encoder)}
-    identity = {
+    identity: dict[str, object] = {
         "files": files,
         "pooling": encoder.pooling,
         "max_tokens": encoder.max_tokens,
@@ -85,6 +87,9 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
         "prefix": encoder.prefix,
         "precision": encoder.precision,
     }
+    split = encoder.split
+    if split is not None:  # as a key of its own: encoders without it stay what they were
+        identity["split"] = [split.most, split.overlap]
     hashes.save()
     return EncoderModel(
         name=encoder.encoder,
@@ -97,6 +102,8 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
         dim=dim,
         fingerprint=digest(identity),
         files=digest(files),
+        split_most=1 if split is None else split.most,
+        split_overlap=0 if split is None else split.overlap,
     )
 
 

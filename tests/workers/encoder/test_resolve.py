@@ -35,7 +35,14 @@ def test_a_folder_is_relative_to_the_project(folder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "change",
-    [{"pooling": "cls"}, {"prefix": "query: "}, {"max_tokens": 64}, {"normalize": False}, {"precision": "float32"}],
+    [
+        {"pooling": "cls"},
+        {"prefix": "query: "},
+        {"max_tokens": 64},
+        {"normalize": False},
+        {"precision": "float32"},
+        {"split": {}},
+    ],
 )
 def test_what_changes_vectors_changes_the_fingerprint(folder: Path, tmp_path: Path, change: dict[str, object]) -> None:
     """Pooling, prefix, token limit, normalization and precision are part of the identity."""

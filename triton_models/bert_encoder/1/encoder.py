@@ -1,4 +1,4 @@
-"""Texts to vectors, in process: tokenize, sort by length, cut into micro-batches, run, restore the order.
+"""Texts to vectors, in process: tokenize, sort by length, cut into micro-batches, run, restore the order, join pieces.
 
 The served model wraps this class; `limner bench encode` runs it without the server to measure what serving
 costs.
@@ -56,6 +56,8 @@ class Options:
     threads: int = 0
     token_budget: int = 0
     warm: str = "all"
+    split_most: int = 1
+    split_overlap: int = 0
 
     @classmethod
     def from_parameters(cls, dim: int, parameters: dict[str, str]) -> "Options":
@@ -70,6 +72,8 @@ class Options:
             threads=int(parameters["THREADS"]) or len(os.sched_getaffinity(0)),
             token_budget=int(parameters["TOKEN_BUDGET"]),
             warm=parameters["WARM"],
+            split_most=int(parameters["SPLIT_MOST"]),
+            split_overlap=int(parameters["SPLIT_OVERLAP"]),
         )
 
 
@@ -83,7 +87,8 @@ class BertEncoder:
         self.options = options
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_length=options.max_tokens)
+        self.tokenizer.enable_truncation(max_length=options.max_tokens, stride=options.split_overlap)
+        self.special = self.tokenizer.num_special_tokens_to_add(is_pair=False)
         self.pad = int(json.loads((folder / "config.json").read_text()).get("pad_token_id") or 0)
         self.engine = load_engine(folder, options, device)
         self.engine.warm(options.max_tokens, everything=options.warm == "all")
@@ -96,13 +101,15 @@ class BertEncoder:
         bits of a vector depend on the shape of its micro-batch, so a group's vectors do not depend on what is
         encoded beside it.
         """
+        from pieces import cut, join
+
         encoded = self.tokenizer.encode_batch_fast(list(texts))
-        out = np.empty((len(texts), self.options.dim), np.float32)
-        tokens = [one.ids for one in encoded]
+        pieces = cut(encoded, self.options.split_most, self.options.split_overlap, self.special)
+        out = np.empty((len(pieces.tokens), self.options.dim), np.float32)
         lone = groups is None
-        parts = [range(len(texts))] if groups is None else groups
-        self.engine.run((batch for part in parts for batch in self._batches(tokens, part)), out, lone)
-        return out
+        parts = pieces.groups([range(len(texts))] if groups is None else groups)
+        self.engine.run((batch for part in parts for batch in self._batches(pieces.tokens, part)), out, lone)
+        return join(pieces, out, self.options.normalize)
 
     def _batches(self, tokens: list[list[int]], part: range) -> Iterator[MicroBatch]:
         """Longest first, so that parallel streams finish together."""
