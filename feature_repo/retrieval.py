@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +16,9 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.workers.history.files import write_atomic
+
+if TYPE_CHECKING:
+    from feast.saved_dataset import ValidationReference
 
 
 class LimnerRetrievalJob(RetrievalJob):
@@ -48,6 +52,13 @@ class LimnerRetrievalJob(RetrievalJob):
     def metadata(self) -> RetrievalMetadata | None:
         """What was asked."""
         return self._metadata
+
+    def to_df(
+        self, validation_reference: "ValidationReference | None" = None, timeout: int | None = None
+    ) -> pd.DataFrame:
+        """The answer as a data frame: as Feast does it, but a map becomes a dict and not a list of pairs."""
+        table = self.to_arrow(validation_reference=validation_reference, timeout=timeout)
+        return table.to_pandas(maps_as_pydicts="strict").reset_index(drop=True)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         with facing_feast():
