@@ -65,7 +65,7 @@ def compile_project(project: Project) -> Compiled:
     views = {name: feast_view(plan, project) for name, plan in plans.items()}
     entities = [entity for name in sorted(specs.entities) for entity in feast_entities(specs, name)]
     programs = {name: plan_request(specs, name, plans) for name in sorted(specs.requests)}
-    requests = {name: on_demand_view(specs.requests[name], program, views) for name, program in programs.items()}
+    requests = {name: _request_view(specs, program, views) for name, program in programs.items()}
     services = {name: _service(specs, {**views, **requests}, name) for name in sorted(specs.profiles)}
     found: dict[str, FeastObject] = {f"entity_{entity.name}": entity for entity in entities}
     found |= {f"view_{name}": view for name, view in views.items()}  # Feast takes their sources from them
@@ -159,6 +159,11 @@ def feast_view(plan: ViewPlan, project: Project) -> FeatureView:
             CLOSURE_TAG: closure(plan.specs, plan.name),
         },
     )
+
+
+def _request_view(specs: Specs, program: Program, views: Mapping[str, FeatureView]) -> OnDemandFeatureView:
+    spec = specs.requests[program.name]
+    return on_demand_view(spec, program, views, feast_entities(specs, spec.entity))
 
 
 def _service(specs: Specs, views: Mapping[str, FeatureView | OnDemandFeatureView], name: str) -> FeatureService:

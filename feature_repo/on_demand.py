@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from feast import FeatureView, Field, OnDemandFeatureView, RequestSource
+from feast import Entity, FeatureView, Field, OnDemandFeatureView, RequestSource
 from feast.transformation.python_transformation import PythonTransformation
 
 from limner.feature_repo.errors import facing_feast
@@ -62,11 +62,16 @@ class _Transformation(PythonTransformation):
         return self.declared
 
 
-def on_demand_view(spec: RequestView, program: Program, views: Mapping[str, FeatureView]) -> OnDemandFeatureView:
-    """The Feast object of a request view over `views`, by name."""
-    schema = [
-        Field(name=column.name, dtype=feast_type(column), description=spec.features[column.name].description)
-        for column in program.features
+def on_demand_view(
+    spec: RequestView, program: Program, views: Mapping[str, FeatureView], entities: list[Entity]
+) -> OnDemandFeatureView:
+    """The Feast object of a request view over `views`, by name; `entities` are those of its entity, one a join key.
+
+    Its join keys are declared here, else Feast would add them when it applies, and see a change ever after.
+    """
+    kinds = {column.name: feast_type(column) for column in program.features}
+    schema = [  # people meet features in the order of the spec
+        Field(name=name, dtype=kinds[name], description=feature.description) for name, feature in spec.features.items()
     ]
     transformation = _Transformation(
         udf=_Function(program.text),  # type: ignore[arg-type]
@@ -77,8 +82,9 @@ def on_demand_view(spec: RequestView, program: Program, views: Mapping[str, Feat
     if program.request:
         fields = [Field(name=field.name, dtype=feast_type(field)) for field in program.request]
         sources.append(RequestSource(name=f"{program.name}_request", schema=fields))
-    return OnDemandFeatureView(
+    view = OnDemandFeatureView(
         name=program.name,
+        entities=entities,
         schema=schema,
         sources=sources,
         feature_transformation=transformation,
@@ -93,6 +99,8 @@ def on_demand_view(spec: RequestView, program: Program, views: Mapping[str, Feat
             DOCUMENT_TAG: json.dumps([written(spec)], separators=(",", ":"), ensure_ascii=False),
         },
     )
+    view.entity_columns = list(views[next(iter(program.views))].entity_columns)
+    return view
 
 
 def program_of(view: OnDemandFeatureView) -> Program | None:

@@ -43,9 +43,10 @@ class Asked:
 
     def check_names(self, *, full_names: bool) -> None:
         """Raise as Feast does where two features would have one name."""
-        features = [ref.split(":", 1)[1] for ref in self.stored]
-        features += [feature for chosen in self.computed.values() for feature in chosen]
-        repeated = sorted({feature for feature in features if features.count(feature) > 1})
+        computed = [f"{view}:{feature}" for view, features in self.computed.items() for feature in features]
+        refs = [*self.stored, *computed]
+        names = [ref.split(":", 1)[1] for ref in refs]
+        repeated = [ref for ref, name in zip(refs, names, strict=True) if names.count(name) > 1]
         if repeated and not full_names:
             raise FeatureNameCollisionError(repeated, full_names)
 
