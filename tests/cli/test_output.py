@@ -4,9 +4,11 @@ import json
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from limner.cli import output
+from limner.cli.commands.history import to_csv
 
 
 def test_json_holds_every_kind_of_value(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +51,16 @@ def test_people_get_short_values(value: object, text: str) -> None:
 def test_instants_are_exact_to_the_microsecond(micros: int | None, text: str) -> None:
     """Also before 1970."""
     assert output.instant(micros) == text
+
+
+def test_a_training_set_as_csv_holds_lists_and_maps_as_json() -> None:
+    """A cell that is not one number or text is JSON."""
+    table = pa.table(
+        {
+            "n": [1, None],
+            "tags": pa.array([["a", "b"], []], pa.list_(pa.string())),
+            "spend": pa.array([{"web": 2.5, "app": 1.0}, None], pa.map_(pa.string(), pa.float64())),
+        }
+    )
+    expected = 'n,tags,spend\n1,"[""a"", ""b""]","{""web"": 2.5, ""app"": 1.0}"\n,[],\n'
+    assert to_csv(table) == expected
