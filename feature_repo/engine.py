@@ -21,6 +21,7 @@ from pydantic import ConfigDict
 from limner.feature_repo import interval
 from limner.feature_repo.applied import applied_plan, served_online, served_profiles, served_programs
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
+from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
@@ -216,7 +217,8 @@ class LimnerEngine(ComputeEngine):
             history = History(plan.folder / plan.fingerprint)
             wanted = interval.wanted(task, plan, history)
             sink = Sink(self.repo_config, self.online_store, task.feature_view, plan, state_of(history))
-            result = materialize(plan, wanted.start, wanted.end, context, switch=lambda *_: None)
+            costing = Costing(context, history)
+            result = materialize(plan, wanted.start, wanted.end, costing.context, switch=lambda *_: None)
             online = 0
             if switching.needed(sink):
                 online = switching.add(sink, history, locks.pop_all(), progress)
@@ -224,7 +226,13 @@ class LimnerEngine(ComputeEngine):
                 online = sink.write(history, result.latest(), progress)
         seconds = time.monotonic() - begun
         context.reporter(report.ViewDone(plan.name, result.history_rows, online, seconds, result.summary))
-        return {**result.summary, "reasons": list(result.reasons), "online_rows": online, "seconds": round(seconds, 3)}
+        return {
+            **result.summary,
+            **costing.summary(plan, result.history_rows, online, self.repo_config, self.online_store),
+            "reasons": list(result.reasons),
+            "online_rows": online,
+            "seconds": round(seconds, 3),
+        }
 
     def _serve_profiles(self, members: dict[str, dict[str, list[str]]], programs: Iterable[Program]) -> None:
         writer = OnlineWriter(online_path(self.repo_config))

@@ -23,7 +23,8 @@ from limner.workers.history.version import read_version
 from limner.workers.online.sqlite import Database
 from limner.workers.online.writer import OnlineWriter
 
-Kind = Literal["history", "online values", "embeddings", "stage", "half removed"]
+Kind = Literal["history", "online values", "embeddings", "fit", "stage", "half removed"]
+_OF_ENCODERS = ("embeddings", "fit")  # any view may use them
 _GONE = ".gone"  # below data: what is being removed; a rename into it is the step that counts
 
 
@@ -94,7 +95,7 @@ def remove(root: Path, items: Sequence[Item], keep: int = 1) -> Garbage:
     for item in items:
         with ExitStack() as locks:
             try:
-                for view in [item.view] if item.view else here.views if item.kind == "embeddings" else []:
+                for view in [item.view] if item.view else here.views if item.kind in _OF_ENCODERS else []:
                     locks.enter_context(view_lock(here.data / "online" / view))
                     locks.enter_context(view_lock(here.data / "history" / view))
             except LimnerError as error:
@@ -115,7 +116,7 @@ def _of(here: _Project, item: Item) -> Iterator[Item]:
             yield from _histories(here)
         case "online values":
             yield from _online(here)
-        case "embeddings":
+        case "embeddings" | "fit":
             yield from _embeddings(here, [])
         case "stage":
             yield from _stages(here)
@@ -201,6 +202,9 @@ def _embeddings(here: _Project, notes: list[str]) -> Iterator[Item]:
     for folder in _folders(here.data / "embeddings"):
         if folder.name not in used:
             yield Item("embeddings", folder.name[:12], "no view uses their encoder", _size(folder), "", folder)
+    for file in sorted((here.data / "encoders").glob("*.json")):
+        if file.stem not in used:
+            yield Item("fit", file.stem[:12], "no view uses the encoder that learned it", file.stat().st_size, "", file)
 
 
 def _stages(here: _Project) -> Iterator[Item]:

@@ -115,10 +115,14 @@ def plan(root: Path) -> PlanResult:
 
     Raises SpecError, also where an example in the specs fails, or LimnerError.
     """
-    project = Project.at(root / "feature_repo")
+    return plan_compiled(Project.at(root / "feature_repo"))[1]
+
+
+def plan_compiled(project: Project) -> tuple[Compiled, PlanResult]:
+    """As `plan`, and what the specs compile to."""
     compiled = compile_project(project)
     refuse_failing(compiled)
-    return compare(project, compiled, registered(project))
+    return compiled, compare(project, compiled, registered(project))
 
 
 def registered(project: Project) -> Registered:

@@ -30,12 +30,16 @@ class RowsPrepared:
 
 @dataclass(frozen=True)
 class TextsEncoded:
-    """Progress of one encoder: `done` of `total` texts that were missing; `known` needed no encoding."""
+    """Progress of one encoder: `done` of `total` texts that were missing; `known` needed no encoding.
+
+    `characters` is the length of those that are done.
+    """
 
     encoder: str
     done: int
     total: int
     known: int
+    characters: int = 0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ END = FIRST + 12 * DAY
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three versions of `taste`, two of them with other weights than the first; `looks` has two."""
     monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.TritonEncode", lambda _settings, model: MarkingEncode(model))
+    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
     repo = make_versions(tmp_path / "project", events(count=100, users=6, days=20, seed=3))
     apply(repo).materialize(FIRST, END)
     write_weights(repo.parent, 2)

@@ -27,7 +27,7 @@ WIDER = SPECS.replace('{count: "*", over: 7d}', '{count: "*", over: 14d}\n  fres
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in test_switching.py."""
     monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.TritonEncode", lambda _settings, model: MarkingEncode(model))
+    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ END = FIRST + 15 * DAY
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks run in this process, and texts are encoded by a fake that leaves its mark."""
     monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.TritonEncode", lambda _settings, model: MarkingEncode(model))
+    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
 
 
 @pytest.fixture

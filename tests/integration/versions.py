@@ -68,6 +68,10 @@ class MarkingEncode:
     def check(self) -> None:
         """Always there."""
 
+    def device(self) -> str:
+        """No server."""
+        return "cpu"
+
     def __call__(self, texts: Sequence[str]) -> Marked:
         """Encode."""
         vectors = np.zeros((len(texts), DIM), np.float32)

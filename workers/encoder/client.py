@@ -66,6 +66,13 @@ class TritonEncoder:
         except TransportError as error:
             raise self._unavailable(error) from error
 
+    def device(self) -> str:
+        """Where the server runs the encoder: gpu, cpu, or "" where it does not say."""
+        try:
+            return self.transport.parameters(self.model.name).get("DEVICE", "")
+        except TransportError:
+            return ""
+
     def require_fingerprint(self) -> None:
         """Raise EncoderUnavailable if Triton serves this encoder with other weights or settings."""
         served = self.transport.parameters(self.model.name).get("FINGERPRINT", "")

@@ -112,9 +112,11 @@ class GrpcTransport:
         return vectors
 
     def parameters(self, model: str, version: str = "") -> dict[str, str]:
-        """Ask for the model's config."""
+        """Ask for the model's config; `DEVICE` is where its instances run, gpu or cpu."""
         config = self._call(self.client.get_model_config, model, version, client_timeout=5.0).config
-        return {key: value.string_value for key, value in config.parameters.items()}
+        kinds = {group.Kind.Name(group.kind) for group in config.instance_group}
+        device = {"DEVICE": "gpu" if "KIND_GPU" in kinds else "cpu"}
+        return device | {key: value.string_value for key, value in config.parameters.items()}
 
     def live(self, timeout: float = 1.0) -> bool:
         """Ask for liveness; an unreachable server is not live."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,17 @@ class TritonEncode:
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """Encode texts, in this order."""
         return _client(self.settings, self.model).encode(texts)
+
+    def device(self) -> str:
+        """Where the server runs this encoder: gpu, cpu, or "" where it does not say."""
+        return _client(self.settings, self.model).device()
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """An encoder that can tell where it runs."""
+
+    def device(self) -> str: ...  # noqa: D102
 
 
 def encode_with(settings: TritonSettings, model: AnyEncoder) -> Encode:

@@ -58,7 +58,7 @@ def ensure(
         known = _distinct(wanted) - len(missing)
         encode.check()
         failed: dict[bytes, str] = {}
-        done = 0
+        done = characters = 0
         reporter(TextsEncoded(cache.encoder, 0, len(missing), known))
         work = _tidy(cache.folder)
         staged = stage(texts, missing, work, memory_limit)
@@ -66,8 +66,9 @@ def ensure(
         with closing(cluster.map(task, staged, in_flight=_CHUNKS_IN_FLIGHT, cpus=0.5)) as chunks:
             for chunk in chunks:
                 done += chunk.rows
+                characters += chunk.characters
                 failed |= chunk.failed
-                reporter(TextsEncoded(cache.encoder, done, len(missing), known))
+                reporter(TextsEncoded(cache.encoder, done, len(missing), known, characters))
         shutil.rmtree(work)
     cache.refresh()
     return EnsureResult(known=known, encoded=done - len(failed), failed=failed)
@@ -79,17 +80,19 @@ class Chunk:
 
     rows: int
     failed: Mapping[bytes, str]
+    characters: int = 0
 
 
 def encode_chunk(encode: Encode, folder: Path, dim: int, path: Path) -> Chunk:
     """Encode the texts of one staged file and store their vectors durably. Runs in a worker process."""
     table = read_chunk(path)
     digests = table.column("digest").to_pylist()
-    encoded = encode(table.column("text").to_pylist())
+    texts = table.column("text").to_pylist()
+    encoded = encode(texts)
     good = np.array([row for row in range(len(digests)) if row not in encoded.failures], np.int64)
     write_part(folder, pa.array([digests[row] for row in good], pa.binary(16)), encoded.vectors[good], dim)
     path.unlink(missing_ok=True)
-    return Chunk(len(digests), {digests[row]: reason for row, reason in encoded.failures.items()})
+    return Chunk(len(digests), {digests[row]: reason for row, reason in encoded.failures.items()}, sum(map(len, texts)))
 
 
 def _all_known(cache: EmbeddingCache, wanted: pa.ChunkedArray, reporter: Reporter) -> EnsureResult:

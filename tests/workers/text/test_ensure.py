@@ -133,7 +133,10 @@ def test_progress_counts_up_to_the_texts_that_were_missing(tmp_path: Path) -> No
     files = [write_texts(tmp_path / "1.parquet", [f"text {n}" for n in range(1200)])]
     cache = EmbeddingCache(tmp_path / "cache", MODEL)
     ensure(files, cache, FakeEncode(tmp_path / "log"), InProcess(), events.append)
-    assert events == [TextsEncoded("fake", done, 1200, 0) for done in (0, 512, 1024, 1200)]
+    assert [(each.encoder, each.done, each.total, each.known) for each in events] == [
+        ("fake", done, 1200, 0) for done in (0, 512, 1024, 1200)
+    ]
+    assert (events[0].characters, events[-1].characters) == (0, sum(len(f"text {n}") for n in range(1200)))
 
 
 def test_two_runs_at_once_encode_each_text_once(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What computing a view costs: measured while it is computed, estimated before."""
