@@ -15,6 +15,7 @@ from tests.oracle.conditions import holds, truth
 from tests.oracle.instants import from_micros, read, to_micros
 
 Row = dict[str, Any]
+NEVER = 2**62  # µs, after all instants
 
 
 class UnusableError(Exception):
@@ -47,6 +48,7 @@ class Event:
     known: int
     order: tuple[Any, ...] = ()
     source: str = ""
+    until: int = NEVER  # when it is withdrawn from its entity
 
 
 @dataclass

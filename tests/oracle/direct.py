@@ -14,7 +14,7 @@ from limner.language.repo import Specs
 from limner.workers.text.models import since_fits
 from limner.workers.text.terms import terms_model
 from limner.workers.windows.compute import History, Task, compute
-from tests.oracle.cleaning import Row
+from tests.oracle.cleaning import NEVER, Row
 from tests.oracle.encoders import DIM
 from tests.oracle.oracle import Oracle, counts, prefix_of, render, render_raw
 from tests.oracle.texts import collapsed, measured
@@ -60,6 +60,9 @@ class Direct:
                 data[column] = pa.array([_measured(output.feature, event.row) for event in events], pa.int64())
         data["__ts"] = pa.array([event.at for event in events], pa.int64())
         data["__known"] = pa.array([event.known for event in events], pa.int64())
+        until = [None if event.until == NEVER else event.until for event in events]
+        if any(until):  # the column may be missing
+            data["__until"] = pa.array(until, pa.int64())
         return pa.table(data)
 
     def _digest(self, text: str) -> bytes:

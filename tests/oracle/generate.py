@@ -50,7 +50,8 @@ RESOLUTIONS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1}
 class Case:
     """A generated world: spec documents, raw tables, and an interval with the places to cut it.
 
-    `columns` are the events' cleaned columns with their logical types.
+    `columns` are the events' cleaned columns with their logical types; `withdrawn`, for the windows stage by itself,
+    after how long (µs) rows leave their entity again, row by row.
     """
 
     docs: list[dict[str, Any]]
@@ -61,6 +62,7 @@ class Case:
     cuts: list[int]
     probes: list[int]
     others: dict[str, dict[str, LogicalType]] = field(default_factory=dict)  # columns of the other sources of events
+    withdrawn: list[int | None] = field(default_factory=list)
 
     @property
     def sources(self) -> dict[str, dict[str, LogicalType]]:
@@ -144,7 +146,9 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     )
     cuts = sorted({cut for cut in draw(st.lists(inside, max_size=3)) if start < cut < end})
     probes = sorted(set(draw(st.lists(inside, max_size=3))))
-    return Case(docs, layout.columns, tables, start, end, cuts, probes, others)
+    long = st.sampled_from([1, clock.step, *clock.windows, 7 * clock.step]) | st.integers(1, 3 * clock.step)
+    withdrawn = draw(st.lists(st.none() | long, max_size=5)) if draw(st.integers(0, 3)) == 0 else []
+    return Case(docs, layout.columns, tables, start, end, cuts, probes, others, withdrawn)
 
 
 @st.composite

@@ -108,8 +108,9 @@ SWAPPED = {"n": "s", "s": "x", "x": "b", "b": "n"}
 def neighbours(draw: st.DrawFn, zone: str, first: Layout) -> Layout:
     """A second source about the same entities, whose columns have the names of the first one's and other types."""
     layout = Layout(zone, entities=first.entities)
-    for part in ("types", "pools", "columns"):
-        getattr(layout, part).update({key: getattr(first, part)[key] for key in ("user", "product", "shop")})
+    for part in ("types", "pools", "columns", "casts"):
+        theirs = getattr(first, part)
+        getattr(layout, part).update({key: theirs[key] for key in ("user", "product", "shop") if key in theirs})
     _clocks(draw, layout)
     _values(draw, layout)
     for part in ("types", "pools", "columns", "casts"):

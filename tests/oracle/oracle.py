@@ -55,6 +55,7 @@ class Oracle:
         known = [event for event in self.entities.get(key, []) if event.known <= instant]
         if not known:
             return None
+        known = [event for event in known if instant < event.until]
         values = {}
         for short, shorthand in self.view.features.items():
             rows = [event for event in known if event.source == self.view.source_of(shorthand)]
@@ -93,7 +94,7 @@ class Oracle:
         """Every instant at which something may change: a row becomes known, or leaves a window."""
         events = self.entities.get(key, [])
         windows = {window for feature in self.view.features.values() for window in feature.written}
-        found = {event.known for event in events}
+        found = {event.known for event in events} | {event.until for event in events}
         found |= {max(0, self._begins(feature)) for feature in self.view.features.values()}
         for event in events:
             for window in windows:

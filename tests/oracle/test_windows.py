@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
+from tests.oracle.cleaning import NEVER
 from tests.oracle.compare import Timeline, check_changes, check_values, interesting
 from tests.oracle.direct import Direct
 from tests.oracle.generate import Case, cases
@@ -21,6 +22,9 @@ def build(case: Case, view: str) -> tuple[Direct, Oracle]:
     settle(case)
     specs = specs_of(case.docs)
     oracle = oracle_of(case, specs, view)
+    for number, event in enumerate(oracle.events if case.withdrawn else ()):
+        after = case.withdrawn[number % len(case.withdrawn)]
+        event.until = NEVER if after is None else event.known + after
     keys = list(specs.entities[specs.views[view].entity].join_keys)
     return Direct(specs, oracle, keys, case.sources), oracle
 

@@ -57,7 +57,7 @@ class Rfm(Windowed):
 
     def expand(self, name: str) -> tuple[tuple[str, FeatureBase], ...]:
         """What it is short for."""
-        common = {"over": self.over, "where": self.where, "description": self.description}
+        common = {"over": self.over, "where": self.where, "from": self.from_, "description": self.description}
         frequency = (
             Count(count="*", **common) if self.orders is None else Count(count=self.orders, distinct=True, **common)
         )
