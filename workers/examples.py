@@ -105,7 +105,7 @@ def _staged(specs: Specs, name: str, example: Example, raw: RawColumns, root: Pa
     """The specs with the example's rows in place of the sources, and the expected features alone in the view."""
     view = specs.views[name]
     sources = dict(specs.sources)
-    for source in readable(view, specs.sources):
+    for source in readable(view, specs.sources, specs.encoders):
         rows = example.rows.get(source, ())
         types = raw.get(source) or _inferred(rows, specs.sources[source])
         file = root / f"{source}.parquet"

@@ -69,7 +69,7 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         yield from _timeless(parsed, path, name, names)
         yield from _of_another(parsed, view, name, names)
     if complete:
-        yield from misnamed(parsed.origin, view, _models(names, "source"))
+        yield from misnamed(parsed.origin, view, _models(names, "source"), _models(names, "encoder"))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
         for encoder in encoders_of([feature]) if complete else ():
