@@ -11,7 +11,7 @@ from limner.language.suggest import did_you_mean
 
 
 def readable(view: FeatureView, sources: Mapping[str, Source], encoders: Mapping[str, Encoder]) -> tuple[str, ...]:
-    """The sources a view's values depend on: its own, those that its encoders learn from, and those that they look up."""
+    """The sources a view's values depend on: its own, those its encoders learn from, and those that these look up."""
     used = (encoders[name].tfidf for name in encoders_of(view.features.values()) if name in encoders)
     learned = [tfidf.source for tfidf in used if tfidf is not None]
     own = [name for name in (*view.reads, *learned) if name in sources]

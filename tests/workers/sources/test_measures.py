@@ -37,6 +37,20 @@ def test_long_texts_of_signs_take_no_time() -> None:
     assert words("é'" * 300_000) == 1
 
 
+def test_tokens_are_those_of_the_model_and_none_is_added_or_cut(tmp_path: Path) -> None:
+    """The tokenizer's own truncation, padding and special tokens are left aside."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "[CLS]": 1, "milk": 2, "##y": 3, "and": 4}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 1)])
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=9)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert measured("tokens", tmp_path, "milk and  milky milk") == 5
+    assert measured("tokens", tmp_path, " ") is None
+
+
 def test_the_languages_of_specs_are_those_of_the_library() -> None:
     assert {*languages._identifier().labels, "und"} == set(LANGUAGES)
 
