@@ -53,14 +53,16 @@ def answer(
     needed = _read(program, features)
     columns = {operand.name: _column(operand, rows) for operand in program.operands if operand.name in needed}
     columns |= {field.name: request[field.name] for field in program.request if field.name in needed}
-    for step in program.steps:
-        if isinstance(step, Cosine) and step.encoder is not None and step.of in columns:
-            view, feature = step.of.split(".", 1)
-            declared = rows.declared(view, feature)
-            if declared is not None and declared.encoder != step.encoder.fingerprint:
-                columns[step.of] = pa.nulls(len(rows.keys), columns[step.of].type)
-    found = evaluate(program, columns, encode, features)
+    absent = {step.name for step in program.steps if isinstance(step, Cosine) and _of_another_encoder(step, rows)}
+    found = evaluate(program, columns, encode, features, absent)
     return {name: found[name] for name in features}
+
+
+def _of_another_encoder(step: Cosine, rows: Rows) -> bool:
+    if step.encoder is None:
+        return False
+    declared = rows.declared(*step.of.split(".", 1))
+    return declared is not None and declared.encoder != step.encoder.fingerprint
 
 
 def _read(program: Program, features: Sequence[str]) -> set[str]:

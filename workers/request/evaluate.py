@@ -1,7 +1,7 @@
 """Carry out a request view over columns: every value depends on its own row alone, never on the rows beside it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,24 @@ Encode = Callable[[TextEncoder, Sequence[str]], Sequence[Any]]
 
 
 def evaluate(
-    program: Program, columns: Mapping[str, pa.Array], encode: Encode, wanted: Sequence[str] | None = None
+    program: Program,
+    columns: Mapping[str, pa.Array],
+    encode: Encode,
+    wanted: Sequence[str] | None = None,
+    absent: Collection[str] = (),
 ) -> dict[str, pa.Array]:
     """The features of a request view, or those of them that are `wanted`, by name.
 
     `columns` has every operand (`view.feature`) and every field of the request that the wanted features read, in their
-    declared types, row for row.
+    declared types, row for row. Features in `absent` are null whatever they read.
     """
     needed = needed_steps(program, wanted)
     values = dict(columns)
     kinds = {column.name: column.arrow for column in program.features}
     for step in program.steps:
-        if step.name in needed:
+        if step.name in absent:
+            values[step.name] = pa.nulls(len(next(iter(columns.values()))), kinds[step.name])
+        elif step.name in needed:
             values[step.name] = _value(step, values, encode).cast(kinds[step.name])
     chosen = kinds if wanted is None else [name for name in kinds if name in wanted]
     return {name: values[name] for name in chosen}
@@ -51,8 +57,10 @@ def _value(step: Step, values: Mapping[str, pa.Array], encode: Encode) -> pa.Arr
         case Age():
             return age(values[step.of], values[step.at], step.unit)
         case Cosine():
-            other = values[step.other]
-            return cosine(values[step.of], other if step.encoder is None else vectors(other, step.encoder, encode))
+            left, right = values[step.of], values[step.other]
+            if step.encoder is not None:  # a text that there is nothing to compare with is not encoded
+                right = vectors(pc.if_else(left.is_valid(), right, None), step.encoder, encode)
+            return cosine(left, right)
         case Calculation():
             return calculated(step, values)
 

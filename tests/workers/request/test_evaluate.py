@@ -107,6 +107,19 @@ def test_the_steps_of_a_request_view_read_each_other() -> None:
     }
 
 
+def test_a_text_with_nothing_to_compare_with_is_not_encoded() -> None:
+    """An entity without a vector costs no inference; nor does a server that is down then matter."""
+    sent: list[str] = []
+
+    def noted(encoder: TextEncoder, texts: Sequence[str]) -> list[list[float] | None]:
+        sent.extend(texts)
+        return encode(encoder, texts)
+
+    columns = {"query": pa.array(["a", "b"]), "taste.likes": floats(None, [1, 0])}
+    assert evaluate(PROGRAM, columns, noted, ["fit"])["fit"].is_valid().to_pylist() == [False, True]
+    assert sent == ["query: b"]
+
+
 def test_only_what_is_wanted_is_computed() -> None:
     """No text is encoded for a feature that nobody asked for."""
     columns = {"now": instants(DAY), "taste.last": instants(0)}
