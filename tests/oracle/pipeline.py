@@ -95,6 +95,7 @@ class Project:
 
 def store(table: pa.Table, file: Path) -> None:
     """Write Parquet, or JSON Lines whose columns are texts: plain numbers and booleans go without quotes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".parquet":
         pq.write_table(table, file)
         return
