@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from feast import FeatureStore
 from feast.feature_server import get_app
-from feast.types import Array, Float64, Map, String
+from feast.types import Array, Float64, Int64, Map, String
 
 import limner
 from limner.workers.tasks import InProcess
@@ -32,6 +32,15 @@ FEATURES = """features:
   bought: {count: "*", by: kind, over: 3d}
   listed: {mean: amount, by: kind, categories: [game, book], other: true, over: 3d}
   kinds: {sequence: 2, of: kind, over: 3d}
+  orders: {count: "*", over: 3d}
+---
+request_view: asked
+entity: user
+request: {limit: int}
+features: {above: {expression: activity.orders > limit}}
+---
+profile: everything
+features: [activity]
 """
 NAMES = ["spent", "bought", "listed", "kinds"]
 REFS = [f"activity:{name}" for name in NAMES]
@@ -48,7 +57,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
         folder = tmp_path_factory.mktemp("maps")
-        specs = SPECS[: SPECS.index("features:")] + FEATURES + "---\nprofile: everything\nfeatures: [activity]\n"
+        specs = SPECS[: SPECS.index("features:")] + FEATURES
         repo = make_project(folder, ROWS, specs=specs)
         store = apply(repo)
         store.materialize(FIRST, END + DAY)
@@ -67,6 +76,7 @@ def test_the_registry_knows_maps(root: Path) -> None:
         "bought": Map,
         "listed": Array(Float64),
         "kinds": Array(String),
+        "orders": Int64,
     }
     assert {field.name: field.tags for field in view.features if field.tags} == {
         "bought": {"limner.values": "int"},
@@ -135,3 +145,14 @@ async def post(app: Any, path: str, body: bytes) -> bytes:
 
     await app(scope, receive, send)
     return b"".join(parts)
+
+
+def test_they_may_be_asked_for_beside_features_of_a_request(root: Path) -> None:
+    """Feast computes these from the whole answer, which must survive with maps in it."""
+    refs = [*REFS, "asked:above"]
+    answer = opened(root).get_online_features(refs, [{"user_id": 1, "limit": 0}]).to_dict()
+    assert [answer[name][0] for name in (*NAMES, "above")] == [*NEWEST, True]
+    frame = pd.DataFrame({"user_id": [1, 2], "limit": [0, 0], "event_timestamp": [FIRST + DAY + HOUR, END + DAY]})
+    rows = opened(root).get_historical_features(frame, refs).to_df()
+    assert rows["spent"].tolist() == [FIRST_DAY[0], SILENT[0]]
+    assert rows["above"].tolist() == [True, False]
