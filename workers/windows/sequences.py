@@ -24,7 +24,7 @@ def sequence(feature: f.Sequence, rows: Rows) -> c.Output:
     for value in feature.default or ():
         column, place = column.position(value)
         filler = np.append(filler, place)
-    lists = _Lists(code, first, last, rows.places, feature.sequence)
+    lists = _Lists(code, first, last, rows.places, feature.sequence, filler)
 
     def take(chosen: Ints) -> pa.Array:
         pieces, lengths = [], []
@@ -33,12 +33,9 @@ def sequence(feature: f.Sequence, rows: Rows) -> c.Output:
             lengths.append((table >= 0).sum(axis=1))
         flat = np.concatenate([*pieces, np.empty(0, np.int64)])
         length = np.concatenate([*lengths, np.empty(0, np.int64)])
-        empty = length == 0
-        if feature.default is not None:
-            flat = np.insert(flat, np.repeat(np.cumsum(length)[empty], len(filler)), np.tile(filler, int(empty.sum())))
-            length, empty = np.where(empty, len(filler), length), np.zeros(len(empty), bool)
+        null = (length == 0) & (feature.default is None)
         offsets = pa.array(np.concatenate([[0], np.cumsum(length)]).astype(np.int32))
-        return pa.ListArray.from_arrays(offsets, column.values.take(pa.array(flat)), mask=pa.array(empty))
+        return pa.ListArray.from_arrays(offsets, column.values.take(pa.array(flat)), mask=pa.array(null))
 
     return c.Output(lists.state(), take)
 
@@ -55,10 +52,11 @@ def _newest_of_equals(rows: Rows, code: Ints, values: int) -> tuple[Ints, Ints, 
 
 
 class _Lists:
-    """For each place the newest `n` of the items that count there; items are in canonical order."""
+    """For each place the newest `n` of the items that count there, or `filler`; items are in canonical order."""
 
-    def __init__(self, code: Ints, first: Ints, last: Ints, places: int, n: int) -> None:
-        self._code, self._first, self._last, self._n = code, first, last, n
+    def __init__(self, code: Ints, first: Ints, last: Ints, places: int, n: int, filler: Ints) -> None:
+        self._code, self._first, self._last, self._n, self._filler = code, first, last, n, filler
+        self._width = max(n, len(filler))
         self._places = places
         self._count = np.minimum(running(first, last, places), n)
         # The items that count at a place lie between those that have all gone and those that have yet to come.
@@ -66,8 +64,8 @@ class _Lists:
         self._come = np.minimum.accumulate(first[::-1])[::-1]
 
     def at(self, places: Ints) -> Iterator[Ints]:
-        """Codes of the lists at some places, a chunk of them at a time: shape [chunk, n], -1 ends a list."""
-        step = max(1, _CHUNK // self._n)
+        """Codes of the lists at some places, a chunk of them at a time: shape [chunk, width], -1 ends a list."""
+        step = max(1, _CHUNK // self._width)
         for begin in range(0, len(places), step):
             yield self._chunk(places[begin : begin + step])
 
@@ -78,7 +76,8 @@ class _Lists:
         changes[self._last] = True
         at = np.flatnonzero(changes[:-1])
         differs = np.zeros(self._places, np.int64)
-        before = np.full((1, self._n), -1)
+        before = np.full((1, self._width), -1)  # an empty list: what an entity ends and begins with
+        before[0, : len(self._filler)] = self._filler
         begin = 0
         for table in self.at(at):
             both = np.concatenate([before, table])
@@ -87,10 +86,11 @@ class _Lists:
         return np.cumsum(differs)
 
     def _chunk(self, places: Ints) -> Ints:
-        table = np.full((len(places), self._n), -1, np.int64)
+        table = np.full((len(places), self._width), -1, np.int64)
         low = np.searchsorted(self._gone, places, side="right")
         high = np.searchsorted(self._come, places, side="right")
         wanted = self._count[places]
+        table[np.ix_(wanted == 0, np.arange(len(self._filler)))] = self._filler
         left = np.flatnonzero(wanted)
         width = np.minimum(wanted[left], (high - low)[left])
         while len(left):

@@ -63,10 +63,16 @@ def test_a_run_is_there_while_its_days_are(found: Rows) -> None:
         assert length[at].tolist() == [end - start + 1 for start, end in zip(starts, ends, strict=True)]
 
 
-@given(rows(), st.integers(1, 4), st.booleans(), st.sampled_from([1, 3, 1 << 20]))
-def test_a_sequence_is_the_newest_rows_first(found: Rows, n: int, distinct: bool, chunk: int) -> None:
+DEFAULTS = st.sampled_from([None, ["a"], ["z", "b", "z"]])
+
+
+@given(rows(), st.integers(1, 4), st.booleans(), DEFAULTS, st.sampled_from([1, 3, 1 << 20]))
+def test_a_sequence_is_the_newest_rows_first(
+    found: Rows, n: int, distinct: bool, default: list[str] | None, chunk: int
+) -> None:
     """Whatever the rows that a place looks at, and however many are looked at at a time."""
-    feature = f.Sequence.model_validate({"sequence": n, "of": "c", "distinct": distinct})
+    doc = {"sequence": n, "of": "c", "distinct": distinct, **({"default": default} if default else {})}
+    feature = f.Sequence.model_validate(doc)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sequences, "_CHUNK", chunk)
         output = sequences.sequence(feature, found)
@@ -75,7 +81,7 @@ def test_a_sequence_is_the_newest_rows_first(found: Rows, n: int, distinct: bool
         newest = [found.table["c"][row].as_py() for row in reversed(there(found, place))]
         newest = [value for value in newest if value is not None]
         expected = list(dict.fromkeys(newest)) if distinct else newest
-        assert values[place] == (expected[:n] or None)
+        assert values[place] == (expected[:n] or default)
     check_state(output.state, values)
 
 
