@@ -29,6 +29,9 @@ from tests.integration.feast_project import FIRST, SPECS, events, make_project
 
 REQUESTS = """
 ---
+encoder: letters
+hashing: {features: 32, ngrams: [1, 3], analyzer: char}
+---
 feature_view: habits
 entity: user
 source: events
@@ -36,6 +39,7 @@ every: event
 features:
   spend: {sum: amount, over: [7d]}
   kinds: {distinct: kind}
+  texts: {embed: "{kind}", encoder: letters, over: 30d}
 ---
 request_view: now
 description: What only the moment tells.
@@ -49,6 +53,7 @@ features:
   relative: {expression: "activity.spend_7d / habits.spend_7d"}
   stale: {expression: "days_since_order > 3 and not gift"}
   same: {expression: "word = activity.newest or items >= habits.kinds"}
+  fit: {cosine: habits.texts, with: word}
 ---
 request_view: shares
 entity: user
@@ -118,7 +123,7 @@ def offline(store: FeatureStore, rows: list[dict[str, Any]], **options: Any) -> 
 
 _DTYPES = {"user_id": "int64", "now": "datetime64[us, UTC]", "basket": "float64", "items": "Int64",
            "word": "object", "gift": "object"}  # fmt: skip
-NAMES = ["days_since_order", "hours_since_order", "above_usual", "relative", "stale", "same", "per_order"]
+NAMES = ["days_since_order", "hours_since_order", "above_usual", "relative", "stale", "same", "fit", "per_order"]
 
 
 def test_training_sets_feast_and_the_store_agree(store: FeatureStore, own: limner.Store) -> None:
@@ -165,7 +170,7 @@ def test_full_names_tell_views_apart(store: FeatureStore) -> None:
     served = store.get_online_features(service, rows, full_feature_names=True).to_dict()
     for name in ("now__relative", "now__stale", "shares__per_order", "habits__spend_7d"):
         assert [plain(value) for value in served[name]] == [row[name] for row in trained]
-    assert set(served) == {"user_id", *(f"habits__{n}" for n in ("spend_7d", "kinds")),
+    assert set(served) == {"user_id", *(f"habits__{n}" for n in ("spend_7d", "kinds", "texts")),
                            *(f"now__{n}" for n in NAMES[:-1]), "shares__per_order"}  # fmt: skip
 
 
@@ -178,7 +183,15 @@ def test_types_survive(store: FeatureStore) -> None:
     kinds = {name: table.schema.field(name).type for name in NAMES}
     assert kinds == dict.fromkeys(NAMES, pa.float64()) | dict.fromkeys(["above_usual", "stale", "same"], pa.bool_())
     view = store.get_on_demand_feature_view("now")
-    assert [str(field.dtype) for field in view.features] == ["Float64", "Float64", "Bool", "Float64", "Bool", "Bool"]
+    assert [str(field.dtype) for field in view.features] == [
+        "Float64",
+        "Float64",
+        "Bool",
+        "Float64",
+        "Bool",
+        "Bool",
+        "Float64",
+    ]
 
 
 def test_the_registry_holds_data_and_two_fixed_lines(repo: Path) -> None:
@@ -286,7 +299,7 @@ def test_a_change_holds_from_the_moment_it_is_applied(tmp_path: Path) -> None:
     own.close()
 
 
-def test_feasts_own_online_store_answers_in_whole_seconds(tmp_path: Path) -> None:
+def test_feasts_own_online_store_answers_in_whole_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same values but for fractions of seconds; names that two views share need full names."""
     repo = make_project(tmp_path, events(200, users=9), "{type: sqlite, path: ../data/feast.db}", SPECS + REQUESTS)
     apply(plan(repo.parent))
@@ -294,10 +307,11 @@ def test_feasts_own_online_store_answers_in_whole_seconds(tmp_path: Path) -> Non
     store.materialize(FIRST, UNTIL)
     rows = [row for row in requests(60) if None not in row.values() and row["user_id"] < 10]
     assert rows
+    monkeypatch.chdir(repo.parent)  # where texts find their encoder
     service = store.get_feature_service("momentary")
     trained = offline(store, rows, full_feature_names=True)
     served = store.get_online_features(service, rows, full_feature_names=True).to_dict()
-    for name in ("now__above_usual", "now__relative", "now__same", "shares__per_order"):
+    for name in ("now__above_usual", "now__relative", "now__same", "now__fit", "shares__per_order"):
         assert [plain(value) for value in served[name]] == [row[name] for row in trained]
     ages = [(a, row["now__days_since_order"]) for a, row in zip(served["now__days_since_order"], trained, strict=True)]
     assert all(b is None if a is None else abs(a - b) < 2 / 86_400 for a, b in ages)

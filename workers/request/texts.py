@@ -42,7 +42,8 @@ class TextEncoders:
 
         if self.repo is None:
             raise LimnerError(
-                f"encoding a text with {encoder.name!r} needs the project: open its folder, not the file of values"
+                f"encoding a text with {encoder.name!r} needs the project's folder: "
+                "give it to limner.Store instead of the file of values, or run Feast there"
             )
         settings = EngineSettings.at(self.repo)
         model = encoder_model(from_closure(encoder.documents), encoder.name, self.repo.parent, settings.data)
