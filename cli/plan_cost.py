@@ -14,11 +14,13 @@ def lines(cost: "ViewCost") -> Iterator[str]:
     """What a view (or all of them) costs, a line for each of: input, time, room, rates."""
     work = [f"reads {number(cost.rows, 'rows')}", *(_texts(each) for each in cost.texts)]
     yield "; ".join(work)
-    if cost.seconds.value is None and cost.history_bytes.value is None:
-        yield f"time and room unknown: {cost.seconds.note}"
+    if cost.reading.value is None and cost.history_bytes.value is None:
+        yield f"time and room unknown: {cost.reading.note}"
         return
     time = f"takes {duration(cost.seconds)}"
-    if cost.texts and cost.seconds.value is not None:
+    if cost.seconds.value is None and cost.reading.value is not None:
+        time = f"takes {duration(cost.reading)}, and for encoding unknown ({cost.seconds.note})"
+    elif cost.texts and cost.seconds.value is not None:
         time += f", {number(cost.gpu_seconds, 'GPU-seconds')} of them"
     room = f"{volume(cost.history_bytes)} of history, {volume(cost.online_bytes)} online"
     yield f"{time}; stores {room}"

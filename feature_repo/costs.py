@@ -34,15 +34,15 @@ class TextCost:
 
 @dataclass(frozen=True)
 class ViewCost:
-    """What computing a view costs. `seconds` is all of it, with encoding; bytes are of the new history and profiles.
-
-    `rates` says which rates were used, and where they are from.
+    """What computing a view costs. `seconds` is all of it, `reading` what is not encoding; bytes are those of the new
+    history and profiles. `rates` says which rates were used, and where they are from.
     """
 
     view: str
     rows: Amount
     texts: tuple[TextCost, ...]
     seconds: Amount
+    reading: Amount
     gpu_seconds: Amount
     history_bytes: Amount
     online_bytes: Amount
@@ -117,11 +117,13 @@ def _view(project: Project, known: _Known, plan: ViewPlan, texts: list[Texts] | 
     found = _texts(known, plan, texts, said)
     encoding = sum((each.seconds for each in found), NOTHING)
     history, online = _room(project, known, plan, rows)
+    reading = unknown(_NO_RUN) if pace is None else rows.times(pace.value)
     return ViewCost(
         view=plan.name,
         rows=rows,
         texts=found,
-        seconds=(unknown(_NO_RUN) if pace is None else rows.times(pace.value)) + encoding,
+        seconds=reading + encoding,
+        reading=reading,
         gpu_seconds=sum((each.gpu_seconds for each in found), NOTHING),
         history_bytes=history,
         online_bytes=online,
@@ -199,6 +201,7 @@ def _total(views: tuple[ViewCost, ...]) -> ViewCost:
         rows=sum((view.rows for view in views), NOTHING),
         texts=tuple(texts.values()),
         seconds=sum((view.seconds for view in views), NOTHING),
+        reading=sum((view.reading for view in views), NOTHING),
         gpu_seconds=sum((view.gpu_seconds for view in views), NOTHING),
         history_bytes=sum((view.history_bytes for view in views), NOTHING),
         online_bytes=sum((view.online_bytes for view in views), NOTHING),

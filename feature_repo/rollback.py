@@ -74,6 +74,8 @@ def rollback(root: Path, views: Sequence[str]) -> tuple[Step, ...]:
         backs = [_back(project, registered[view], known.get(view)) for view in dict.fromkeys(views)]
         _require_one_encoder(project, registered, known, backs)
         _require_no_dependents(registered, backs)
+        _require_members(project, registered, backs)
+        _require_features(store, backs)
         online = get_online_store_from_config(store.config.online_store)
         _values(project, store, online, registered, backs)
         _registry(project, store, online, registered, backs)
@@ -140,6 +142,33 @@ def _require_no_dependents(registered: Mapping[str, FeatureView], backs: Sequenc
                 f"{other} is made from {', '.join(sorted(members & going))} as it is now: go back with both: "
                 f"limner rollback {' '.join(sorted({*going, other}))}"
             )
+
+
+def _require_members(project: Project, registered: Mapping[str, FeatureView], backs: Sequence[_Back]) -> None:
+    """A view over views goes on from the versions of its members that it was made from."""
+    going = {back.step.view: back.step.after for back in backs}
+    applied = {name: view.tags[FINGERPRINT_TAG] for name, view in registered.items()}
+    for back in backs:
+        specs, view = back.plan.specs, back.step.view
+        for member in sorted(set(specs.views) - {view}):
+            wanted = plan_view(specs, member, project.root, project.settings.data).fingerprint
+            if wanted != (applied | going).get(member) and not back.step.frozen:
+                both = " ".join(sorted({*going, member}))
+                remedy = "change the specs back" if member in going else f"go back with both: limner rollback {both}"
+                raise LimnerError(f"{view} was made from another version of {member} then: {remedy}")
+
+
+def _require_features(store: FeatureStore, backs: Sequence[_Back]) -> None:
+    """A request view reads features by name."""
+    there = {back.step.view: {output.name for output in back.plan.outputs} for back in backs}
+    for request in store.list_on_demand_feature_views():
+        for projection in request.source_feature_view_projections.values():
+            for feature in projection.features:
+                if projection.name in there and feature.name not in there[projection.name]:
+                    raise LimnerError(
+                        f"the request view {request.name} reads {projection.name}.{feature.name}, which the version "
+                        "before has not got: remove it from the specs and `limner apply` first"
+                    )
 
 
 def _values(

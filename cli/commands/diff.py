@@ -46,6 +46,7 @@ def diff(
 
 def show(found: "ViewDifference", key: str) -> None:
     """Print a view's features that differ, and how many do not."""
+    from rich.markup import escape
     from rich.table import Table
 
     say = output.console().print
@@ -60,7 +61,7 @@ def show(found: "ViewDifference", key: str) -> None:
     differing = [each for each in found.features if each.state != "same"]
     table = Table(show_header=False, box=None, padding=(0, 2))
     for each in differing:
-        table.add_row(each.feature, *map(_plain, words(each)))
+        table.add_row(each.feature, escape(words(each)))
     if differing:
         say(table)
     same = len(found.features) - len(differing)
@@ -68,22 +69,14 @@ def show(found: "ViewDifference", key: str) -> None:
         say(f"  {same} unchanged" if differing else f"  all {same} unchanged")
 
 
-def words(difference: "Difference") -> tuple[str, str]:
-    """Return what became of a feature, and how."""
+def words(difference: "Difference") -> str:
+    """Say what became of a feature."""
     old, new = output.brief(difference.before), output.brief(difference.after)
     if difference.state in ("added", "removed"):
-        return difference.state, new if difference.state == "added" else old
+        return f"{difference.state}: {new if difference.state == 'added' else old}"
     if difference.cosine is not None:
-        return f"cosine {difference.cosine:.4f}", f"{len(difference.after)} numbers"
-    if difference.details:
-        return "changed", ", ".join(difference.details)
-    return f"{old} → {new}", ""
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        return f"cosine {difference.cosine:.4f} ({len(difference.after)} numbers)"
+    return ", ".join(difference.details) or f"{old} → {new}"
 
 
 def _sides(found: "ViewDifference") -> str:

@@ -152,6 +152,21 @@ def test_views_that_share_an_encoder_go_back_together(repo: Path) -> None:
     assert axes(online(repo, "likes")) == {1}
 
 
+def test_a_request_view_keeps_the_features_it_reads(repo: Path) -> None:
+    """Going back to before they were there is refused."""
+    reading = """
+---
+request_view: now
+entity: user
+features:
+  half: {expression: "taste.fresh / 2"}
+"""
+    change(repo, WIDER + reading).materialize_incremental(END + DAY)
+    with pytest.raises(LimnerError, match=r"request view now reads taste\.fresh, which the version before has not"):
+        rollback(repo.parent, ["taste"])
+    assert online(repo, "orders") == [orders(user, 14, END + DAY) for user in USERS]
+
+
 def test_where_there_is_nothing_to_go_back_to(repo: Path, tmp_path: Path) -> None:
     """One message each, and nothing is changed."""
     with pytest.raises(LimnerError, match="only ever been served as it is now"):
