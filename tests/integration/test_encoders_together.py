@@ -90,6 +90,8 @@ def test_terms_are_counted_without_any_server(tmp_path: Path, limner: Limner) ->
     refused = limner("-C", shop.root, "triton", "up")
     assert refused.code == 1
     assert "declare no encoder with a model" in refused.err
+    planned = limner("-C", shop.root, "plan", "--json")
+    assert planned.code == 0, planned.err
     users = materialized(shop)
     found = read(shop, "counted", users)
     for user, row in zip(users, found, strict=True):
