@@ -63,7 +63,7 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     """Look at the sources and encoders of a view and plan it; LimnerError where one cannot be read."""
     view = specs.views[name]
     encoders = {each: encoder_model(specs, each, root, data) for each in encoders_of(view.features.values())}
-    reads = (each for name in view.reads for each in (name, *specs.sources[name].lookup))
+    reads = (each for name in view.reads for each in (name, *specs.sources[name].others))
     wanted = dict.fromkeys((*reads, *learned_from(specs, encoders)))
     raw = {each: describe(specs.sources[each], root) for each in wanted}
     columns = {each: cleaned(specs, each, raw) for each in view.reads}

@@ -14,7 +14,7 @@ _FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "fe
 def closure(specs: Specs, view_name: str) -> str:
     """JSON of the view's documents and of those it refers to; `from_closure` reads it."""
     view = specs.views[view_name]
-    sources = list(dict.fromkeys(each for name in view.reads for each in (name, *specs.sources[name].lookup)))
+    sources = list(dict.fromkeys(each for name in view.reads for each in (name, *specs.sources[name].others)))
     documents: list[Model] = [
         view,
         specs.entities[view.entity],
@@ -30,7 +30,7 @@ def closure(specs: Specs, view_name: str) -> str:
 def encoder_documents(specs: Specs, name: str) -> list[Model]:
     """An encoder, and the sources that it learns from."""
     encoder = specs.encoders[name]
-    learned = [] if encoder.tfidf is None else [encoder.tfidf.source, *specs.sources[encoder.tfidf.source].lookup]
+    learned = [] if encoder.tfidf is None else [encoder.tfidf.source, *specs.sources[encoder.tfidf.source].others]
     return [encoder, *(specs.sources[each] for each in learned)]
 
 

@@ -24,14 +24,16 @@ def check(specs: Specs, raw: RawColumns) -> None:
     Raises SpecError with all problems: unknown or ambiguous columns, types that clash, defaults that do not fit.
     """
     problems: list[Problem] = []
-    known = {name for name, source in specs.sources.items() if {name, *source.lookup} <= raw.keys()}
+    known = {name for name, source in specs.sources.items() if {name, *source.others} <= raw.keys()}
     for name, source in specs.sources.items():
         if name in known:
             problems += SourceColumns(specs, source, scope(specs, name, raw), raw).problems()
     outputs: dict[str, dict[str, Output]] = {}
     for view in specs.views.values():
         if known >= {*view.reads}:
-            found = list(ViewColumns(specs, view, {name: scope(specs, name, raw) for name in view.reads}).problems())
+            found = list(
+                ViewColumns(specs, view, {name: scope(specs, name, raw) for name in view.reads}, raw).problems()
+            )
             problems += found
             if not found:
                 outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw)}

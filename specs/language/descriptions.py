@@ -45,6 +45,7 @@ KEYS: dict[str, dict[str, str]] = {
         "lag": "How long rows take to arrive, where no column says when they did.",
         "tie_break": "Columns that order rows of one instant.",
         "lookup": "Sources whose columns are added to each row, each with the key columns it is found by.",
+        "identity": "The map that says whose a row is, as of each instant, and the columns of an id.",
         "clean": "What becomes of rows and values that cannot be used as they are.",
     },
     "Clean": {

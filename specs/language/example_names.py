@@ -15,7 +15,7 @@ def readable(view: FeatureView, sources: Mapping[str, Source], encoders: Mapping
     used = (encoders[name].tfidf for name in encoders_of(view.features.values()) if name in encoders)
     learned = [tfidf.source for tfidf in used if tfidf is not None]
     own = [name for name in (*view.reads, *learned) if name in sources]
-    return tuple(dict.fromkeys((*own, *(name for each in own for name in sources[each].lookup))))
+    return tuple(dict.fromkeys((*own, *(name for each in own for name in sources[each].others))))
 
 
 def misnamed(

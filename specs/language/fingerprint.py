@@ -55,7 +55,12 @@ def source_identity(specs: Specs, name: str) -> dict[str, Any]:
     """All that decides a source's cleaned rows, as JSON data: its own keys, its lookups and theirs."""
     source = specs.sources[name]
     lookups = {name: [sorted(source.lookup_pairs(name)), _source(specs.sources[name])] for name in source.lookup}
-    return {"source": _source(source), "lookups": lookups}
+    found: dict[str, Any] = {"source": _source(source), "lookups": lookups}
+    if source.identity:
+        found["identity"] = {
+            name: [sorted(source.identity_pairs(name)), _source(specs.sources[name])] for name in source.identity
+        }
+    return found
 
 
 def terms_identity(specs: Specs, encoder: Encoder) -> str:
@@ -78,7 +83,7 @@ def _digest(identity: dict[str, Any]) -> str:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "entity", "path"})
+    data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "identity", "entity", "path"})
     for key in _LATER:
         if not data[key]:
             del data[key]  # a key that came later does not change the specs without it

@@ -113,6 +113,7 @@ class Source(Model):
     lag: Duration | None = None
     tie_break: tuple[Filled, ...] = ()
     lookup: dict[Name, LookupKeys] = {}
+    identity: dict[Name, LookupKeys] = {}
     clean: Clean = Clean()
 
     @property
@@ -120,9 +121,21 @@ class Source(Model):
         """The paths as written; none for a table."""
         return self.path if isinstance(self.path, tuple) else () if self.path is None else (self.path,)
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The sources that this one cannot be read without: those it looks up, and its identity map."""
+        return tuple(dict.fromkeys((*self.lookup, *self.identity)))
+
     def lookup_pairs(self, dimension: str) -> tuple[tuple[str, str], ...]:
         """(own column, column of the dimension) for each key of a lookup."""
-        keys = self.lookup[dimension]
+        return self._pairs(self.lookup[dimension])
+
+    def identity_pairs(self, name: str) -> tuple[tuple[str, str], ...]:
+        """(own column, column of the map) for each column of an id."""
+        return self._pairs(self.identity[name])
+
+    @staticmethod
+    def _pairs(keys: LookupKeys) -> tuple[tuple[str, str], ...]:
         if isinstance(keys, dict):
             return tuple(keys.items())
         return tuple((key, key) for key in (keys if isinstance(keys, tuple) else (keys,)))

@@ -15,7 +15,8 @@ the tests run. [The spec language](spec-language.md) explains how they go togeth
 
 
 def reference(examples: Mapping[str, str]) -> str:
-    """The page as Markdown; `examples`: by the name of a document or feature kind, a spec that carries examples.
+    """The page as Markdown; `examples`: by the name of a document or feature kind, a spec that carries examples;
+    more of a kind are called `kind.what`.
 
     Raises KeyError for a kind without an example.
     """
@@ -24,22 +25,28 @@ def reference(examples: Mapping[str, str]) -> str:
     features = {kind.kind: kind.__name__ for kind in KINDS}
     shown = {*documents.values(), *features.values()}
     parts = [_HEAD, _contents("Documents", documents), _contents("Features", features), "## Documents\n"]
-    parts += [_entry(kind, name, definitions, shown, examples[kind]) for kind, name in sorted(documents.items())]
+    parts += [_entry(kind, name, definitions, shown, _of(kind, examples)) for kind, name in sorted(documents.items())]
     parts.append("## Features\n")
-    parts += [_entry(kind, name, definitions, shown, examples[kind]) for kind, name in sorted(features.items())]
+    parts += [_entry(kind, name, definitions, shown, _of(kind, examples)) for kind, name in sorted(features.items())]
     return "\n".join(parts)
+
+
+def _of(kind: str, examples: Mapping[str, str]) -> list[str]:
+    return [examples[kind], *(text for name, text in sorted(examples.items()) if name.startswith(f"{kind}."))]
 
 
 def _contents(title: str, kinds: Mapping[str, str]) -> str:
     return f"{title}: " + ", ".join(f"[`{kind}`](#{kind})" for kind in sorted(kinds)) + ".\n"
 
 
-def _entry(kind: str, model: str, definitions: Mapping[str, Any], shown: set[str], example: str) -> str:
+def _entry(kind: str, model: str, definitions: Mapping[str, Any], shown: set[str], examples: list[str]) -> str:
     lines = [f"### {kind}\n", definitions[model]["description"].strip() + "\n"]
     lines += _table(definitions[model])
     for inner in _parts(model, definitions, shown):
         lines += [f"`{inner}`: {definitions[inner].get('description', '').strip()}\n", *_table(definitions[inner])]
-    return "\n".join([*lines, "```yaml", example.strip(), "```\n"])
+    for example in examples:
+        lines += ["```yaml", example.strip(), "```\n"]
+    return "\n".join(lines)
 
 
 def _table(definition: Mapping[str, Any]) -> list[str]:

@@ -49,14 +49,24 @@ def _models(names: Names, kind: str) -> dict[str, Any]:
 def _source(parsed: Parsed, source: Source, names: Names, complete: bool) -> Iterator[Problem]:
     if complete and source.entity is not None:
         yield from _unknown(parsed, ("entity",), "entity", source.entity, names)
-    for name in source.lookup:
-        path = ("lookup", name)
+    others = [("lookup", name) for name in source.lookup] + [("identity", name) for name in source.identity]
+    for key, name in others:
+        path = (key, name)
         if complete:
             yield from _unknown(parsed, path, "source", name, names, at_key=True)
         dimension = names["source"][name].model if name in names["source"] else None
-        if isinstance(dimension, Source) and dimension.lookup:
+        if isinstance(dimension, Source) and dimension.lookup and key == "lookup":
             text = f"{name!r} has a lookup of its own: a source that is looked up cannot"
             yield parsed.origin.problem(path, text, at_key=True)
+        if isinstance(dimension, Source) and key == "identity" and name != source.source:
+            if dimension.lookup or dimension.identity:
+                has = "a lookup" if dimension.lookup else "an identity"
+                text = f"{name!r} has {has} of its own: an identity map cannot"
+                yield parsed.origin.problem(path, text, at_key=True)
+            if dimension.event_timestamp is None and dimension.since is None:
+                text = (f"the identity map {name!r} does not say when its links hold: "
+                        "give it event_timestamp (a column) or since (an instant)")  # fmt: skip
+                yield parsed.origin.problem(path, text, at_key=True)
 
 
 def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> Iterator[Problem]:

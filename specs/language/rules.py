@@ -68,6 +68,7 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
             yield from _repeated(("lookup", dimension), keys, "column")
         if dimension == source.source:
             yield ("lookup", dimension), "a source cannot look itself up", True
+    yield from _identity(source, timeless)
     for column, limits in source.clean.range.items():
         yield from _range(("clean", "range", column), limits)
     yield from _columns(source)
@@ -82,6 +83,18 @@ def _zone(name: str) -> Iterator[Finding]:
         close = nearest(name, available_timezones(), alike=0.75)
         advice = f"did you mean {close!r}?" if close else "write a name such as Europe/Berlin or Asia/Shanghai"
         yield ("timezone",), f"there is no time zone {name!r}: {advice}", False
+
+
+def _identity(source: Source, timeless: bool) -> Iterator[Finding]:
+    if len(source.identity) > 1:
+        yield ("identity",), "a source has one identity map: merge the links into one source", False
+    for name, keys in source.identity.items():
+        if isinstance(keys, tuple):
+            yield from _repeated(("identity", name), keys, "column")
+        if name == source.source:
+            yield ("identity", name), "a source cannot be its own identity map", True
+    if timeless and source.identity:
+        yield ("identity",), "identity needs event_timestamp or since: rows without a time can only be looked up", True
 
 
 def _columns(source: Source) -> Iterator[Finding]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from limner.language.errors import Problem
+from limner.language.identity import entity_keys
 from limner.language.models import LogicalType, Missing, Source
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, Scope, scope
 from limner.language.suggest import did_you_mean
-from limner.language.uses import NUMBERS, Use, fits, join_key, misfit
+from limner.language.uses import NUMBERS, Use, fits, misfit
 
 _CASTS: dict[LogicalType, tuple[LogicalType, ...]] = {
     "timestamp": ("timestamp", "string"),
@@ -96,14 +97,16 @@ class SourceColumns:
     def _keys(self) -> Iterator[Problem]:
         """A source that names its entity has its join keys, and of its types."""
         entity = self.specs.entities.get(self.source.entity or "")
-        for key, kind in entity.join_keys.items() if entity else ():
-            yield from join_key(self.use, ("entity",), key, kind)
+        if entity is not None:
+            yield from entity_keys(self.specs, self.use, ("entity",), entity, self.raw)
 
     def _lookups(self) -> Iterator[Problem]:
-        for dimension in self.source.lookup:
-            path: Path = ("lookup", dimension)
+        """Both sides of a lookup, and of an identity map, have the columns that are compared, of one type."""
+        joined = [(("lookup", name), name, self.source.lookup_pairs(name)) for name in self.source.lookup]
+        joined += [(("identity", name), name, self.source.identity_pairs(name)) for name in self.source.identity]
+        for path, dimension, pairs in joined:
             theirs = Use(self.use.origin, dimension, scope(self.specs, dimension, self.raw), joined=False)
-            for own, other in self.source.lookup_pairs(dimension):
+            for own, other in pairs:
                 found = [*self.use.column(path, own), *theirs.column(path, other)]
                 yield from found
                 if not found and self.use.types[own] != theirs.types[other]:

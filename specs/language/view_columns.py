@@ -4,19 +4,21 @@ from collections.abc import Iterator, Mapping
 
 from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
+from limner.language.identity import entity_keys
 from limner.language.models import FeatureView
 from limner.language.places import Path
 from limner.language.repo import Specs
-from limner.language.scope import Scope
-from limner.language.uses import Use, fits, join_key, misfit
+from limner.language.scope import RawColumns, Scope
+from limner.language.uses import Use, fits, misfit
 
 
 class ViewColumns:
     """Checks of one feature view against the columns of its sources, by source."""
 
-    def __init__(self, specs: Specs, view: FeatureView, columns: Mapping[str, Scope]) -> None:
+    def __init__(self, specs: Specs, view: FeatureView, columns: Mapping[str, Scope], raw: RawColumns) -> None:
         self.specs = specs
         self.view = view
+        self.raw = raw
         origin = specs.origin("feature_view", view.feature_view)
         self.uses = {name: Use(origin, name, scope, joined=True) for name, scope in columns.items()}
         self.own = {name: Use(origin, name, scope, joined=False) for name, scope in columns.items()}
@@ -24,9 +26,9 @@ class ViewColumns:
     def problems(self) -> Iterator[Problem]:
         """Every problem, in no order."""
         if self.view.entity in self.specs.entities:
+            entity = self.specs.entities[self.view.entity]
             for path, source in self.view.places_of_sources():
-                for key, kind in self.specs.entities[self.view.entity].join_keys.items():
-                    yield from join_key(self.own[source], path, key, kind)
+                yield from entity_keys(self.specs, self.own[source], path, entity, self.raw)
         for name, feature in self.view.features.items():
             use = self.uses[self.view.source_of(feature)]
             found = list(self._feature(use, ("features", name), feature))

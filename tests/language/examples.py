@@ -25,6 +25,7 @@ RAW: dict[str, dict[str, LogicalType]] = {
     "visits": {"household_id": "string", "ts": "timestamp"},
     "sales": {"product_id": "int", "bought_at": "timestamp"},
     "returns": {"household_id": "int", "basket_id": "int", "at": "timestamp"},
+    "links": {"id": "int", "household_id": "int", "linked_at": "timestamp"},
 }  # fmt: skip
 
 

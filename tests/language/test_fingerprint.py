@@ -27,6 +27,7 @@ timezone: Europe/Berlin
 lag: 1h
 tie_break: [a]
 lookup: {items: [item]}
+identity: {links: {device: id}}
 clean:
   cast: {a: float}
   text: {title: {unicode: NFC, html: keep, control: keep, whitespace: keep, case: lower, max_chars: 50}}
@@ -38,6 +39,10 @@ clean:
 ---
 source: items
 path: items.csv
+---
+source: links
+path: links.parquet
+event_timestamp: linked
 ---
 source: times
 since: 2024-01-01
@@ -130,6 +135,9 @@ CHANGES = [
     ("lag: 1h", "lag: 2h"),
     ("tie_break: [a]", "tie_break: [b]"),
     ("{items: [item]}", "{items: {item: id}}"),
+    ("{links: {device: id}}", "{links: {device: mac}}"),
+    ("event_timestamp: linked", "event_timestamp: at"),
+    ("links.parquet", "other.parquet"),
     ("path: items.csv", "path: goods.csv"),
     # Clean
     ("cast: {a: float}", "cast: {a: int}"),
@@ -347,7 +355,7 @@ def test_a_view_comes_back_from_its_closure(name: str) -> None:
     back = from_closure(text)
     assert back.views == {name: specs.views[name].model_copy(update={"examples": ()})}
     assert back.sources == {key: specs.sources[key] for key in back.sources}
-    of = {"v": {"events", "items"}, "w": {"times"}, "x": {"events", "items", "times"}}
+    of = {"v": {"events", "items", "links"}, "w": {"times"}, "x": {"events", "items", "links", "times"}}
     assert set(back.sources) == of[name]
     assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
     assert closure(back, name) == text

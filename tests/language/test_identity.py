@@ -30,6 +30,8 @@ def documents(draw: st.DrawFn) -> Docs:
     docs: Docs = [*layout.entities, {"encoder": "tiny", "model": "models/tiny"}, {"encoder": "words", "hashing": {}}]
     docs.append({"encoder": "terms", "tfidf": {"source": "events", "text": "{s}", "fit": "2024-03-01T00:00:00Z"}})
     docs += [{"source": name, "path": f"data/{name}.parquet"} for name in layout.lookups]
+    if layout.linked:
+        docs.append({"source": "links", "path": "data/links.parquet", "event_timestamp": "linked"})
     if not layout.happened:
         layout.source["since"] = "2024-01-01T00:00:00Z"
     docs.append(layout.source | draw(cleaning(layout)))

@@ -24,6 +24,10 @@ COLUMNS: dict[str, dict[str, LogicalType]] = {
     },
     "products": {"product_id": "int", "brand": "string", "department": "string", "product_type": "string"},
     "reviews": {"shopper_id": "int", "written_at": "string"},
+    "app_events": {"at": "string", "device": "string"},
+    "device_links": {
+        "device_id": "string", "shopper_id": "int", "linked_at": "timestamp", "loaded_at": "timestamp",
+    },
     "clicks": {"clicked_at": "timestamp", "dt": "string"},
 }  # fmt: skip
 

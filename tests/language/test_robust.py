@@ -20,8 +20,9 @@ _COLUMNS: dict[str, dict[str, LogicalType]] = {
     **RAW,
     "events": {
         "user_id": "int", "shop": "string", "a": "string", "b": "int", "title": "string", "ts": "timestamp",
-        "made": "timestamp", "item": "int",
+        "made": "timestamp", "item": "int", "device": "string", "dt": "string", "A": "string",
     },
+    "links": {"id": "string", "linked": "timestamp"},
     "items": {"item": "int", "kind": "string"},
     "times": {"user_id": "int", "shop": "string"},
 }  # fmt: skip

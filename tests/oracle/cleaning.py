@@ -87,7 +87,7 @@ def clean(
     result.events = _without_duplicates(result.events, source)
     result.fates["duplicate"] = before - len(result.events)
     for dimension, using in source.lookup.items():
-        pairs = _pairs(using)
+        pairs = pairs_of(using)
         entries = clean(tables, sources, dimension, (), {*used, *pairs.values()}).events
         for event in result.events:
             _look_up(
@@ -102,10 +102,16 @@ def clean(
 
 def known_from(raw: Row, source: Source, keys: Sequence[str]) -> int | None:
     """The instant (µs) from which a raw row is known; None if it cannot be used."""
+    row = _renamed(raw, source)
     try:
-        return _clean_row(_renamed(raw, source), source, keys, ()).known
+        return _clean_row(row, source, [key for key in keys if key in row], ()).known
     except (UnusableError, DroppedError, UnreadError):
         return None
+
+
+def columns_of(table: Table, source: Source) -> set[str]:
+    """The names of a table's columns."""
+    return set(_renamed(dict.fromkeys(table.types), source))
 
 
 def _renamed(raw: Row, source: Source) -> Row:
@@ -114,7 +120,7 @@ def _renamed(raw: Row, source: Source) -> Row:
     return {new.get(name, name): value for name, value in raw.items()}
 
 
-def _pairs(using: Any) -> dict[str, str]:
+def pairs_of(using: Any) -> dict[str, str]:
     """Own column -> the dimension's column."""
     return using if isinstance(using, dict) else {name: name for name in ([using] if isinstance(using, str) else using)}
 
@@ -124,7 +130,8 @@ def _looked_at(source: Source) -> set[str]:
     rules = source.clean
     written = (*rules.quarantine, *rules.drop, *([source.where] if source.where else []))
     conditions = [name for condition in written for name in condition.columns]
-    lookups = [name for using in source.lookup.values() for name in _pairs(using)]
+    joined = (*source.lookup.values(), *source.identity.values())
+    lookups = [name for using in joined for name in pairs_of(using)]
     return {*rules.missing, *rules.range, *rules.drop_duplicates, *source.tie_break, *rules.cast, *conditions, *lookups}
 
 

@@ -45,6 +45,7 @@ class Direct:
     def _rows(self, specs: Specs, oracle: Oracle, source: str, columns: dict[str, LogicalType]) -> pa.Table:
         keys = sorted(oracle.entities)
         events = [event for key in keys for event in oracle.entities[key] if event.source == source]
+        columns = {**specs.entities[oracle.view.entity].join_keys, **columns}
         data: dict[str, Any] = {
             name: pa.array([event.row[name] for event in events], ARROW[kind]) for name, kind in columns.items()
         }

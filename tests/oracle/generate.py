@@ -117,6 +117,9 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
     for name in layout.lookups:
         tables[name], doc = _dimension(draw, clock, name, layout)
         docs.append(doc)
+    if layout.linked:
+        tables["links"], doc = _links(draw, clock, layout)
+        docs.append(doc)
     if not layout.happened:
         layout.source["since"] = from_micros(clock.instant(draw)).isoformat()
     docs.append(layout.source | draw(cleaning(layout)))
@@ -250,6 +253,31 @@ def _written(draw: Draw, instant: int, physical: str, clock: Clock) -> Any:
 
 def _local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+
+
+def _links(draw: Draw, clock: Clock, layout: Layout) -> tuple[Table, dict[str, Any]]:
+    """Whose each device is, from when on: given away, given back, nobody's; often known late or at one instant."""
+    name = "id" if isinstance(layout.source["identity"]["links"], dict) else "device"
+    linked = draw(st.sampled_from(["timestamp[us, UTC]", "timestamp[us]", "timestamp[s]"]))
+    types = {name: "string", "user": layout.linked["types"], "linked": linked}
+    doc: dict[str, Any] = {"source": "links", "path": "data/links.parquet", "timezone": layout.zone}
+    doc["event_timestamp"] = "linked"
+    if draw(st.booleans()):
+        types["entered"] = "timestamp[us, UTC]"
+        doc["created_timestamp"] = "entered"
+    elif draw(st.booleans()):
+        doc["lag"] = "1h"
+    rows = []
+    for _ in range(draw(st.integers(0, 8))):
+        row: Row = {
+            name: draw(st.sampled_from(["d", "d", "d", "e", "e", "f", None])),
+            "user": draw(st.sampled_from([*layout.linked["pools"], None])),
+            "linked": _written(draw, clock.instant(draw), linked, clock),
+        }
+        if "entered" in types:
+            row["entered"] = draw(st.none() | st.just(from_micros(clock.instant(draw))))
+        rows.append(row)
+    return Table(types, rows), doc
 
 
 def _dimension(draw: Draw, clock: Clock, name: str, layout: Layout) -> tuple[Table, dict[str, Any]]:

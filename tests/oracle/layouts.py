@@ -69,6 +69,7 @@ class Layout:
     columns: dict[str, LogicalType] = field(default_factory=dict)
     casts: dict[str, str] = field(default_factory=dict)
     lookups: list[str] = field(default_factory=list)
+    linked: dict[str, Any] = field(default_factory=dict)  # whose a device is: keys of a source of links
     lines: bool = False  # JSON Lines: every column is a text
     source: dict[str, Any] = field(default_factory=dict)
     entities: list[dict[str, Any]] = field(default_factory=list)
@@ -85,7 +86,8 @@ def layouts(draw: st.DrawFn, zone: str) -> Layout:
         _as_text(layout)
     if draw(st.integers(0, 3)) == 0:
         choices = [{"n": "N (old)"}, {"s": "txt", "txt": "s"}, {"x": 'we"ird', "user": "who"}, {"product": "item"}]
-        layout.source["rename"] = draw(st.sampled_from(choices))
+        chosen = draw(st.sampled_from(choices))
+        layout.source["rename"] = {new: old for new, old in chosen.items() if new in layout.types}
     layout.lookups = draw(st.lists(st.sampled_from(["products", "prices"]), max_size=2, unique=True))
     for name in layout.lookups:
         layout.columns |= (
@@ -111,6 +113,9 @@ def neighbours(draw: st.DrawFn, zone: str, first: Layout) -> Layout:
     for part in ("types", "pools", "columns", "casts"):
         theirs = getattr(first, part)
         getattr(layout, part).update({key: theirs[key] for key in ("user", "product", "shop") if key in theirs})
+    if first.linked:
+        for part in ("types", "pools", "columns"):
+            getattr(layout, part)["user"] = first.linked[part]
     _clocks(draw, layout)
     _values(draw, layout)
     for part in ("types", "pools", "columns", "casts"):
@@ -134,9 +139,14 @@ def _keys(draw: st.DrawFn, layout: Layout) -> None:
     layout.pools["user"].remove(None) if draw(st.integers(0, 5)) else None
     layout.pools["product"] = ["p", "p", "p", "p", "q", "r", "gone", None]
     layout.pools["shop"] = ["s1", "s1", "s2"]
-    layout.types |= {"user": "int64" if whole else "string", "product": "string", "shop": "string"}
     user: LogicalType = "int" if whole else "string"
+    layout.types |= {"user": "int64" if whole else "string", "product": "string", "shop": "string"}
     layout.columns |= {"user": user, "product": "string", "shop": "string"}
+    if draw(st.integers(0, 3)) == 0:
+        layout.linked = {part: getattr(layout, part).pop("user") for part in ("types", "pools", "columns")}
+        layout.pools["device"] = ["d", "d", "d", "e", "f", None]
+        layout.types["device"] = layout.columns["device"] = "string"
+        layout.source["identity"] = {"links": draw(st.sampled_from(["device", {"device": "id"}]))}
     layout.entities = [
         {"entity": "user", "join_keys": {"user": user}},
         {"entity": "visit", "join_keys": {"user": user, "shop": "string"}},
@@ -223,7 +233,7 @@ def cleaning(draw: st.DrawFn, layout: Layout) -> dict[str, Any]:
         if sometimes(10):
             doc[how] = draw(st.lists(conditions(own), min_size=1, max_size=2))
     if sometimes():
-        keys = [name for name in ("user", "event_timestamp", "product", "n", "s", "b", "x") if name in own]
+        keys = [name for name in ("user", "device", "event_timestamp", "product", "n", "s", "b", "x") if name in own]
         doc["drop_duplicates"] = draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
     return where | ({"clean": doc} if doc else {})
 

@@ -11,8 +11,9 @@ from limner.language.models import Encoder, FeatureView, Source
 from limner.language.windows import Period, Written
 from tests.oracle import events as kinds
 from tests.oracle.calendar import beginnings, period
-from tests.oracle.cleaning import Event, Row, Table, clean
+from tests.oracle.cleaning import Cleaned, Event, Row, Table, clean, columns_of
 from tests.oracle.conditions import holds
+from tests.oracle.identity import attributed
 from tests.oracle.maps import by_category
 from tests.oracle.texts import collapsed, language_of, measured
 from tests.oracle.values import KINDS, aggregate, total
@@ -38,7 +39,7 @@ class Oracle:
         self.zone = view.timezone or sources[view.reads[0]].timezone
         self.encoders = encoders or {}
         self.vector_of = vector_of
-        self.cleaned = {name: clean(tables, sources, name, keys, _used(view, name)) for name in view.reads}
+        self.cleaned = {name: _rows(tables, sources, name, keys, _used(view, name)) for name in view.reads}
         self.entities: dict[Key, list[Event]] = {}
         for name, cleaned in self.cleaned.items():
             for event in cleaned.events:
@@ -151,6 +152,18 @@ def _selected(feature: FeatureBase, events: list[Event]) -> list[Event]:
     if feature.where is None or feature.kind == "share":
         return events
     return [event for event in events if holds(feature.where.text, event.row)]
+
+
+def _rows(
+    tables: Mapping[str, Table], sources: Mapping[str, Source], name: str, keys: Sequence[str], used: set[str]
+) -> Cleaned:
+    """The clean rows of a source, as rows of the entities they are about."""
+    own = columns_of(tables[name], sources[name])
+    cleaned = clean(tables, sources, name, [key for key in keys if key in own], used)
+    persons = [key for key in keys if key not in own]
+    if persons:
+        cleaned.events = attributed(cleaned.events, sources[name], persons, tables, sources)
+    return cleaned
 
 
 def _used(view: FeatureView, source: str) -> set[str]:

@@ -24,7 +24,7 @@ def input_fingerprint(specs: Specs, source: str, root: Path) -> str | None:
     SQL table is among the inputs.
     """
     digest = hashlib.sha256()
-    for name in (source, *sorted(specs.sources[source].lookup)):
+    for name in (source, *sorted(specs.sources[source].others)):
         each = specs.sources[name]
         if each.database is not None:
             return None

@@ -47,15 +47,21 @@ def load(
     label: str = "",
     extra: str = "",
     only: str = "",
+    also: str = "",
 ) -> Loaded:
     """Fill `table` with the clean rows of `scan`. `timed`: a row without an event timestamp cannot be used.
 
-    `label` goes before the reasons of a lookup's rows; over the clean columns, `extra` is one more SELECT
-    item and `only` a predicate of the rows to look at.
+    `label` goes before the reasons of another source's rows. Over the clean columns, `extra` is one more SELECT item,
+    `only` a predicate of the rows to look at, `also` one (never null) of rows that are needed though the bounds do not
+    reach them: the scan must then be of all rows.
     """
     source = scan.source
     back = duplicates_reach_back(source)
-    whole = replace(bounds, lower=None) if back else bounds
+    whole = replace(bounds, lower=None) if back or also else bounds
+    reach = f"({in_reach(bounds)} OR {also})" if also else in_reach(bounds)
+    if also and not source.clean.drop_duplicates:
+        # where there are duplicates, all rows are looked at: the first may be out of reach
+        only = f"({only or 'true'}) AND (__known IS NULL OR {reach})"
     cleaning = Cleaning(scan, types, wanted, keys, whole, bench, timed)
     raw = total_order or bool(source.clean.drop_duplicates)
     if not label:
@@ -74,8 +80,8 @@ def load(
                 bench.count(f"SELECT count(*) FROM {table} WHERE __new AND {losers}"),
             )
             bench.run(f"DELETE FROM {table} WHERE {losers}")
-        if back and bounds.lower is not None:
-            bench.run(f"DELETE FROM {table} WHERE NOT {in_reach(bounds)}")
+        if (back or also) and bounds.lower is not None:
+            bench.run(f"DELETE FROM {table} WHERE NOT {reach}")
     return Loaded(table, cleaning.order(raw=total_order), sorted(cleaning.order_columns(raw=total_order)))
 
 

@@ -6,6 +6,7 @@ from limner.language.errors import LimnerError
 from limner.language.scope import ALIASES, Scope, scope
 from limner.workers.sources.digests import Texts
 from limner.workers.sources.duck import working
+from limner.workers.sources.identity import count_strangers, identity_of
 from limner.workers.sources.load import Tally
 from limner.workers.sources.lookup import Enrichment, Join
 from limner.workers.sources.request import Prepared, PrepareRequest
@@ -28,6 +29,9 @@ def prepare(request: PrepareRequest) -> Prepared:
         with working(request.source, "joining, sorting and staging its rows"):
             joins = _joins(request, bench, work, bounds, columns, tally)
             count_unmatched(bench, joins, tally)
+            identity = identity_of(request)
+            if identity is not None:
+                count_strangers(identity, bench, "__rows", tally)
             output = output_of(request, columns, rows, joins)
             texts = Texts(request, bench)
             shards = [write_shard(request, bench, rows, output, texts, number) for number in range(request.shards)]

@@ -4,11 +4,13 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.scope import Scope
 from limner.workers.sources.duck import connection
+from limner.workers.sources.identity import attribute, changed, identity_of, key_types, load_owners
 from limner.workers.sources.instants import Instants
 from limner.workers.sources.load import Loaded, Tally, load
 from limner.workers.sources.request import PrepareRequest, written_texts
@@ -39,7 +41,11 @@ def load_rows(
     *,
     only: str = "",
 ) -> Loaded:
-    """Fill the table `__rows` with the clean rows the bounds hold; `only` is a predicate over their clean columns."""
+    """Fill the table `__rows` with the clean rows that the bounds hold; `only`: a predicate over clean columns.
+
+    Where an identity map says whose they are, `__attributed` says when; rows whose id came to somebody after the
+    bounds' `known_after` are then needed however old they are.
+    """
     source = request.specs.sources[request.source]
     if source.event_timestamp is None and source.since is None:
         raise LimnerError(
@@ -48,21 +54,36 @@ def load_rows(
         )
     own = {name for name in needed(request) if name in columns.own}
     own |= {ours for dimension in source.lookup for ours, _ in source.lookup_pairs(dimension)}
-    _check_keys(request, columns)
-    return load(
+    identity, also = identity_of(request), ""
+    if identity is not None:
+        own |= {ours for ours, _ in identity.pairs}
+        load_owners(request, identity, bench, work, bounds, tally)
+        also = changed(identity, bench, bounds.known_after) if bounds.lower is not None else ""
+    loaded = load(
         bench,
-        open_scan(bench, source, request.root, work, bounds, request.raw[request.source]),
+        open_scan(
+            bench,
+            source,
+            request.root,
+            work,
+            replace(bounds, lower=None) if also else bounds,
+            request.raw[request.source],
+        ),
         "__rows",
         types=columns.own,
         wanted=own,
-        keys=request.join_keys,
+        keys=[key for key in request.join_keys if key in columns.own],
         bounds=bounds,
         total_order=request.total_order,
         timed=True,
         tally=tally,
-        extra=f", {shard_of(request, columns)} AS __shard",
+        extra="" if identity is not None else f", {shard_of(request)} AS __shard",
         only=only,
+        also=also,
     )
+    if identity is not None:
+        attribute(identity, bench, loaded.table, shard_of(request), request.join_keys)
+    return loaded
 
 
 def needed(request: PrepareRequest) -> set[str]:
@@ -71,20 +92,12 @@ def needed(request: PrepareRequest) -> set[str]:
     return {*request.columns, *written}
 
 
-def _check_keys(request: PrepareRequest, columns: Scope) -> None:
-    for key in request.join_keys:
-        if key not in columns.own:
-            raise LimnerError(
-                f"source {request.source!r} has no column {key!r}, the join key; it has: {', '.join(columns.own)}"
-            )
-
-
-def shard_of(request: PrepareRequest, columns: Scope) -> str:
+def shard_of(request: PrepareRequest) -> str:
     """An expression of a row's shard: the same in every interval, whatever DuckDB's own hash is."""
     keys = request.join_keys
     if not keys:
         return "0"  # rows of nobody in particular
-    if len(keys) == 1 and columns.own[keys[0]] == "int":
+    if len(keys) == 1 and key_types(request)[keys[0]] == "int":
         prime = 2_147_483_647
         number = f"(({quoted(keys[0])} % {prime} + {prime}) % {prime} * 48271 % {prime})"
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from limner.language.models import Source
 from limner.language.scope import scope
 from limner.workers.sources.duck import working
+from limner.workers.sources.identity import ATTRIBUTED, OWNERS, identity_of
 from limner.workers.sources.load import Tally
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.rows import load_rows, workbench
@@ -22,8 +23,14 @@ def seen_before(request: PrepareRequest, keys: "pa.Table", before: int) -> "pa.T
     source = request.specs.sources[request.source]
     listed = ", ".join(map(quoted, request.join_keys))
     asked = f"({listed}) IN (SELECT {listed} FROM __keys)"
+    identity = identity_of(request)
+    if identity is not None:
+        persons = ", ".join(map(quoted, identity.persons))
+        theirs = f"SELECT {identity.theirs} FROM {OWNERS} WHERE ({persons}) IN (SELECT {persons} FROM __keys)"
+        asked = f"({identity.ids}) IN ({theirs})"
     end = request.lower if _twins_share(source, "event_timestamp", source.event_timestamp) else None
-    alone = all(_twins_share(source, key, key) for key in request.join_keys)
+    told = request.join_keys if identity is None else [own for own, _ in identity.pairs]
+    alone = all(_twins_share(source, key, key) for key in told)
     bounds = Bounds(None, before, before, before=end)
     with workbench(request) as (bench, work):
         bench.database.register("__keys", keys)
@@ -31,6 +38,11 @@ def seen_before(request: PrepareRequest, keys: "pa.Table", before: int) -> "pa.T
         load_rows(request, bench, work, bounds, columns, Tally(), only=asked if alone else "")
         with working(request.source, "looking for entities seen before"):
             earlier = f"SELECT {listed} FROM __rows WHERE __ts < {request.lower}"
+            if identity is not None:
+                earlier = (
+                    f"SELECT {', '.join('a.' + quoted(key) for key in request.join_keys)} FROM __rows m "
+                    f"JOIN {ATTRIBUTED} a ON a.r = m.rowid WHERE m.__ts < {request.lower}"
+                )
             return bench.database.sql(f"SELECT * FROM __keys WHERE ({listed}) IN ({earlier})").to_arrow_table()
 
 

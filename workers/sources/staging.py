@@ -7,6 +7,7 @@ from pathlib import Path
 
 from limner.language.scope import Scope
 from limner.workers.sources.digests import Texts
+from limner.workers.sources.identity import ATTRIBUTED, identity_of
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Join
 from limner.workers.sources.request import PrepareRequest, written_texts
@@ -22,10 +23,14 @@ def output_of(request: PrepareRequest, columns: Scope, rows: Loaded, joins: list
         sql.update(join.columns)
     carried = (*request.join_keys, *rows.order_columns, "__ts", "__known", "__shard")
     picked = {name: sql[name] for name in request.columns} | {name: f"m.{quoted(name)}" for name in carried}
+    attributed = ""
+    if identity_of(request) is not None:
+        attributed = f" JOIN {ATTRIBUTED} a ON a.r = m.rowid"
+        picked |= {name: f"a.{quoted(name)}" for name in (*request.join_keys, "__known", "__until", "__shard")}
     for name, text in written_texts(request).items():
         picked["__text." + name] = written(text.template, sql, columns.joined)
     picks = ", ".join(f"{value} AS {quoted(name)}" for name, value in picked.items())
-    return f"SELECT {picks} FROM __rows m{''.join(join.sql for join in joins)}"
+    return f"SELECT {picks} FROM __rows m{attributed}{''.join(join.sql for join in joins)}"
 
 
 def count_unmatched(bench: Workbench, joins: list[Join], tally: Tally) -> None:
@@ -41,11 +46,14 @@ def write_shard(
     request: PrepareRequest, bench: Workbench, rows: Loaded, output: str, texts: Texts, number: int
 ) -> tuple[Path, int]:
     """Sort and write one shard; its memory is bounded by its rows, and spills."""
-    selected = f"{output} WHERE m.__shard = {number}"
+    shared = identity_of(request) is not None
+    selected = f"{output} WHERE {'a' if shared else 'm'}.__shard = {number}"
     made = written_texts(request)
     selected = texts.add(selected) if made else f"({selected})"
-    names = dict.fromkeys((*request.join_keys, *request.columns, *made, "__ts", "__known"))
-    order = [quoted(key) for key in request.join_keys] + list(rows.order)
+    until = ("__until",) if shared else ()
+    names = dict.fromkeys((*request.join_keys, *request.columns, *made, "__ts", "__known", *until))
+    # a row may be somebody's twice: then it is there twice
+    order = [quoted(key) for key in request.join_keys] + list(rows.order) + ["__known"] * shared
     file = request.stage / f"shard-{number:04d}.parquet"
     count = bench.count(
         f"COPY (SELECT {', '.join(map(quoted, names))} FROM {selected} ORDER BY {', '.join(order)}) "

@@ -37,4 +37,4 @@ def learned_from(specs: Specs, encoders: Mapping[str, AnyEncoder]) -> list[str]:
     """The sources that encoders learn from, with the sources these look up."""
     fitted = (specs.encoders[name].tfidf for name in encoders)
     sources = [tfidf.source for tfidf in fitted if tfidf is not None]
-    return list(dict.fromkeys(each for name in sources for each in (name, *specs.sources[name].lookup)))
+    return list(dict.fromkeys(each for name in sources for each in (name, *specs.sources[name].others)))
