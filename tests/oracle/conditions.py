@@ -34,9 +34,9 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sqrt": lambda x: math.sqrt(x) if x >= 0 else None,
     "exp": lambda x: _reached(math.exp, x),
     "log1p": lambda x: _log1p(float(x)),
-    "round": lambda x: float(math.copysign(math.floor(abs(x)) + (abs(x) % 1 >= 0.5), x)),
-    "floor": lambda x: float(math.floor(x)),
-    "ceil": lambda x: float(math.ceil(x)),
+    "round": lambda x: _whole(lambda y: math.copysign(math.floor(abs(y)) + (abs(y) % 1 >= 0.5), y), x),
+    "floor": lambda x: _whole(math.floor, x),
+    "ceil": lambda x: _whole(math.ceil, x),
 }
 _PICKS: dict[str, Callable[[list[Any]], Any]] = {
     "coalesce": lambda values: values[0],
@@ -237,6 +237,10 @@ def _reached(function: Callable[[float], float], x: float) -> float:
         return function(x)
     except OverflowError:
         return math.inf
+
+
+def _whole(function: Callable[[float], float], x: float) -> float:
+    return float(function(x)) if math.isfinite(x) else float(x)
 
 
 def _not(value: Any) -> bool | None:
