@@ -10,12 +10,13 @@ from feast import FeatureService, FeatureStore, FeatureView
 from feast.infra.online_stores.helpers import get_online_store_from_config
 from feast.infra.online_stores.online_store import OnlineStore
 
-from limner.feature_repo.applied import served_profiles
+from limner.feature_repo.applied import served_profiles, served_programs
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, feast_entities, feast_view
 from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
+from limner.feature_repo.request_rollback import Planned, made_again, planned_again
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.suggest import did_you_mean
@@ -76,9 +77,10 @@ def rollback(root: Path, views: Sequence[str]) -> tuple[Step, ...]:
         _require_no_dependents(registered, backs)
         _require_members(project, registered, backs)
         _require_features(store, backs)
+        requests = planned_again(store, project, registered, {back.step.view: back.plan for back in backs})
         online = get_online_store_from_config(store.config.online_store)
         _values(project, store, online, registered, backs)
-        _registry(project, store, online, registered, backs)
+        _registry(project, store, online, registered, backs, requests)
     return tuple(back.step for back in backs)
 
 
@@ -208,6 +210,7 @@ def _registry(
     online: OnlineStore,
     registered: Mapping[str, FeatureView],
     backs: Sequence[_Back],
+    requests: list[Planned],
 ) -> None:
     """Register what is served, so that runs go on with it; profiles keep the features that there are."""
     views = {back.step.view: feast_view(back.plan, project) for back in backs}
@@ -218,11 +221,14 @@ def _registry(
         entity.name: entity for back in backs for entity in feast_entities(back.plan.specs, back.plan.view.entity)
     }
     found = [_service(service, registered, views) for service in store.list_feature_services()]
-    store.apply([*entities.values(), *views.values(), *(service for service in found if service is not None)])
+    again = made_again(requests, {**registered, **views})
+    services = [service for service in found if service is not None]
+    store.apply([*entities.values(), *views.values(), *again, *services])
     if isinstance(online, LimnerOnlineStore):
         writer = OnlineWriter(online_path(store.config))
         try:
-            writer.set_profiles(served_profiles(store.registry, store.project))
+            members = served_profiles(store.registry, store.project)
+            writer.set_profiles(members, served_programs(store.registry, store.project))
         finally:
             writer.database.close()
 
