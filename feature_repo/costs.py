@@ -105,6 +105,8 @@ def _sources(plan: ViewPlan) -> list[str]:
 
 
 def _rows(known: _Known, plan: ViewPlan) -> Amount:
+    if not _sources(plan):
+        return unknown("it reads histories")
     return sum((known.rows[source] for source in _sources(plan)), NOTHING)
 
 
@@ -113,7 +115,7 @@ def _view(project: Project, known: _Known, plan: ViewPlan, texts: list[Texts] | 
     said: list[str] = []
     pace = rates.seconds_per_row(plan.name, sources)
     if pace is not None:
-        said.append(f"{1 / pace.value:,.0f} rows/s from {pace.origin}")
+        said.append(f"{_fast(1 / pace.value)} rows/s from {pace.origin}")
     found = _texts(known, plan, texts, said)
     encoding = sum((each.seconds for each in found), NOTHING)
     history, online = _room(project, known, plan, rows)
@@ -149,9 +151,13 @@ def _texts(known: _Known, plan: ViewPlan, texts: list[Texts] | str, said: list[s
             seconds = Amount(each.characters * share * rate.value, about=True)
             gpu = seconds if device == "gpu" else Amount(0.0) if device else unknown("its server did not say where")
             where = f" on a {device.upper()}" if device else ""
-            said.append(f"{each.encoder}: {1 / rate.value:,.0f} characters/s{where} from {rate.origin}")
+            said.append(f"{each.encoder}: {_fast(1 / rate.value)} characters/s{where} from {rate.origin}")
         found.append(TextCost(each.encoder, Amount(each.distinct, each.about, note), missing, tokens, seconds, gpu))
     return tuple(found)
+
+
+def _fast(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def _share(counted: set[bytes], texts: Texts) -> float:
