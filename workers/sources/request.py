@@ -63,9 +63,10 @@ class Prepared:
 
     `shards`: a Parquet file each, with join keys, columns, digests (binary of 16 bytes or null), measures (int64),
     `__ts` and `__known` (int64 µs), sorted by join keys and canonical order. `texts`: by digest column, a Parquet file
-    of distinct (digest, text with prefix). Rows read and kept are all that the bounds hold; dropped, quarantined
-    (reason -> rows) and unmatched (lookup -> rows) count only rows that became known after `known_after`, or whose time
-    is unknown.
+    of distinct (digest, text with prefix). Where an identity map says whose rows are, a row is there (and
+    kept) once for each stretch of time in which it is somebody's, with `__known` and `__until` (null: it stays).
+    Rows read and kept are all that the bounds hold; dropped, quarantined (reason -> rows) and unmatched (lookup or
+    map -> rows) count only rows that became known after `known_after`, or whose time is unknown.
     """
 
     shards: tuple[Path, ...]
