@@ -63,13 +63,14 @@ def _write(path: Path, table: pa.Table) -> None:
     # A vector is noise to a dictionary or a compressor; scalars shrink well.
     plain = [f.name for f in table.schema if pa.types.is_list(f.type) and pa.types.is_floating(f.type.value_type)]
     scalars = [name for name in table.column_names if name not in plain]
+    keys = [f"{f.name}.key_value.key" for f in table.schema if pa.types.is_map(f.type)]  # few, and in every row
     write_atomic(
         path,
         lambda target: pq.write_table(
             table,
             target,
             compression="zstd",
-            use_dictionary=scalars,
+            use_dictionary=[*scalars, *keys],
             row_group_size=65_536,
             write_statistics=scalars,
             store_schema=True,
