@@ -164,7 +164,7 @@ def test_a_text_needs_the_project(path: Path) -> None:
 
 
 def test_two_request_features_take_less_than_a_few_milliseconds(store: limner.Store) -> None:
-    """A generous bound on a busy machine; docs/benchmarks.md has what was measured."""
+    """A generous bound, for busy machines: it is some tenths of a millisecond."""
     request = {"now": REQUEST["now"], "amount": 20}
     store.profile("all", 1, request=request)
     begun = time.perf_counter()
