@@ -9,6 +9,7 @@ from limner.cli import output
 from limner.workers.report import (
     EncoderBusy,
     Event,
+    FitStarted,
     OnlineWritten,
     Reporter,
     RowsPrepared,
@@ -64,6 +65,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
             lost = [f"{rows:,} dropped ({reason})" for reason, rows in dropped.items() if rows]
             lost += [f"{rows:,} quarantined ({reason})" for reason, rows in quarantined.items() if rows]
             return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(f", {item}" for item in lost)
+        case FitStarted(view, outputs, instant):
+            return f"{view}: fitting {', '.join(outputs)} to the population as of {output.instant(instant)}"
         case EncoderBusy(encoder):
             return f"{encoder}: another process is encoding with it, waiting until it ends"
         case ViewDone(view, history_rows, online_rows, seconds):

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from limner.language.derivation import output_names_of, with_operands
 from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
 from limner.language.example import Example
@@ -117,8 +118,8 @@ def _staged(specs: Specs, name: str, example: Example, raw: RawColumns, root: Pa
 
 
 def _expected_only(view: FeatureView, example: Example) -> FeatureView:
-    wanted = {n: f for n, f in view.features.items() if set(f.names(n)) & set(example.expect)}
-    return view.model_copy(update={"features": wanted})
+    named = [n for n in view.features if set(output_names_of(view.features, n)) & set(example.expect)]
+    return view.model_copy(update={"features": with_operands(view.features, named)})
 
 
 def _inferred(rows: Sequence[Mapping[str, Any]], source: Source) -> dict[str, LogicalType]:

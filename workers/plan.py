@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.language.columns import cleaned
+from limner.language.errors import LimnerError
 from limner.language.features import encoders_of
 from limner.language.fingerprint import fingerprint
 from limner.language.models import FeatureView, LogicalType
-from limner.language.outputs import Output, local_zone, outputs
+from limner.language.outputs import Output, computed, hidden_names, local_zone
 from limner.language.repo import Specs
 from limner.workers.reading import Reading, digests, measures, readings
 from limner.workers.sources.describe import describe
@@ -27,11 +28,17 @@ class ViewPlan:
     fingerprint: str
     root: Path  # paths in specs are relative to it
     data: Path  # where histories, embeddings and quarantined rows are
+    hidden: tuple[Output, ...] = ()  # outputs that are computed but not written
 
     @property
     def view(self) -> FeatureView:
         """The view's spec."""
         return self.specs.views[self.name]
+
+    @property
+    def computed(self) -> tuple[Output, ...]:
+        """All outputs: those that are written, then those that are hidden."""
+        return (*self.outputs, *self.hidden)
 
     @property
     def join_keys(self) -> tuple[str, ...]:
@@ -41,17 +48,17 @@ class ViewPlan:
     @property
     def readings(self) -> tuple[Reading, ...]:
         """What the view needs of each source it reads."""
-        return readings(self.view.reads, self.outputs, self.encoders)
+        return readings(self.view.reads, self.computed, self.encoders)
 
     @property
     def digests(self) -> dict[str, str]:
         """Digest column of each embedding output; outputs of one source, text and encoder share a column."""
-        return digests(self.outputs, self.encoders)
+        return digests(self.computed, self.encoders)
 
     @property
     def measures(self) -> dict[str, str]:
         """Column of the numbers that each text statistic pools; outputs of one measure of one text share a column."""
-        return measures(self.outputs, self.encoders)
+        return measures(self.computed, self.encoders)
 
     @property
     def folder(self) -> Path:
@@ -67,14 +74,18 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     wanted = dict.fromkeys((*reads, *learned_from(specs, encoders)))
     raw = {each: describe(specs.sources[each], root) for each in wanted}
     columns = {each: cleaned(specs, each, raw) for each in view.reads}
-    zone = local_zone(specs, view)
     dims = {each: model.dim for each, model in encoders.items()}
-    found = sorted(outputs(view, columns, dims, zone), key=lambda each: each.name)
+    try:
+        found = sorted(computed(view, columns, dims, local_zone(specs, view)), key=lambda each: each.name)
+    except ValueError as error:
+        raise LimnerError(f"feature view {name}: {error}") from error
+    every, hidden = since_fits(found, encoders), set(hidden_names(view))
     return ViewPlan(
         specs=specs,
         name=name,
         raw=raw,
-        outputs=since_fits(found, encoders),
+        outputs=tuple(output for output in every if output.name not in hidden),
+        hidden=tuple(output for output in every if output.name in hidden),
         encoders=encoders,
         fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in encoders.items()}),
         root=root,

@@ -29,6 +29,15 @@ class RowsPrepared:
 
 
 @dataclass(frozen=True)
+class FitStarted:
+    """Outputs of a view are being fitted to the population as of an instant (µs since 1970 UTC)."""
+
+    view: str
+    outputs: tuple[str, ...]
+    instant: int
+
+
+@dataclass(frozen=True)
 class TextsEncoded:
     """Progress of one encoder: `done` of `total` texts that were missing; `known` needed no encoding.
 
@@ -100,6 +109,7 @@ class ViewWaits:
 Event = (
     ViewStarted
     | RowsPrepared
+    | FitStarted
     | TextsEncoded
     | EncoderBusy
     | ShardDone

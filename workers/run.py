@@ -12,6 +12,8 @@ import pyarrow as pa
 from limner.language.closure import closure
 from limner.workers import report
 from limner.workers.context import RunContext
+from limner.workers.derive.fit import Fits
+from limner.workers.fitting import fits_by
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History, Segment
@@ -85,10 +87,11 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
 def _extend(
     plan: ViewPlan, history: History, interval: Interval, inputs: str | None, stage: Path, context: RunContext
 ) -> tuple[int, dict[str, object]]:
+    fits = fits_by(plan, interval.end, history.folder, stage / "fits", context)
     staged = stage_rows(plan, interval, stage, context)
     if staged.texts_failed:
         inputs = None  # rows made without those texts are not final: the next run over them tries again
-    results, name = _shards(plan, history, interval, inputs, staged, context)
+    results, name = _shards(plan, history, interval, inputs, staged, fits, context)
     folder = history.folder / name
     segment = Segment(
         after=interval.start,
@@ -120,6 +123,7 @@ def _shards(
     interval: Interval,
     inputs: str | None,
     staged: Staged,
+    fits: Fits,
     context: RunContext,
 ) -> tuple[list[ShardResult], str]:
     """Run the shards that a killed run of the same inputs has not finished; the folder's name is their identity."""
@@ -134,6 +138,8 @@ def _shards(
         interval.start,
         interval.end,
         interval.base,
+        plan.hidden,
+        fits,
     )
     pending, done = [], []
     for number in range(staged.shards):

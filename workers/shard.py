@@ -52,7 +52,9 @@ def run_shard(shard: ShardTask) -> ShardResult:
         found = {row for request in bounded for row in _rows(seen_before(request, keys, base))}
         return np.array([row in found for row in _rows(keys)], bool)
 
-    history = compute(tables, shard.task, _vectors(shard), known_before if bounded else None)
+    history = compute(
+        tables, shard.task, stored_vectors(shard.embeddings, shard.encoders), known_before if bounded else None
+    )
     _write(shard.changes, history.changes)
     if shard.base is not None:
         _write(shard.base, history.base)
@@ -82,10 +84,12 @@ def _rows(keys: pa.Table) -> list[tuple[object, ...]]:
     return list(zip(*(column.to_pylist() for column in keys.columns), strict=True))
 
 
-def _vectors(shard: ShardTask) -> Vectors:
+def stored_vectors(embeddings: Path, encoders: Mapping[str, AnyEncoder]) -> Vectors:
+    """Vectors from the store below the folder `embeddings`."""
+
     def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
-        model = shard.encoders[encoder]
-        cache = EmbeddingCache(shard.embeddings, model)
+        model = encoders[encoder]
+        cache = EmbeddingCache(embeddings, model)
         # A text without a vector failed to be encoded and stands in quarantine: its row does not count here.
         found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)
         matrix = np.zeros((len(digests), model.dim), np.float32)

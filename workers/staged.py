@@ -16,6 +16,7 @@ from limner.workers.text.ensure import ensure
 from limner.workers.text.failures import write_failed
 from limner.workers.text.learning import learned
 from limner.workers.text.terms import TermsModel
+from limner.workers.windows.derived import breaks
 from limner.workers.windows.timeline import tick_at_or_before
 
 _NEVER = -(2**62)  # µs, before any instant
@@ -51,16 +52,17 @@ class Staged:
         return {f"{source}: {key}": n for source, each in self.prepared.items() for key, n in of(each).items()}
 
 
-def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> Staged:
+def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext, *, tell: bool = True) -> Staged:
     """Read and clean each source below the folder `stage`, and see to it that every text has its vector.
 
+    With `tell` false nobody is told of rows in quarantine: they are read once more for another run to report.
     Raises LimnerError if a source or the encoder fails.
     """
     requests = {each.source: _request(plan, each, interval, stage / each.source, context) for each in plan.readings}
     # One at a time: each takes the memory it may, and all cores.
     found = dict(context.workers.map(_prepare, requests.items(), in_flight=1))
     prepared = {source: found[source] for source in requests}
-    for source, each in prepared.items():
+    for source, each in prepared.items() if tell else ():
         _tell(plan, source, each, context)
     return Staged(requests, prepared, _encode(plan, prepared, requests, context))
 
@@ -75,7 +77,13 @@ def _request(plan: ViewPlan, reading: Reading, interval: Interval, stage: Path, 
     stage.mkdir(parents=True, exist_ok=True)
     # The values at the beginning need every entity ever seen, however long ago; later values only what can
     # still be in a window.
-    lower = None if interval.base or reading.reach is None else base - reading.reach
+    # Where a fit begins to hold, all values may change.
+    whole = (
+        interval.base
+        or reading.reach is None
+        or any(base < each <= interval.end for each in breaks(plan.view.grid, plan.computed))
+    )
+    lower = None if whole or reading.reach is None else base - reading.reach
     return PrepareRequest(
         specs=plan.specs,
         source=reading.source,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from limner.language.durations import parse_instant
-from limner.language.models import LogicalType
 from limner.language.syntax import Call, Column, Literal, Node
+from limner.language.types import LogicalType
 
 _NUMBERS = ("int", "float")
 _WHOLE = frozenset(("+", "-", "*", "%", "negate", "abs"))  # of whole numbers they give whole numbers

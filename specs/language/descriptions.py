@@ -3,6 +3,7 @@
 _FEATURE = {
     "where": "Only rows that meet this condition count.",
     "from": "The source whose rows it is made of, where the view reads several.",
+    "hidden": "Computed for the features made of it, but not written.",
     "description": "For people; changes no value.",
     "over": "One window (30d, this_month), a list of windows (a feature for each: name_30d), or lifetime.",
     "default": "Replaces null.",
@@ -20,6 +21,9 @@ _TERMS = {
     "analyzer": "Whether terms are words or characters; char_wb: characters within words.",
     "lowercase": "Whether letters become lower case first.",
 }
+
+_DERIVED = {"hidden": _FEATURE["hidden"], "description": _FEATURE["description"]}
+_FIT = "The instant as of which it is fitted to the population of entities; null before."
 
 KEYS: dict[str, dict[str, str]] = {
     "Entity": {
@@ -219,6 +223,44 @@ KEYS: dict[str, dict[str, str]] = {
         "encoder": "Whose tokens are counted, for measure: tokens.",
         "languages": _LANGUAGES,
     },
+    "Calculated": {**_DERIVED, "expression": "A formula over features: spend_30d / orders_30d."},
+    "Ratio": {**_DERIVED, "ratio": "Two number features: the first is divided by the second."},
+    "Bucket": {
+        **_DERIVED,
+        "bucket": "A number feature.",
+        "bounds": "Rising numbers; a value that is equal to one has reached it.",
+        "labels": "A text for each bucket, one more than bounds.",
+    },
+    "OneHot": {
+        **_DERIVED,
+        "one_hot": "A feature of one value.",
+        "categories": "The values that have a place.",
+        "other": "Whether all other values share one more place.",
+    },
+    "ZScore": {**_DERIVED, "zscore": "A number feature.", "fit": _FIT},
+    "MinMax": {**_DERIVED, "minmax": "A number feature.", "fit": _FIT},
+    "Log1p": {**_DERIVED, "log1p": "A number feature."},
+    "Hash": {**_DERIVED, "hash": "A feature of one value.", "buckets": "How many numbers there are."},
+    "Vector": {
+        **_DERIVED,
+        "vector": "Its parts, end to end: scalars, categories and embeddings.",
+        "fit": _FIT,
+        "project": "What the vector is projected to.",
+        "normalize": "Whether it gets length 1.",
+    },
+    "Scalars": {
+        "scalars": "Number features, a place each.",
+        "scale": "How numbers are made comparable; zscore and minmax need fit.",
+        "weight": "A factor of this part.",
+    },
+    "Categories": {
+        "categories": "A feature of one value.",
+        "values": "The values that have a place.",
+        "other": "Whether all other values share one more place.",
+        "weight": "A factor of this part.",
+    },
+    "Embedding": {"embedding": "A vector feature.", "weight": "A factor of this part."},
+    "Project": {"pca": "How many principal components, fitted as of fit."},
     "Pool": {"mean": "The weighted mean of the vectors."},
     "MeanPool": {
         "weight": "A number column; rows whose weight is null or not positive do not count.",

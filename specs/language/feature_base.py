@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.expressions import Condition
 from limner.language.places import Path
-from limner.language.scalars import Filled, Text
+from limner.language.scalars import Bool, Filled, Text
 from limner.language.types import NUMBERS, LogicalType, OutputType
 from limner.language.windows import Period, Window, Written, WrittenWindow, resolve, text_of
 
@@ -44,6 +44,7 @@ class FeatureBase(BaseModel):
 
     where: Condition | None = None
     from_: Filled | None = Field(default=None, alias="from")
+    hidden: Bool = False
     description: Text = ""
 
     @property

@@ -20,6 +20,7 @@ TERMS = 1
 
 NOT_VALUES = frozenset({"description", "owner", "tags", "online"})
 _LATER = ("rename", "partitions")
+_FEATURE = NOT_VALUES | {"from", "hidden"}  # what is hidden is not among the outputs
 
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
@@ -36,9 +37,7 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
         "grid": canonical(view.grid),
         "entity": dict(specs.entities[view.entity].join_keys),
         "outputs": sorted(output_names(view)),
-        "features": {
-            name: canonical(feature, without=NOT_VALUES | {"from"}) for name, feature in view.features.items()
-        },
+        "features": {name: canonical(feature, without=_FEATURE) for name, feature in view.features.items()},
         "encoders": {name: encoder_fingerprints[name] for name in encoders_of(view.features.values())},
     }
     if any(feature.zoned for feature in view.features.values()):

@@ -1,15 +1,18 @@
 """What a feature view produces: the names and types of its columns, in the order of the spec."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from limner.language.derivation import Derivation, derivations, in_order, output_names_of
+from limner.language.derived_base import Derived, OperandTypes
 from limner.language.durations import parse_instant
+from limner.language.feature_base import FeatureBase
 from limner.language.features import Feature
 from limner.language.models import FeatureView
 from limner.language.types import LogicalType
 from limner.language.types import OutputType as OutputType
-from limner.language.windows import Window
+from limner.language.windows import Lifetime, Window
 
 if TYPE_CHECKING:
     from limner.language.repo import Specs
@@ -25,6 +28,7 @@ class Output:
     type: OutputType
     source: str
     zone: str = "UTC"
+    inputs: tuple[tuple[str, tuple[str, ...]], ...] = ()  # of a derived one: the outputs each operand stands for
 
     @property
     def default(self) -> Any:
@@ -41,23 +45,79 @@ def outputs(
     dims: Mapping[str, int],
     zone: str = "UTC",
 ) -> tuple[Output, ...]:
-    """Every output of a view in the order of its spec.
+    """Every output of a view that is written, in the order of its spec.
 
     `columns` are the cleaned columns of each source, `dims` the vector lengths of its encoders by name, `zone` is its
-    `local_zone`.
+    `local_zone`. ValueError where the operand of a derived feature is of a type that it cannot take.
     """
-    return tuple(
-        Output(output, plain, window, plain.output_type(columns[source], dims), source, zone)
-        for name, feature in view.features.items()
-        for source in [view.source_of(feature)]
-        for part, plain in feature.expand(name)
-        for window, output in zip(plain.windows(zone), plain.names(part), strict=True)
-    )
+    hidden = set(hidden_names(view))
+    return tuple(output for output in computed(view, columns, dims, zone) if output.name not in hidden)
+
+
+def computed(
+    view: FeatureView,
+    columns: Mapping[str, Mapping[str, LogicalType]],
+    dims: Mapping[str, int],
+    zone: str = "UTC",
+) -> tuple[Output, ...]:
+    """As `outputs`, and those that are hidden: computed because others are made of them."""
+    made = {output.name: output for output in events(view, columns, dims, zone)}
+    made |= {output.name: output for output in derived(view.features, {n: each.type for n, each in made.items()})}
+    return tuple(made[output] for name in view.features for output in output_names_of(view.features, name))
+
+
+def events(
+    view: FeatureView,
+    columns: Mapping[str, Mapping[str, LogicalType]],
+    dims: Mapping[str, int],
+    zone: str = "UTC",
+) -> Iterator[Output]:
+    """The outputs of the features that are made of rows."""
+    for name, feature in view.features.items():
+        if isinstance(feature, Derived):
+            continue
+        source = view.source_of(feature)
+        for part, plain in feature.expand(name):
+            for window, output in zip(plain.windows(zone), plain.names(part), strict=True):
+                yield Output(output, plain, window, plain.output_type(columns[source], dims), source, zone)
+
+
+def derived(features: Mapping[str, FeatureBase], types: Mapping[str, OutputType]) -> Iterator[Output]:
+    """The outputs of the derived features, each after those it is made of; `types` are those of the other outputs."""
+    known = dict(types)
+    for name in in_order(features):
+        feature = features[name]
+        assert isinstance(feature, Derived)
+        for each in derivations(features, name):
+            kind = feature.derived_type(operand_types(feature, each, known))
+            known[each.name] = kind
+            yield Output(each.name, feature, Lifetime(), kind, source="", inputs=each.inputs)
+
+
+def operand_types(feature: Derived, made: Derivation, known: Mapping[str, OutputType]) -> OperandTypes:
+    """The types of each operand, by name; ValueError where it is not what the feature takes."""
+    stands_for = dict(made.inputs)
+    for operand in feature.operands():
+        for output in stands_for[operand.name]:
+            kind = known[output]
+            fits = kind.dim is not None if operand.vector else not (kind.list or kind.map or kind.dim)
+            if not fits or (operand.types is not None and kind.base not in operand.types):
+                raise ValueError(f"{output!r} is {kind.words}, but {operand.key} takes {operand.expected}")
+    return {name: tuple(known[each] for each in outputs) for name, outputs in made.inputs}
 
 
 def output_names(view: FeatureView) -> tuple[str, ...]:
     """The names of a view's outputs, which depend on nothing but its spec."""
-    return tuple(output for name, feature in view.features.items() for output in feature.names(name))
+    hidden = set(hidden_names(view))
+    names = (output for name in view.features for output in output_names_of(view.features, name))
+    return tuple(output for output in names if output not in hidden)
+
+
+def hidden_names(view: FeatureView) -> tuple[str, ...]:
+    """The names of outputs that are computed but not written."""
+    return tuple(
+        output for name, f in view.features.items() if f.hidden for output in output_names_of(view.features, name)
+    )
 
 
 def local_zone(specs: "Specs", view: FeatureView) -> str:
@@ -85,7 +145,7 @@ def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
 
 
 def _members(view: FeatureView, column: str, every: tuple[str, ...]) -> tuple[str, ...]:
-    return (column,) if column in every else view.features[column].names(column)
+    return (column,) if column in every else output_names_of(view.features, column)
 
 
 def _as(base: LogicalType, value: Any) -> Any:

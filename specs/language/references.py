@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from limner.language.derivation import output_names_of
 from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
 from limner.language.features import TextStatistic, encoders_of
 from limner.language.models import Encoder, Entity, FeatureView, Profile, RequestView, Source
+from limner.language.outputs import output_names
 from limner.language.request_references import profile_fields, request_view
 from limner.language.suggest import did_you_mean
 
@@ -85,7 +87,7 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         for encoder in encoders_of([feature]) if complete else ():
             yield from _unknown(parsed, ("features", name, "encoder"), "encoder", encoder, names)
         yield from _tokens(parsed, name, feature, names)
-        for output in feature.names(name):
+        for output in output_names_of(view.features, name):
             if isinstance(entity, Entity) and output in entity.join_keys:
                 text = f"a feature cannot be named {output!r}: it is a join key of {view.entity!r}"
                 yield problem(("features", name), text, at_key=True)
@@ -152,7 +154,7 @@ def _features(parsed: Parsed) -> set[str] | None:
     """What a profile may name of a view, the short names of several windows too; None where it cannot be told."""
     match parsed.model:
         case FeatureView() as view:
-            return {*view.features, *(out for key, f in view.features.items() for out in f.names(key))}
+            return {name for name, f in view.features.items() if not f.hidden} | {*output_names(view)}
         case RequestView() as view:
             return set(view.features)
     return None

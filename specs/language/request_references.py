@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from limner.language.derivation import output_names_of
 from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.models import Entity, FeatureView, Profile, RequestView
+from limner.language.outputs import output_names
 from limner.language.request_features import in_order
 from limner.language.suggest import did_you_mean, listed
 
@@ -85,8 +87,8 @@ def _operand(view: RequestView, read: str, names: Names, complete: bool) -> str:
     valid = _valid(names["feature_view"][about], model.entity)
     if feature in valid:
         return ""
-    if feature in model.features:
-        windows = listed(model.features[feature].names(feature))
+    if feature in model.features and not model.features[feature].hidden:
+        windows = listed(output_names_of(model.features, feature))
         return f"{feature!r} of the view {about!r} has several windows: write {windows}"
     return f"the view {about!r} has no feature {feature!r}: {did_you_mean(feature, valid)}"
 
@@ -95,7 +97,7 @@ def _valid(parsed: Parsed, entity: str) -> list[str]:
     """The outputs of a view of an entity; none of another's."""
     if not isinstance(parsed.model, FeatureView) or parsed.model.entity != entity:
         return []
-    return [output for key, feature in parsed.model.features.items() for output in feature.names(key)]
+    return list(output_names(parsed.model))
 
 
 def profile_fields(parsed: Parsed, profile: Profile, names: Names) -> Iterator[Problem]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from limner.language.derivation import misused, output_names_of
+from limner.language.derived_base import Derived
 from limner.language.durations import MICROS, Duration
 from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
@@ -205,12 +207,14 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
     yield from _repeated(("sources",), view.sources or (), "source")
     reads = tuple(dict.fromkeys(view.reads))
     for name, feature in view.features.items():
+        if isinstance(feature, Derived):
+            continue
         if feature.from_ is None and len(reads) > 1:
             yield ("features", name), f"of which source? add from: {listed(reads)}", False
         elif feature.from_ is not None and feature.from_ not in reads:
             text = f"the view does not read {feature.from_!r}: {did_you_mean(feature.from_, reads)}"
             yield ("features", name, "from"), text, False
-    used = {feature.from_ for feature in view.features.values()}
+    used = {feature.from_ for feature in view.features.values() if not isinstance(feature, Derived)}
     if used - {*reads}:
         return  # the feature with the mistake may be the one
     for i, name in enumerate(view.sources or ()):
@@ -232,12 +236,16 @@ def _view(view: FeatureView) -> Iterator[Finding]:
         yield from _repeated((*path, "over"), feature.written, "window")
         for below, text, at_key in feature.faults():
             yield (*path, *below), text, at_key
-        for output in feature.names(name):
+        for output in output_names_of(view.features, name):
             if output in RESERVED:
                 yield path, f"a feature cannot be named {output!r}: the name is reserved", True
             elif output in taken:
                 yield path, f"makes {output!r}, and so does the feature {taken[output]!r}: rename one", True
             taken.setdefault(output, name)
+    for below, text, at_key in misused(view.features):
+        yield ("features", *below), text, at_key
+    if all(feature.hidden for feature in view.features.values()):
+        yield ("features",), "every feature is hidden: nothing would be written", True
 
 
 def _request_view(view: RequestView) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from limner.language.features import KINDS as FEATURES
+from limner.language.features.fusion import PART_NAMES, PARTS
 from limner.language.keys import keys
 from limner.language.models import RequestView
 from limner.language.places import Path
@@ -20,7 +21,12 @@ Finding = tuple[Path, str, bool]
 
 def findings(errors: Iterable[ErrorDetails], data: Any, model: type[BaseModel]) -> list[Finding]:
     """One finding an error; `data` is the document that `model` refused."""
-    return [_finding(error, data, model) for error in errors]
+    # A list with an item that is refused is called too short by pydantic, as that item does not count.
+    return [
+        _finding(error, data, model)
+        for error in errors
+        if error["type"] != "too_short" or len(error["input"]) < error["ctx"]["min_length"]
+    ]
 
 
 def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:  # noqa: PLR0911 - one a kind of error
@@ -33,7 +39,7 @@ def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:
         case "extra_forbidden":
             return path, _unknown(path, data, _keys(model, error["loc"][:-1]), model), True
         case "union_tag_not_found":
-            return path, _no_kind(value, model), False
+            return path, _no_part(value) if path[-2:-1] == ("vector",) else _no_kind(value, model), False
         case "value_error":
             return path, str(error["ctx"]["error"]), about_key
         case "string_pattern_mismatch":
@@ -41,7 +47,12 @@ def _finding(error: ErrorDetails, data: Any, model: type[BaseModel]) -> Finding:
         case "literal_error":
             return path, f"found {found(value)}, {_literal(value, error)}", about_key
         case "too_short":
-            return path, f"found {found(value)}, expected at least one", about_key
+            least = error["ctx"]["min_length"]
+            return path, f"found {found(value)}, expected at least {'one' if least == 1 else least}", about_key
+        case "too_long":
+            return path, f"found {found(value)}, expected {error['ctx']['max_length']} at most", about_key
+        case "greater_than":
+            return path, f"found {found(value)}, expected more than {error['ctx']['gt']}", about_key
         case "greater_than_equal":
             return path, f"found {found(value)}, expected {error['ctx']['ge']} or more", about_key
         case "less_than_equal":
@@ -121,6 +132,12 @@ def _no_kind(value: Any, model: type[BaseModel]) -> str:
     return f"names no feature kind: expected one of the keys {listed(kinds)}"
 
 
+def _no_part(value: Any) -> str:
+    example = "a part such as {scalars: [spend, orders]}, {categories: channel, values: [web]} or {embedding: taste}"
+    close = next((near for key in value if (near := nearest(key, PART_NAMES))), None) if isinstance(value, dict) else ""
+    return f"found {found(value)}, expected {example}" + (f"; did you mean {close!r}?" if close else "")
+
+
 def _pattern(value: str, path: Path) -> str:
     if path[-1] == "at":
         return f'found {value!r}, expected a time of day in UTC between "00:00" and "23:59"'
@@ -149,6 +166,8 @@ def _keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
             here = here.model_fields[keys(here)[str(part)]].annotation
         elif isinstance(part, str) and part.strip("<>") in kinds and _is_tag(part):
             here = kinds[part.strip("<>")]
+        elif isinstance(part, str) and part.strip("<>") in PART_NAMES and _is_tag(part):
+            here = PARTS[PART_NAMES.index(part.strip("<>"))]
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             here = _only_model(here) or here
     return list(keys(here)) if isinstance(here, type) and issubclass(here, BaseModel) else []

@@ -16,3 +16,12 @@ class OutputType:
     list: bool = False
     dim: int | None = None
     map: bool = False
+
+    @property
+    def words(self) -> str:
+        """How an error names it."""
+        if self.dim is not None:
+            return "a vector"
+        if self.map:
+            return f"a map to {self.base}"
+        return f"a list of {self.base}" if self.list else f"{'an' if self.base == 'int' else 'a'} {self.base}"

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from limner.language.derivation import derivations, in_order
+from limner.language.derived_base import Derived
 from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
 from limner.language.identity import entity_keys
 from limner.language.models import FeatureView
+from limner.language.outputs import events, operand_types
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, Scope
@@ -19,7 +22,7 @@ class ViewColumns:
         self.specs = specs
         self.view = view
         self.raw = raw
-        origin = specs.origin("feature_view", view.feature_view)
+        origin = self.origin = specs.origin("feature_view", view.feature_view)
         self.uses = {name: Use(origin, name, scope, joined=True) for name, scope in columns.items()}
         self.own = {name: Use(origin, name, scope, joined=False) for name, scope in columns.items()}
 
@@ -29,13 +32,34 @@ class ViewColumns:
             entity = self.specs.entities[self.view.entity]
             for path, source in self.view.places_of_sources():
                 yield from entity_keys(self.specs, self.own[source], path, entity, self.raw)
+        sound = True
         for name, feature in self.view.features.items():
             use = self.uses[self.view.source_of(feature)]
             found = list(self._feature(use, ("features", name), feature))
             yield from found
+            sound &= not found
             if not found:
                 yield from self._constants(use, ("features", name), feature)
                 yield from self._default(use, ("features", name), feature)
+        if sound:
+            yield from self._derived()
+
+    def _derived(self) -> Iterator[Problem]:
+        """Derived features whose operands they cannot take; one of them at a time, as others may follow from it."""
+        types = {name: use.types for name, use in self.uses.items()}
+        dims = dict.fromkeys(self.specs.encoders, 0)  # nobody has looked at them yet
+        known = {each.name: each.type for each in events(self.view, types, dims)}
+        for name in in_order(self.view.features):
+            feature = self.view.features[name]
+            assert isinstance(feature, Derived)
+            for made in derivations(self.view.features, name):
+                if not all(output in known for _, outputs in made.inputs for output in outputs):
+                    continue
+                try:
+                    known[made.name] = feature.derived_type(operand_types(feature, made, known))
+                except ValueError as error:
+                    yield self.origin.problem(("features", name, feature.kind), str(error))
+                    break
 
     def _feature(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         if feature.where is not None:
@@ -54,7 +78,7 @@ class ViewColumns:
 
     def _default(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         value = getattr(feature, "default", None)
-        if value is None:
+        if value is None or isinstance(feature, Derived):
             return
         base = feature.output_type(use.types, {}).base
         items = value if isinstance(value, tuple) else (value,)

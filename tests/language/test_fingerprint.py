@@ -93,6 +93,19 @@ features:
   p: {embed: "{title}", encoder: mini, prefix: "query: ", languages: [en, zh]}
   ts: {text: "{kind}", measure: words, pool: max, default: 1}
   tt: {text: "{kind}", measure: tokens, encoder: mini, languages: [de]}
+  xp: {expression: "s / (m + 1)", hidden: true}
+  ra: {ratio: [s, m]}
+  bu: {bucket: s, bounds: [1, 2], labels: [a, b, c]}
+  oh: {one_hot: "l", categories: [1, 2], other: true}
+  zs: {zscore: s, fit: 2024-01-01}
+  mm: {minmax: n, fit: 2024-01-01}
+  lp: {log1p: s}
+  ha: {hash: s, buckets: 9}
+  ve:
+    vector: [{scalars: [n], scale: zscore, weight: 2}, {categories: s, values: [1]}, {embedding: e}]
+    fit: 2024-01-01
+    project: {pca: 2}
+    normalize: true
 examples: [{rows: {events: [{user_id: 1, shop: x}]}, at: "2026-01-02", expect: {e: 4}}]
 ---
 feature_view: w

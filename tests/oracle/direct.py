@@ -1,6 +1,7 @@
 """The windows stage by itself: rows cleaned by the oracle go in, a history comes out."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from limner.language.features import Embed, TextStatistic
 from limner.language.models import LogicalType
-from limner.language.outputs import outputs
+from limner.language.outputs import Output, computed, hidden_names
 from limner.language.repo import Specs
+from limner.workers.derive.fit import Fits
+from limner.workers.derive.learn import Population, make, needed, population
 from limner.workers.text.models import since_fits
 from limner.workers.text.terms import terms_model
 from limner.workers.windows.compute import History, Task, compute
@@ -30,17 +33,38 @@ class Direct:
         self.keys = keys
         self.grid = oracle.view.grid
         self.vector_of = oracle.vector_of
-        made = outputs(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
+        made = computed(oracle.view, columns, dict.fromkeys(specs.encoders, DIM), oracle.zone)
         terms = {name: terms_model(specs, name, Path()) for name, e in specs.encoders.items() if e.terms is not None}
-        self.outputs = since_fits(made, terms)
+        every = since_fits(made, terms)
+        hidden = set(hidden_names(oracle.view))
+        self.outputs = tuple(output for output in every if output.name not in hidden)
+        self.hidden = tuple(output for output in every if output.name in hidden)
         self.staged: dict[str, str] = {}
         self.texts: dict[bytes, str] = {}
         self.tables = {name: self._rows(specs, oracle, name, columns[name]) for name in oracle.view.reads}
 
     def run(self, start: int, end: int) -> History:
         """The history over (start, end]."""
-        task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, base=True)
+        fits = make((*self.outputs, *self.hidden), end, {}, self._learn)
+        return self._compute(self.outputs, start, end, self.hidden, fits)
+
+    def _compute(
+        self, outputs: Sequence[Output], start: int, end: int, hidden: tuple[Output, ...], fits: Fits
+    ) -> History:
+        keys = tuple(self.keys)
+        task = Task(keys, tuple(outputs), self.staged, self.grid, start, end, base=True, hidden=hidden, fits=fits)
         return compute(self.tables, task, self._vectors)
+
+    def _learn(self, instant: int, wanted: Sequence[Output], fits: Fits) -> dict[str, list[Population]]:
+        """The populations in two parts, as two shards would give them."""
+        every = (*self.outputs, *self.hidden)
+        inputs = {each.name for output in wanted for each in needed(every, output)}
+        rows = self._compute([each for each in every if each.name in inputs], instant, instant, (), fits).base
+        half = len(rows) // 2
+        return {
+            output.name: [population(part, self.keys, output) for part in (rows.slice(half), rows.slice(0, half))]
+            for output in wanted
+        }
 
     def _rows(self, specs: Specs, oracle: Oracle, source: str, columns: dict[str, LogicalType]) -> pa.Table:
         keys = sorted(oracle.entities)
@@ -49,7 +73,7 @@ class Direct:
         data: dict[str, Any] = {
             name: pa.array([event.row[name] for event in events], ARROW[kind]) for name, kind in columns.items()
         }
-        for output in self.outputs:
+        for output in (*self.outputs, *self.hidden):
             if isinstance(output.feature, Embed) and output.source == source:
                 column = self.staged[output.name] = f"__digest_{output.name}"
                 prefix, languages = prefix_of(output.feature, specs.encoders), output.feature.languages

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from limner.language.durations import Duration
 from limner.language.models import LogicalType
 from tests.oracle.cleaning import Row, Table
+from tests.oracle.derivations import with_derived
 from tests.oracle.encoders import DIM
 from tests.oracle.features import features, templates
 from tests.oracle.instants import from_micros, to_micros
@@ -130,16 +131,22 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
         if not more.happened:
             more.source["since"] = from_micros(clock.instant(draw)).isoformat()
         docs.append(more.source)
+    fits = [from_micros(clock.instant(draw)).isoformat() for _ in range(2)]
     for number, (step, at) in enumerate(every):
         docs.append(
-            {
-                "feature_view": f"view_{number}",
-                "entity": draw(st.sampled_from(["user", "user", "item", "visit"])),
-                "every": step,
-                **({"at": at} if at else {}),
-                **({"timezone": draw(st.sampled_from(MOMENTS))[0]} if draw(st.integers(0, 3)) == 0 else {}),
-                **draw(_reads(windows, {"events": layout.columns, **others})),
-            }
+            with_derived(
+                draw,
+                {
+                    "feature_view": f"view_{number}",
+                    "entity": draw(st.sampled_from(["user", "user", "item", "visit"])),
+                    "every": step,
+                    **({"at": at} if at else {}),
+                    **({"timezone": draw(st.sampled_from(MOMENTS))[0]} if draw(st.integers(0, 3)) == 0 else {}),
+                    **draw(_reads(windows, {"events": layout.columns, **others})),
+                },
+                {"events": layout.columns, **others},
+                fits,
+            )
         )
     start = clock.first + draw(st.sampled_from([0, 0, -1, 1, clock.step // 3]))
     end = start + clock.step * clock.ticks + draw(st.sampled_from([0, 0, -1, 1, clock.step // 2]))

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from limner.language.models import Grid
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
+MONDAY = 4 * 86_400_000_000  # 1970-01-05, µs
 
 
 def to_micros(moment: datetime) -> int:
@@ -41,3 +44,11 @@ def _jump(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
         else:
             low = middle
     return high
+
+
+def last_tick(grid: Grid, instant: int) -> int:
+    """The last instant of the grid at or before `instant`; any instant is one of `every: event`."""
+    if grid.step is None:
+        return instant
+    origin = MONDAY + grid.offset
+    return origin + (instant - origin) // grid.step * grid.step

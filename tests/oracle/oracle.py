@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from limner.language.derivation import output_names_of, with_operands
+from limner.language.derived_base import Derived
 from limner.language.durations import Duration
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Categorized, Embed, TextStatistic
@@ -13,7 +15,9 @@ from tests.oracle import events as kinds
 from tests.oracle.calendar import beginnings, period
 from tests.oracle.cleaning import Cleaned, Event, Row, Table, clean, columns_of
 from tests.oracle.conditions import holds
+from tests.oracle.derived import derived
 from tests.oracle.identity import attributed
+from tests.oracle.instants import last_tick
 from tests.oracle.maps import by_category
 from tests.oracle.texts import collapsed, language_of, measured
 from tests.oracle.values import KINDS, aggregate, total
@@ -40,6 +44,7 @@ class Oracle:
         self.encoders = encoders or {}
         self.vector_of = vector_of
         self.cleaned = {name: _rows(tables, sources, name, keys, _used(view, name)) for name in view.reads}
+        self._populations: dict[tuple[int, str], list[Any]] = {}
         self.entities: dict[Key, list[Event]] = {}
         for name, cleaned in self.cleaned.items():
             for event in cleaned.events:
@@ -53,12 +58,41 @@ class Oracle:
 
     def at(self, instant: int, key: Key) -> dict[str, Any] | None:
         """The values known at `instant` (µs); None while nothing is known about the entity."""
+        values = self._events(instant, key)
+        if values is None:
+            return None
+        values |= derived(self.view, values, instant, self._population)
+        return {
+            output: values[output]
+            for name, feature in self.view.features.items()
+            for output in (output_names_of(self.view.features, name) if not feature.hidden else ())
+        }
+
+    def _population(self, instant: int, output: str) -> list[Any]:
+        """What all entities had as of the last instant of the grid at or before `instant` (µs)."""
+        if (instant, output) not in self._populations:
+            features = self.view.features
+            owner = next(name for name in features if output in output_names_of(features, name))
+            view = self.view.model_copy(update={"features": with_operands(features, [owner])})
+            tick = last_tick(self.view.grid, instant)
+            found = []
+            for key in self.entities:
+                values = self._events(tick, key, view)
+                if values is not None:
+                    found.append((values | derived(view, values, tick, self._population))[output])
+            self._populations[instant, output] = found
+        return self._populations[instant, output]
+
+    def _events(self, instant: int, key: Key, view: FeatureView | None = None) -> dict[str, Any] | None:
+        """The values of the features that are made of rows."""
         known = [event for event in self.entities.get(key, []) if event.known <= instant]
         if not known:
             return None
         known = [event for event in known if instant < event.until]
-        values = {}
-        for short, shorthand in self.view.features.items():
+        values: dict[str, Any] = {}
+        for short, shorthand in (view or self.view).features.items():
+            if isinstance(shorthand, Derived):
+                continue
             rows = [event for event in known if event.source == self.view.source_of(shorthand)]
             for name, feature in shorthand.expand(short):
                 for window in feature.written:
@@ -97,6 +131,7 @@ class Oracle:
         windows = {window for feature in self.view.features.values() for window in feature.written}
         found = {event.known for event in events} | {event.until for event in events}
         found |= {max(0, self._begins(feature)) for feature in self.view.features.values()}
+        found |= {f.fitted for f in self.view.features.values() if isinstance(f, Derived) and f.fitted is not None}
         for event in events:
             for window in windows:
                 if event.at is not None and isinstance(window, Duration):

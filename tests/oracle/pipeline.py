@@ -19,7 +19,7 @@ import yaml
 from limner.language.columns import check, cleaned
 from limner.language.features import Embed
 from limner.language.fingerprint import fingerprint
-from limner.language.outputs import local_zone, outputs
+from limner.language.outputs import computed, hidden_names, local_zone
 from limner.language.repo import Specs, load_texts
 from limner.workers.context import RunContext
 from limner.workers.encoder.resolve import EncoderModel
@@ -76,12 +76,15 @@ class Project:
         models = {name: _model(self.specs, name, self.root / data) for name in self.specs.encoders}
         spec = self.specs.views[view]
         columns = {each: cleaned(self.specs, each, self.raw) for each in spec.reads}
-        made = outputs(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec))
+        every = computed(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec))
+        every = since_fits(every, models)
+        hidden = set(hidden_names(spec))
         return ViewPlan(
             specs=self.specs,
             name=view,
             raw=self.raw,
-            outputs=since_fits(made, models),
+            outputs=tuple(output for output in every if output.name not in hidden),
+            hidden=tuple(output for output in every if output.name in hidden),
             encoders=models,
             fingerprint=fingerprint(self.specs, view, {name: m.fingerprint for name, m in models.items()}),
             root=self.root,

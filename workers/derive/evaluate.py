@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from limner.language.condition_types import typed
 from limner.language.expressions import Expression
-from limner.language.models import LogicalType
 from limner.language.syntax import Call, Column, Literal, Node
+from limner.language.types import LogicalType
 from limner.workers.derive import logic, numbers
 from limner.workers.derive.values import Value, constant, kind_of, of_arrow, to_arrow
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from limner.language.models import LogicalType
+from limner.language.types import LogicalType
 from limner.workers.arrow_types import ARROW
 
 Array = npt.NDArray[Any]

@@ -1,11 +1,12 @@
 """From the cleaned rows of one shard, by source, to the feature history over an interval: a pure function."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
+from limner.language.derived_base import Derived
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Embed, TextStatistic
 from limner.language.models import Grid
@@ -13,9 +14,12 @@ from limner.language.outputs import Output as OutputSpec
 from limner.language.windows import Window
 from limner.workers import arrow_types as arrow
 from limner.workers.arrow_types import ARROW
+from limner.workers.derive import rows as derive
+from limner.workers.derive.fit import Fits
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
 from limner.workers.windows.conditions import masks
+from limner.workers.windows.derived import breaks, derived_columns
 from limner.workers.windows.entities import Block, blocks
 from limner.workers.windows.rows import Rows
 
@@ -34,6 +38,23 @@ class Task:
     start: int
     end: int
     base: bool = True
+    hidden: tuple[OutputSpec, ...] = ()  # computed because others are made of them, not written
+    fits: Fits = field(default_factory=dict)  # by output name, as far as they are made
+
+    @property
+    def plain(self) -> tuple[OutputSpec, ...]:
+        """The outputs that are made of rows, hidden ones too."""
+        return tuple(output for output in self.computed if not isinstance(output.feature, Derived))
+
+    @property
+    def computed(self) -> tuple[OutputSpec, ...]:
+        """All outputs, hidden ones too."""
+        return (*self.outputs, *self.hidden)
+
+    @property
+    def breaks(self) -> tuple[int, ...]:
+        """Instants of the grid from which on a fit holds: values may change then without an event."""
+        return breaks(self.grid, self.computed)
 
 
 @dataclass(frozen=True)
@@ -85,9 +106,9 @@ def _block(block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore |
     base = timeline.tick_at_or_before(task.grid, task.start)
     stays = _stays(block, task)
     if not task.base:
-        block = block.only(timeline.moving(stays.values(), len(block.keys), base, task.end))
+        block = block.only(timeline.moving(stays.values(), len(block.keys), base, task.end, task.breaks))
         stays = _stays(block, task)
-    line = timeline.build(stays.values(), base, task.end)
+    line = timeline.build(stays.values(), base, task.end, task.breaks)
     spans = {(name, window): line.span(each, window) for name, each in stays.items() for window in each.windows}
     selected = _selected(block, task)
 
@@ -98,16 +119,17 @@ def _block(block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore |
         entity, time = rows.events.entity[index], rows.events.time[index]
         return Rows(rows.table, index, first[index], last[index], line.size, entity, time, output.zone)
 
-    columns = []
-    for output in task.outputs:
+    made: dict[str, c.Output] = {}
+    for output in task.plain:
         looks = [look(output, window) for window in output.feature.looks(output.window)]
         where = selected[output.name]
         if isinstance(output.feature, Embed):
             stay = stays[output.source].windows[output.window]
-            columns.append(_embed(output, task, looks[0], where, stay, vectors))
+            made[output.name] = _embed(output, task, looks[0], where, stay, vectors)
         else:
-            columns.append(kinds.evaluate(_plain(output, task), looks, where))
-    return _assemble(block, task, line, columns, seen_before)
+            made[output.name] = kinds.evaluate(_plain(output, task), looks, where)
+    made |= derived_columns(task.computed, made, line, task.fits)
+    return _assemble(block, task, line, [made[output.name] for output in task.outputs], seen_before)
 
 
 def _plain(output: OutputSpec, task: Task) -> FeatureBase:
@@ -119,7 +141,7 @@ def _plain(output: OutputSpec, task: Task) -> FeatureBase:
 def _stays(block: Block, task: Task) -> dict[str, timeline.Stays]:
     """By source, when its rows are in the windows that its outputs look through."""
     windows: dict[str, set[Window]] = {name: set() for name in block.sources}
-    for output in task.outputs:
+    for output in task.plain:
         windows[output.source].update(output.feature.looks(output.window))
     return {name: timeline.stays(task.grid, rows.events, windows[name]) for name, rows in block.sources.items()}
 
@@ -128,7 +150,7 @@ def _selected(block: Block, task: Task) -> dict[str, c.Bools | None]:
     """For each output where its condition holds, shape [rows of its source]; None where it has none."""
     found: dict[str, c.Bools | None] = {}
     for name, source in block.sources.items():
-        of = [output for output in task.outputs if output.source == name]
+        of = [output for output in task.plain if output.source == name]
         mask = masks(source.table, [output.feature.where for output in of])
         found |= {output.name: each for output, each in zip(of, mask, strict=True)}
     return found
@@ -227,15 +249,19 @@ def _silent_return(
 
 
 def _empties(block: Block, task: Task) -> list[object]:
-    """Each output's value over an empty window, default included."""
-    blank: list[object] = []
+    """Each output's value where every window is empty, defaults included, at the end of the interval.
+
+    No fit begins to hold within an interval whose rows are not all read, so it is the same at all its instants.
+    """
+    blank: dict[str, pa.Array] = {}
     nothing = np.empty(0, np.int64)
-    for output in task.outputs:
+    for output in task.plain:
         if isinstance(output.feature, Embed):
-            blank.append(None)
+            blank[output.name] = pa.nulls(1, arrow_type(output))
             continue
         none = Rows(block.sources[output.source].table, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
         looks = [none] * len(output.feature.looks(output.window))
         selected = np.empty(0, bool) if output.feature.where is not None else None
-        blank.append(kinds.evaluate(_plain(output, task), looks, selected).take(np.zeros(1, np.int64)).to_pylist()[0])
-    return blank
+        blank[output.name] = kinds.evaluate(_plain(output, task), looks, selected).take(np.zeros(1, np.int64))
+    blank |= derive.rows(task.computed, blank, np.array([task.end]), task.fits)
+    return [blank[output.name].to_pylist()[0] for output in task.outputs]

@@ -133,9 +133,14 @@ class Timeline:
         return ticks, self.entity * (len(ticks) + 1) + np.searchsorted(ticks, self.tick)
 
 
-def moving(sources: Iterable[Stays], entities: int, base: int, end: int) -> npt.NDArray[np.bool_]:
-    """[entities] which have a row that becomes known, enters or leaves a window in (base, end]; others stay."""
-    moved = np.zeros(entities, bool)
+def moving(
+    sources: Iterable[Stays], entities: int, base: int, end: int, breaks: Collection[int] = ()
+) -> npt.NDArray[np.bool_]:
+    """[entities] which have a row that becomes known, enters or leaves a window in (base, end]; others stay.
+
+    `breaks` are instants of the grid at which all move.
+    """
+    moved = np.full(entities, any(base < instant <= end for instant in breaks))
     for source in sources:
         instants = [source.known, *(each for stay in source.windows.values() for each in (stay.enter, stay.leave))]
         for instant in instants:
@@ -143,16 +148,21 @@ def moving(sources: Iterable[Stays], entities: int, base: int, end: int) -> npt.
     return moved
 
 
-def build(sources: Iterable[Stays], base: int, end: int) -> Timeline:
+def build(sources: Iterable[Stays], base: int, end: int, breaks: Collection[int] = ()) -> Timeline:
     """Lay out the places of (base, end] and the base itself, which is an instant of the grid.
 
-    An entity has places from the first instant at which a row about it is known, of whatever source.
+    An entity has places from the first instant at which a row about it is known, of whatever source. At each of
+    `breaks`, instants of the grid, every entity that is known by then has a place.
     """
     entities, ticks = [], []
     for source in sources:
         entity, known = source.rows.entity, np.maximum(source.known, base)
         entities.append(entity)
         ticks.append(known)
+        for each in breaks:
+            before = (known < each) & (base < each <= end)
+            entities.append(entity[before])
+            ticks.append(np.full(int(before.sum()), each))
         for stay in source.windows.values():
             visible = stay.leave > np.maximum(stay.enter, base)
             for instant in (stay.enter, stay.leave):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Discriminator, Tag
 
+from limner.language.derived_base import Derived as Derived
 from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
 from limner.language.features.categories import Entropy, Mode
 from limner.language.features.categorized import Categorized
+from limner.language.features.derived import Bucket, Calculated, Hash, Log1p, MinMax, OneHot, Ratio, ZScore
 from limner.language.features.embed import Embed, MeanPool, Pool
+from limner.language.features.fusion import Vector
 from limner.language.features.habits import Gap, Sequence, Streak, StreakUnit
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
 from limner.language.features.quantiles import Median, Quantile
@@ -46,6 +49,15 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Streak,
     Embed,
     TextStatistic,
+    Calculated,
+    Ratio,
+    Bucket,
+    OneHot,
+    ZScore,
+    MinMax,
+    Log1p,
+    Hash,
+    Vector,
 )
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
@@ -67,8 +79,11 @@ else:
 __all__ = [
     "KINDS",
     "KIND_NAMES",
+    "Bucket",
+    "Calculated",
     "Categorized",
     "Count",
+    "Derived",
     "Distinct",
     "Embed",
     "Entropy",
@@ -77,18 +92,23 @@ __all__ = [
     "FeatureBase",
     "First",
     "Gap",
+    "Hash",
     "Histogram",
     "Last",
     "Latest",
+    "Log1p",
     "Max",
     "Mean",
     "MeanPool",
     "Median",
     "Min",
+    "MinMax",
     "Mode",
     "OfNumbers",
+    "OneHot",
     "Pool",
     "Quantile",
+    "Ratio",
     "Read",
     "Rfm",
     "Sequence",
@@ -100,6 +120,8 @@ __all__ = [
     "TextStatistic",
     "Top",
     "Trend",
+    "Vector",
     "Windowed",
+    "ZScore",
     "encoders_of",
 ]

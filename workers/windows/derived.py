@@ -1,0 +1,59 @@
+"""Derived features at places: computed where something they are made of changes, once a change."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from limner.language.derived_base import Derived
+from limner.language.models import Grid
+from limner.language.outputs import Output as OutputSpec
+from limner.workers.derive.fit import Fits
+from limner.workers.derive.rows import changes, rows
+from limner.workers.windows import column as c
+from limner.workers.windows.timeline import Timeline, tick_at_or_after
+
+
+def breaks(grid: Grid, outputs: Sequence[OutputSpec]) -> tuple[int, ...]:
+    """Instants of the grid (µs) from which on a fit holds: values may change then without an event."""
+    return tuple(sorted({int(tick_at_or_after(grid, np.array(each))) for each in _fitted(outputs)}))
+
+
+def derived_columns(
+    outputs: Sequence[OutputSpec], columns: Mapping[str, c.Output], line: Timeline, fits: Fits
+) -> dict[str, c.Output]:
+    """The columns of the derived ones among `outputs`; `columns` are those of all others, by name."""
+    derived = [each for each in outputs if isinstance(each.feature, Derived)]
+    if not derived:
+        return {}
+    places = np.flatnonzero(candidates(columns.values(), line, _fitted(outputs)))
+    used = {name for output in derived for _, names in output.inputs for name in names}
+    made = rows(outputs, {n: each.take(places) for n, each in columns.items() if n in used}, line.tick[places], fits)
+    where = np.searchsorted(places, np.arange(line.size), side="right") - 1
+    return {name: _column(array, where) for name, array in made.items()}
+
+
+def candidates(columns: Collection[c.Output], line: Timeline, fitted: Collection[int]) -> c.Bools:
+    """[places] where a derived value may differ from that at the entity's previous place."""
+    found = np.ones(line.size, bool)
+    found[1:] = line.entity[1:] != line.entity[:-1]
+    for column in columns:
+        state = column.state if column.state.ndim == 2 else column.state[:, None]
+        found[1:] |= (state[1:] != state[:-1]).any(axis=1)
+    for instant in fitted:
+        found[1:] |= (line.tick[1:] >= instant) & (line.tick[:-1] < instant)
+    return found
+
+
+def _fitted(outputs: Sequence[OutputSpec]) -> set[int]:
+    return {
+        output.feature.fitted
+        for output in outputs
+        if isinstance(output.feature, Derived) and output.feature.fitted is not None
+    }
+
+
+def _column(array: pa.Array, where: c.Ints) -> c.Output:
+    return c.Output(
+        np.cumsum(changes(array), dtype=np.int64)[where], lambda chosen: array.take(pa.array(where[chosen]))
+    )
