@@ -25,6 +25,7 @@ from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.ordering import beginnings, in_order, widened
 from limner.feature_repo.project import Project
 from limner.feature_repo.recovery import keep_servable, recover
 from limner.feature_repo.switching import Switching
@@ -143,10 +144,13 @@ class LimnerEngine(ComputeEngine):
             switching = stack.enter_context(
                 Switching(self._project, self.repo_config, self.online_store, registry, context)
             )
-            for position, task in enumerate(tasks):
+            first = beginnings(tasks)
+            for position in in_order(tasks):
+                task = tasks[position]
                 if unfinished is None:
                     try:
-                        summary[task.feature_view.name] = self._one(task, context, switching)
+                        begin = first.get(task.feature_view.name)
+                        summary[task.feature_view.name] = self._one(task, context, switching, begin)
                     except LimnerError as error:
                         failures[task.feature_view.name] = error
                     except BaseException as error:  # noqa: BLE001 (raised below, once every job knows its fate)
@@ -206,7 +210,9 @@ class LimnerEngine(ComputeEngine):
             ledger.finish_run(run_id, status, error, summary)
             ledger.close()
 
-    def _one(self, task: MaterializationTask, context: RunContext, switching: Switching) -> dict[str, Any]:
+    def _one(
+        self, task: MaterializationTask, context: RunContext, switching: Switching, first: int | None
+    ) -> dict[str, Any]:
         """History, then online values, then the ledger: each step can be repeated, and the last one records success."""
         from limner.workers.run import materialize
 
@@ -215,7 +221,7 @@ class LimnerEngine(ComputeEngine):
         with ExitStack() as locks, _progress(task, context.reporter) as progress:
             locks.enter_context(view_lock(plan.data / "online" / plan.name))
             history = History(plan.folder / plan.fingerprint)
-            wanted = interval.wanted(task, plan, history)
+            wanted = widened(interval.wanted(task, plan, history), history, first)
             sink = Sink(self.repo_config, self.online_store, task.feature_view, plan, state_of(history))
             costing = Costing(context, history)
             result = materialize(plan, wanted.start, wanted.end, costing.context, switch=lambda *_: None)

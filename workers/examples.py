@@ -14,12 +14,14 @@ from limner.language.errors import LimnerError
 from limner.language.example import Example
 from limner.language.example_columns import entities_of
 from limner.language.example_names import readable
+from limner.language.members import below
 from limner.language.models import FeatureView, KeyType, LogicalType, Source
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns
 from limner.workers.arrow_types import ARROW
 from limner.workers.context import RunContext
 from limner.workers.ledger import Ledger
+from limner.workers.members import beginnings
 from limner.workers.plan import plan_view
 from limner.workers.report import silent
 from limner.workers.run import materialize
@@ -79,6 +81,9 @@ def _values(specs: Specs, name: str, example: Example, root: Path) -> dict[str, 
     try:
         run_id = ledger.start_run("test", [name])
         context = RunContext(InProcess(), _encode, silent, ledger, run_id, shards=1)
+        first = beginnings(specs.views, name, example.at - 1)
+        for member in below(specs.views, name):
+            materialize(plan_view(specs, member, root, root / "data"), first[member], example.at, context)
         result = materialize(plan, example.at - 1, example.at, context)
     finally:
         ledger.close()
@@ -106,20 +111,24 @@ def _staged(specs: Specs, name: str, example: Example, raw: RawColumns, root: Pa
     """The specs with the example's rows in place of the sources, and the expected features alone in the view."""
     view = specs.views[name]
     sources = dict(specs.sources)
-    for source in readable(view, specs.sources, specs.encoders):
+    for source in readable(view, (specs.sources, specs.encoders, specs.views)):
         rows = example.rows.get(source, ())
-        types = raw.get(source) or _inferred(rows, specs.sources[source])
+        # One example may have no rows of a source of which another has some.
+        shown = [row for each in view.examples for row in each.rows.get(source, ())]
+        types = raw.get(source) or _inferred(shown, specs.sources[source])
         file = root / f"{source}.parquet"
         pq.write_table(_table(rows, types), file)
         update: dict[str, Any] = {"path": file.name, "format": "parquet", "database": None, "table": None}
         update |= {"rename": {}, "partitions": {}}  # rows are written by the spec's names, and lie in no folder
         sources[source] = specs.sources[source].model_copy(update=update)
-    return Specs(specs.entities, sources, specs.encoders, {name: _expected_only(view, example)})
+    members = {each: specs.views[each] for each in below(specs.views, name)}
+    return Specs(specs.entities, sources, specs.encoders, {**members, name: _expected_only(view, example)})
 
 
 def _expected_only(view: FeatureView, example: Example) -> FeatureView:
     named = [n for n in view.features if set(output_names_of(view.features, n)) & set(example.expect)]
-    return view.model_copy(update={"features": with_operands(view.features, named)})
+    kept = view.model_copy(update={"features": with_operands(view.features, named)})
+    return kept.model_copy(update={"views": tuple(each for each in kept.views if kept.operands()[each])})
 
 
 def _inferred(rows: Sequence[Mapping[str, Any]], source: Source) -> dict[str, LogicalType]:

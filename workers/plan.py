@@ -8,9 +8,11 @@ from limner.language.columns import cleaned
 from limner.language.errors import LimnerError
 from limner.language.features import encoders_of
 from limner.language.fingerprint import fingerprint
+from limner.language.members import encoders_below
 from limner.language.models import FeatureView, LogicalType
-from limner.language.outputs import Output, computed, hidden_names, local_zone
+from limner.language.outputs import Output, computed, local_zone, output_names
 from limner.language.repo import Specs
+from limner.workers.members import Member
 from limner.workers.reading import Reading, digests, measures, readings
 from limner.workers.sources.describe import describe
 from limner.workers.text.models import AnyEncoder, encoder_model, learned_from, since_fits
@@ -29,6 +31,7 @@ class ViewPlan:
     root: Path  # paths in specs are relative to it
     data: Path  # where histories, embeddings and quarantined rows are
     hidden: tuple[Output, ...] = ()  # outputs that are computed but not written
+    members: tuple[Member, ...] = ()  # the views it is made of, in place of sources
 
     @property
     def view(self) -> FeatureView:
@@ -75,19 +78,24 @@ def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     raw = {each: describe(specs.sources[each], root) for each in wanted}
     columns = {each: cleaned(specs, each, raw) for each in view.reads}
     dims = {each: model.dim for each, model in encoders.items()}
+    plans = {each: plan_view(specs, each, root, data) for each in view.views}
+    taken = {each: plan.outputs for each, plan in plans.items()}
     try:
-        found = sorted(computed(view, columns, dims, local_zone(specs, view)), key=lambda each: each.name)
+        made = computed(view, columns, dims, local_zone(specs, view), taken)
+        found = sorted(made, key=lambda each: each.name)
     except ValueError as error:
         raise LimnerError(f"feature view {name}: {error}") from error
-    every, hidden = since_fits(found, encoders), set(hidden_names(view))
+    every, written = since_fits(found, encoders), set(output_names(view))
+    identities = {each: encoder_model(specs, each, root, data) for each in encoders_below(specs.views, name)}
     return ViewPlan(
         specs=specs,
         name=name,
         raw=raw,
-        outputs=tuple(output for output in every if output.name not in hidden),
-        hidden=tuple(output for output in every if output.name in hidden),
+        outputs=tuple(output for output in every if output.name in written),
+        hidden=tuple(output for output in every if output.name not in written),
         encoders=encoders,
-        fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in encoders.items()}),
+        fingerprint=fingerprint(specs, name, {e: m.fingerprint for e, m in identities.items()}),
         root=root,
         data=data,
+        members=tuple(Member(each, plan.fingerprint, plan.folder / plan.fingerprint) for each, plan in plans.items()),
     )

@@ -21,6 +21,7 @@ from limner.workers.history.served import serve
 from limner.workers.history.version import Version
 from limner.workers.intervals import Interval, missing
 from limner.workers.ledger import TaskKey
+from limner.workers.members import inputs_of
 from limner.workers.plan import ViewPlan
 from limner.workers.shard import ShardResult, ShardTask, run_shard
 from limner.workers.sources.inputs import inputs_fingerprint
@@ -57,7 +58,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
     begun = time.monotonic()
     history = History(plan.folder / plan.fingerprint)
     with view_lock(plan.folder):
-        inputs = inputs_fingerprint(plan.specs, plan.view.reads, plan.root)
+        inputs = _inputs(plan)
         interval = missing(history.manifest(), start, end, inputs)
         if interval is None:
             switch(plan.folder, plan.fingerprint)
@@ -82,6 +83,13 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
         seconds=time.monotonic() - begun,
         summary=summary,
     )
+
+
+def _inputs(plan: ViewPlan) -> str | None:
+    """The identity of all that a run reads; None where a source cannot tell."""
+    if plan.members:
+        return inputs_of(plan.members)
+    return inputs_fingerprint(plan.specs, plan.view.reads, plan.root)
 
 
 def _extend(

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from limner.language.features import Latest
 from limner.workers import report
 from limner.workers.context import RunContext
 from limner.workers.intervals import Interval
+from limner.workers.members import MemberRequest, check_covered, stage_member
 from limner.workers.plan import ViewPlan
 from limner.workers.reading import Reading
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
@@ -16,6 +18,7 @@ from limner.workers.text.ensure import ensure
 from limner.workers.text.failures import write_failed
 from limner.workers.text.learning import learned
 from limner.workers.text.terms import TermsModel
+from limner.workers.windows.compute import arrow_type
 from limner.workers.windows.derived import breaks
 from limner.workers.windows.timeline import tick_at_or_before
 
@@ -58,6 +61,8 @@ def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunCont
     With `tell` false nobody is told of rows in quarantine: they are read once more for another run to report.
     Raises LimnerError if a source or the encoder fails.
     """
+    if plan.members:
+        return Staged({}, _histories(plan, interval, stage, context), texts_failed=0)
     requests = {each.source: _request(plan, each, interval, stage / each.source, context) for each in plan.readings}
     # One at a time: each takes the memory it may, and all cores.
     found = dict(context.workers.map(_prepare, requests.items(), in_flight=1))
@@ -65,6 +70,34 @@ def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunCont
     for source, each in prepared.items() if tell else ():
         _tell(plan, source, each, context)
     return Staged(requests, prepared, _encode(plan, prepared, requests, context))
+
+
+def _histories(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> dict[str, Prepared]:
+    """The rows of the members' histories. LimnerError where one does not cover the interval."""
+    check_covered(plan.members, plan.name, plan.view.grid, interval.start, interval.end)
+    keys = plan.specs.entities[plan.view.entity].join_keys
+    requests = [
+        MemberRequest(
+            member=member,
+            join_keys={key: keys[key] for key in plan.join_keys},
+            columns={
+                each.feature.latest: arrow_type(each)
+                for each in plan.computed
+                if each.source == member.view and isinstance(each.feature, Latest)
+            },
+            base=tick_at_or_before(plan.view.grid, interval.start),
+            until=interval.end,
+            shards=context.shards,
+            stage=stage / member.view,
+            memory_limit=context.memory_limit,
+        )
+        for member in plan.members
+    ]
+    return dict(context.workers.map(_stage_member, requests, in_flight=1))
+
+
+def _stage_member(request: MemberRequest) -> tuple[str, Prepared]:
+    return request.member.view, stage_member(request)
 
 
 def _prepare(asked: tuple[str, PrepareRequest]) -> tuple[str, Prepared]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from limner.language.canonical import written
-from limner.language.features import encoders_of
+from limner.language.members import below, encoders_below
 from limner.language.models import DOCUMENTS, Model
 from limner.language.repo import Specs
 
@@ -13,17 +13,19 @@ _FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "fe
 
 def closure(specs: Specs, view_name: str) -> str:
     """JSON of the view's documents and of those it refers to; `from_closure` reads it."""
-    view = specs.views[view_name]
-    sources = list(dict.fromkeys(each for name in view.reads for each in (name, *specs.sources[name].others)))
+    views = [specs.views[name] for name in (view_name, *below(specs.views, view_name))]
+    reads = [name for view in views for name in view.reads]
+    sources = dict.fromkeys(each for name in reads for each in (name, *specs.sources[name].others))
     documents: list[Model] = [
-        view,
-        specs.entities[view.entity],
+        *views,
+        specs.entities[views[0].entity],
         *(specs.sources[name] for name in sources),
     ]
-    for encoder in encoders_of(view.features.values()):
+    for encoder in encoders_below(specs.views, view_name):
         documents += [each for each in encoder_documents(specs, encoder) if each not in documents]
     data = [written(document) for document in documents]
-    data[0].pop("examples", None)  # they say what values should be, and decide none
+    for view in data[: len(views)]:
+        view.pop("examples", None)  # they say what values should be, and decide none
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

@@ -2,8 +2,9 @@
 
 from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
+from limner.language.members import depth
 from limner.language.models import FeatureView, LogicalType
-from limner.language.outputs import Output
+from limner.language.outputs import Members, Output
 from limner.language.outputs import outputs as outputs_of
 from limner.language.repo import Specs
 from limner.language.request_types import RequestTypes
@@ -29,14 +30,14 @@ def check(specs: Specs, raw: RawColumns) -> None:
         if name in known:
             problems += SourceColumns(specs, source, scope(specs, name, raw), raw).problems()
     outputs: dict[str, dict[str, Output]] = {}
-    for view in specs.views.values():
-        if known >= {*view.reads}:
-            found = list(
-                ViewColumns(specs, view, {name: scope(specs, name, raw) for name in view.reads}, raw).problems()
-            )
+    for view in sorted(specs.views.values(), key=lambda each: depth(specs.views, each.feature_view)):
+        if known >= {*view.reads} and outputs.keys() >= {*view.views}:
+            members = {name: outputs[name].values() for name in view.views}
+            columns = {name: scope(specs, name, raw) for name in view.reads}
+            found = list(ViewColumns(specs, view, columns, raw, members).problems())
             problems += found
             if not found:
-                outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw)}
+                outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw, members)}
             problems += misfitting(specs, view, raw)
     for request in specs.requests.values():
         origin = specs.origin("request_view", request.request_view)
@@ -58,5 +59,6 @@ class _Unknown(dict[str, int]):
         return 0
 
 
-def _outputs(specs: Specs, view: FeatureView, raw: RawColumns) -> tuple[Output, ...]:
-    return outputs_of(view, {name: cleaned(specs, name, raw) for name in view.reads}, _Unknown())
+def _outputs(specs: Specs, view: FeatureView, raw: RawColumns, members: Members) -> tuple[Output, ...]:
+    columns = {name: cleaned(specs, name, raw) for name in view.reads}
+    return outputs_of(view, columns, _Unknown(), members=members)

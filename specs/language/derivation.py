@@ -75,15 +75,18 @@ def _many(feature: FeatureBase, features: Features, name: str, above: tuple[str,
     return feature.expand(name) == ((name, feature),) and feature.names(name) != (name,)
 
 
-def misused(features: Features) -> Iterator[Fault]:
-    """Operands that are no features, that have no window in common, or that lead back to where they came from."""
+def misused(features: Features, *, dotted: bool = False) -> Iterator[Fault]:
+    """Operands that are no features, that have no window in common, or that lead back to where they came from.
+
+    With `dotted`, names with a dot are features of other views, of which this says nothing.
+    """
     valid = {output: name for name in features for output in (name, *output_names_of(features, name))}
     for name, feature in features.items():
         if not isinstance(feature, Derived):
             continue
         unknown = False
         for operand in feature.operands():
-            if operand.name not in valid:
+            if operand.name not in valid and not (dotted and "." in operand.name):
                 unknown = True
                 text = f"the view has no feature {operand.name!r}: {did_you_mean(operand.name, valid)}"
                 yield (name, *operand.path), text, False

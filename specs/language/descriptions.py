@@ -107,6 +107,7 @@ KEYS: dict[str, dict[str, str]] = {
         "entity": "The entity that the features describe.",
         "source": "The source whose rows they are made of.",
         "sources": "Several sources in its place; each feature then says from which one it is.",
+        "views": "Views of the same entity in its place; features are made of theirs, as view.feature.",
         "every": "When there are values: a grid such as 1d or 6h, or event for each instant at which one changes.",
         "at": "Time of day, UTC, of a grid of whole days.",
         "timezone": "The zone of calendar windows and local hours; by default its source's.",

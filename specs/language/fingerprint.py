@@ -42,7 +42,9 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     }
     if any(feature.zoned for feature in view.features.values()):
         identity["timezone"] = local_zone(specs, view)
-    if len(view.reads) == 1:
+    if view.views:
+        identity["views"] = {name: fingerprint(specs, name, encoder_fingerprints) for name in view.views}
+    elif len(view.reads) == 1:
         identity |= source_identity(specs, view.reads[0])
     else:
         identity["sources"] = {name: source_identity(specs, name) for name in view.reads}

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from limner.language.derived_base import Derived
 from limner.language.durations import Duration
 from limner.language.example import Example
 from limner.language.expressions import Condition
@@ -180,13 +181,14 @@ class Grid(Model):
 
 
 class FeatureView(Model):
-    """Features of one entity from one source or several, valued at the instants of one grid."""
+    """Features of one entity, from one source or several or from other views, valued at the instants of one grid."""
 
     feature_view: Name
     description: Text = ""
     entity: Name
     source: Name | None = None
     sources: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    views: Annotated[tuple[Name, ...], Field(min_length=1)] = ()
     every: Every
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
     timezone: Filled | None = None
@@ -210,6 +212,16 @@ class FeatureView(Model):
     def source_of(self, feature: FeatureBase) -> str:
         """The source whose rows one feature is made of."""
         return feature.from_ or self.reads[0]
+
+    def operands(self) -> dict[str, tuple[str, ...]]:
+        """By the name of each of its `views`, the features of that view which its own are made of (`view.feature`)."""
+        found: dict[str, list[str]] = {name: [] for name in self.views}
+        for feature in self.features.values():
+            for operand in feature.operands() if isinstance(feature, Derived) else ():
+                member, dot, output = operand.name.partition(".")
+                if dot and member in found and output not in found[member]:
+                    found[member].append(output)
+        return {name: tuple(sorted(outputs)) for name, outputs in found.items()}
 
     @property
     def grid(self) -> Grid:

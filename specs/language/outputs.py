@@ -1,6 +1,6 @@
 """What a feature view produces: the names and types of its columns, in the order of the spec."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from limner.language.derivation import Derivation, derivations, in_order, output
 from limner.language.derived_base import Derived, OperandTypes
 from limner.language.durations import parse_instant
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Feature
+from limner.language.features import Feature, Latest
 from limner.language.models import FeatureView
 from limner.language.types import LogicalType
 from limner.language.types import OutputType as OutputType
@@ -16,6 +16,10 @@ from limner.language.windows import Lifetime, Window
 
 if TYPE_CHECKING:
     from limner.language.repo import Specs
+
+
+Members = Mapping[str, Iterable["Output"]]
+"""By the names of a view's members, what they write."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,16 @@ def outputs(
     columns: Mapping[str, Mapping[str, LogicalType]],
     dims: Mapping[str, int],
     zone: str = "UTC",
+    members: Members | None = None,
 ) -> tuple[Output, ...]:
     """Every output of a view that is written, in the order of its spec.
 
     `columns` are the cleaned columns of each source, `dims` the vector lengths of its encoders by name, `zone` is its
-    `local_zone`. ValueError where the operand of a derived feature is of a type that it cannot take.
+    `local_zone`, `members` are the outputs of the views it is made of. ValueError where the operand of a derived
+    feature is of a type that it cannot take.
     """
-    hidden = set(hidden_names(view))
-    return tuple(output for output in computed(view, columns, dims, zone) if output.name not in hidden)
+    written = set(output_names(view))
+    return tuple(output for output in computed(view, columns, dims, zone, members) if output.name in written)
 
 
 def computed(
@@ -59,11 +65,25 @@ def computed(
     columns: Mapping[str, Mapping[str, LogicalType]],
     dims: Mapping[str, int],
     zone: str = "UTC",
+    members: Members | None = None,
 ) -> tuple[Output, ...]:
-    """As `outputs`, and those that are hidden: computed because others are made of them."""
-    made = {output.name: output for output in events(view, columns, dims, zone)}
+    """As `outputs`, and those that are hidden: computed because others are made of them.
+
+    Among these are the outputs of members that features are made of, named `view.feature`.
+    """
+    used = {output.name: output for output in taken(view, members or {})}
+    made = used | {output.name: output for output in events(view, columns, dims, zone)}
     made |= {output.name: output for output in derived(view.features, {n: each.type for n, each in made.items()})}
-    return tuple(made[output] for name in view.features for output in output_names_of(view.features, name))
+    own = (made[output] for name in view.features for output in output_names_of(view.features, name))
+    return (*own, *used.values())
+
+
+def taken(view: FeatureView, members: Members) -> Iterator[Output]:
+    """What a view takes of its members: of each output it is made of, the value in the newest row of its history."""
+    for member, names in view.operands().items():
+        types = {output.name: output.type for output in members[member]}
+        for name in names:
+            yield Output(f"{member}.{name}", Latest(latest=name), Lifetime(), types[name], source=member)
 
 
 def events(
@@ -121,8 +141,8 @@ def hidden_names(view: FeatureView) -> tuple[str, ...]:
 
 
 def local_zone(specs: "Specs", view: FeatureView) -> str:
-    """The zone of a view's local time: its own, or that of the first source it reads."""
-    return view.timezone or specs.sources[view.reads[0]].timezone
+    """The zone of a view's local time: its own, or that of the first source it reads; UTC where it reads none."""
+    return view.timezone or (specs.sources[view.reads[0]].timezone if view.reads else "UTC")
 
 
 def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
 from limner.language.features import TextStatistic, encoders_of
+from limner.language.members import unfit
 from limner.language.models import Encoder, Entity, FeatureView, Profile, RequestView, Source
 from limner.language.outputs import output_names
 from limner.language.request_references import profile_fields, request_view
@@ -81,7 +82,9 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         yield from _timeless(parsed, path, name, names)
         yield from _of_another(parsed, view, name, names)
     if complete:
-        yield from misnamed(parsed.origin, view, _models(names, "source"), _models(names, "encoder"))
+        views = _models(names, "feature_view")
+        yield from misnamed(parsed.origin, view, (_models(names, "source"), _models(names, "encoder"), views))
+        yield from unfit(parsed.origin, view, views, frozenset(names["feature_view"]))
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
         for encoder in encoders_of([feature]) if complete else ():

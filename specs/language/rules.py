@@ -198,11 +198,17 @@ def _range(path: Path, limits: Range) -> Iterator[Finding]:
 
 def _reads(view: FeatureView) -> Iterator[Finding]:
     """Which source each feature is made of."""
-    if view.source is None and view.sources is None:
-        yield (), "needs the key 'source': name the source it reads, or several with sources: [a, b]", False
+    said = [key for key in ("source", "sources", "views") if getattr(view, key)]
+    if not said:
+        text = "needs the key 'source': name the source it reads, or several with sources: [a, b], or views: [a, b]"
+        yield (), text, False
         return
-    if view.source is not None and view.sources is not None:
-        yield ("sources",), "a view has source (one) or sources (several), not both: keep one", True
+    for key in said[1:]:
+        yield (key,), "a view has source (one), sources (several) or views (others of its entity): keep one", True
+    if len(said) > 1:
+        return
+    if view.views:
+        yield from _over_views(view)
         return
     yield from _repeated(("sources",), view.sources or (), "source")
     reads = tuple(dict.fromkeys(view.reads))
@@ -221,6 +227,23 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
         if name not in used and len(reads) > 1:
             text = f"no feature is made of {name!r}: write from: {name} in one, or leave the source out"
             yield ("sources", i), text, False
+
+
+def _over_views(view: FeatureView) -> Iterator[Finding]:
+    """A view over views has features of theirs alone."""
+    yield from _repeated(("views",), view.views, "view")
+    for name, feature in view.features.items():
+        if not isinstance(feature, Derived):
+            text = (f"{feature.kind} is made of rows, and a view over views reads none: put it in one of "
+                    f"{listed(view.views)}, and use it here as {view.views[0]}.{name}")  # fmt: skip
+            yield ("features", name), text, False
+    if view.timezone is not None:
+        yield ("timezone",), "timezone is for features that are made of rows: a view over views has none", True
+    used = view.operands()
+    for i, member in enumerate(view.views):
+        if not used[member] and all(isinstance(feature, Derived) for feature in view.features.values()):
+            text = f"no feature is made of {member!r}: use one of its features, {member}.NAME, or leave the view out"
+            yield ("views", i), text, False
 
 
 def _view(view: FeatureView) -> Iterator[Finding]:
@@ -242,7 +265,7 @@ def _view(view: FeatureView) -> Iterator[Finding]:
             elif output in taken:
                 yield path, f"makes {output!r}, and so does the feature {taken[output]!r}: rename one", True
             taken.setdefault(output, name)
-    for below, text, at_key in misused(view.features):
+    for below, text, at_key in misused(view.features, dotted=bool(view.views)):
         yield ("features", *below), text, at_key
     if all(feature.hidden for feature in view.features.values()):
         yield ("features",), "every feature is hidden: nothing would be written", True

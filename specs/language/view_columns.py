@@ -8,7 +8,7 @@ from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
 from limner.language.identity import entity_keys
 from limner.language.models import FeatureView
-from limner.language.outputs import events, operand_types
+from limner.language.outputs import Members, events, operand_types, taken
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, Scope
@@ -18,8 +18,11 @@ from limner.language.uses import Use, fits, misfit
 class ViewColumns:
     """Checks of one feature view against the columns of its sources, by source."""
 
-    def __init__(self, specs: Specs, view: FeatureView, columns: Mapping[str, Scope], raw: RawColumns) -> None:
+    def __init__(
+        self, specs: Specs, view: FeatureView, columns: Mapping[str, Scope], raw: RawColumns, members: Members
+    ) -> None:
         self.specs = specs
+        self.members = members
         self.view = view
         self.raw = raw
         origin = self.origin = specs.origin("feature_view", view.feature_view)
@@ -34,6 +37,8 @@ class ViewColumns:
                 yield from entity_keys(self.specs, self.own[source], path, entity, self.raw)
         sound = True
         for name, feature in self.view.features.items():
+            if isinstance(feature, Derived):
+                continue
             use = self.uses[self.view.source_of(feature)]
             found = list(self._feature(use, ("features", name), feature))
             yield from found
@@ -48,7 +53,8 @@ class ViewColumns:
         """Derived features whose operands they cannot take; one of them at a time, as others may follow from it."""
         types = {name: use.types for name, use in self.uses.items()}
         dims = dict.fromkeys(self.specs.encoders, 0)  # nobody has looked at them yet
-        known = {each.name: each.type for each in events(self.view, types, dims)}
+        operands = (*events(self.view, types, dims), *taken(self.view, self.members))
+        known = {each.name: each.type for each in operands}
         for name in in_order(self.view.features):
             feature = self.view.features[name]
             assert isinstance(feature, Derived)
@@ -78,7 +84,7 @@ class ViewColumns:
 
     def _default(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         value = getattr(feature, "default", None)
-        if value is None or isinstance(feature, Derived):
+        if value is None:
             return
         base = feature.output_type(use.types, {}).base
         items = value if isinstance(value, tuple) else (value,)

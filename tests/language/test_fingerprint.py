@@ -119,6 +119,12 @@ entity: user
 sources: [events, times]
 every: 1d
 features: {n: {count: "*", from: events}, m: {count: "*", from: times}}
+---
+feature_view: y
+entity: user
+views: [x]
+every: 1d
+features: {r: {ratio: [x.n, x.m]}}
 """
 ENCODERS = {"mini": "f1", "midi": "f2"}
 
@@ -372,6 +378,17 @@ def test_a_view_comes_back_from_its_closure(name: str) -> None:
     assert set(back.sources) == of[name]
     assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
     assert closure(back, name) == text
+
+
+def test_a_view_over_views_changes_with_its_members_and_takes_them_along() -> None:
+    assert _changed("table: t", "table: u", view="y")
+    assert not _changed("{title} {kind}", "{kind} {title}", view="y")
+    text = closure(load_texts({"a.yaml": SPEC}), "y")
+    back = from_closure(text)
+    assert set(back.views) == {"x", "y"}
+    assert set(back.sources) >= {"events", "items", "times"}
+    assert closure(back, "y") == text
+    assert _of(SPEC, "y") == fingerprint(back, "y", ENCODERS)
 
 
 def test_encoders_outside_a_view_are_not_in_its_closure() -> None:

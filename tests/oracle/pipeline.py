@@ -19,12 +19,13 @@ import yaml
 from limner.language.columns import check, cleaned
 from limner.language.features import Embed
 from limner.language.fingerprint import fingerprint
-from limner.language.outputs import computed, hidden_names, local_zone
+from limner.language.outputs import computed, local_zone, output_names
 from limner.language.repo import Specs, load_texts
 from limner.workers.context import RunContext
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.history.manifest import History, Part
 from limner.workers.ledger import Ledger
+from limner.workers.members import Member
 from limner.workers.plan import ViewPlan
 from limner.workers.report import silent
 from limner.workers.run import RunResult, materialize
@@ -76,19 +77,22 @@ class Project:
         models = {name: _model(self.specs, name, self.root / data) for name in self.specs.encoders}
         spec = self.specs.views[view]
         columns = {each: cleaned(self.specs, each, self.raw) for each in spec.reads}
-        every = computed(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec))
+        plans = {name: self.plan(name, data) for name in spec.views}
+        taken = {name: plan.outputs for name, plan in plans.items()}
+        every = computed(spec, columns, dict.fromkeys(models, DIM), local_zone(self.specs, spec), taken)
         every = since_fits(every, models)
-        hidden = set(hidden_names(spec))
+        written = set(output_names(spec))
         return ViewPlan(
             specs=self.specs,
             name=view,
             raw=self.raw,
-            outputs=tuple(output for output in every if output.name not in hidden),
-            hidden=tuple(output for output in every if output.name in hidden),
+            outputs=tuple(output for output in every if output.name in written),
+            hidden=tuple(output for output in every if output.name not in written),
             encoders=models,
             fingerprint=fingerprint(self.specs, view, {name: m.fingerprint for name, m in models.items()}),
             root=self.root,
             data=self.root / data,
+            members=tuple(Member(n, plan.fingerprint, plan.folder / plan.fingerprint) for n, plan in plans.items()),
         )
 
     def oracle(self, view: str) -> Oracle:

@@ -93,13 +93,22 @@ def needed(request: PrepareRequest) -> set[str]:
 
 
 def shard_of(request: PrepareRequest) -> str:
-    """An expression of a row's shard: the same in every interval, whatever DuckDB's own hash is."""
-    keys = request.join_keys
-    if not keys:
+    """An expression of a row's shard."""
+    if not request.join_keys:
         return "0"  # rows of nobody in particular
-    if len(keys) == 1 and key_types(request)[keys[0]] == "int":
+    types = key_types(request)
+    whole = all(types[key] == "int" for key in request.join_keys)
+    return shard_of_keys(request.join_keys, whole, request.shards)
+
+
+def shard_of_keys(keys: tuple[str, ...], whole: bool, shards: int) -> str:
+    """An expression of an entity's shard, by its join keys alone (`whole`: all of them are whole numbers).
+
+    It is the same in every interval and for every source, whatever DuckDB's own hash is.
+    """
+    if len(keys) == 1 and whole:
         prime = 2_147_483_647
         number = f"(({quoted(keys[0])} % {prime} + {prime}) % {prime} * 48271 % {prime})"
     else:
         number = f"md5_number_lower(concat_ws(chr(31), {', '.join(map(quoted, keys))}))"
-    return f"({number} % {request.shards})::INTEGER"
+    return f"({number} % {shards})::INTEGER"

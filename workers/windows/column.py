@@ -65,6 +65,12 @@ def coded(column: pa.ChunkedArray | pa.Array) -> Coded:
     return Coded(rank[_plain(dictionary.indices.cast(pa.int64()), len(order))], dictionary.dictionary.take(order))
 
 
+def numbered(column: pa.ChunkedArray | pa.Array) -> Coded:
+    """A column of lists or maps, each value a code of its own: equal ones are not told to be equal."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return Coded(np.where(np.asarray(array.is_valid()), np.arange(len(array)), -1), array)
+
+
 def numbers(column: pa.ChunkedArray | pa.Array) -> tuple[Ints | Floats, Bools]:
     """An int or float column as NumPy and where it is not null; -0.0 becomes 0.0."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -35,7 +35,8 @@ def edge(feature: f.First | f.Last, rows: Rows) -> c.Output:
 
 def latest(feature: f.Latest, rows: Rows) -> c.Output:
     """The newest row's value."""
-    ranked = c.coded(rows.table[feature.latest].take(pa.array(rows.index)))
+    column = rows.table[feature.latest].take(pa.array(rows.index))
+    ranked = c.numbered(column) if pa.types.is_nested(column.type) else c.coded(column)
     won = cover.best(rows.first, rows.last, np.arange(len(rows.index)), rows.places)
     return c.of_codes(_take(ranked.code, won), ranked, feature.default)
 
