@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.cli import output, project, serving
+from limner.cli import layouts, output, project, serving
 from limner.cli.options import JsonOption, ProjectOption
 from limner.cli.serving import ProfileOption, RequestOption
 from limner.language.errors import LimnerError
@@ -13,15 +13,22 @@ from limner.language.errors import LimnerError
 def show(
     key: Annotated[
         str,
-        typer.Argument(metavar="KEY", help="The entity's key; several join keys: 14,web", show_default=False),
+        typer.Argument(
+            metavar="KEY", help="The entity's key (several join keys: 14,web), or a view.", show_default=False
+        ),
     ],
     profile: ProfileOption = None,
     request: RequestOption = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Show everything that is online about one entity, view by view."""
-    store = serving.open_store(project.find(project_folder))
+    """Show everything that is online about one entity, view by view; or what the features of a view are."""
+    root = project.find(project_folder)
+    store = serving.open_store(root)
+    if profile is None and key in {view.name for view in store.views()}:
+        view = layouts.described(root, key)
+        output.emit_json(view) if json else layouts.render(view)
+        return 0
     profiles = store.profiles()
     views = {view.name: view for view in store.views()}
     computed = {view.name: view for view in store.request_views()}

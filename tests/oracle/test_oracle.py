@@ -190,6 +190,36 @@ def test_recency_halves_a_weight_each_half_life() -> None:
     assert value(half, rows) == pytest.approx([(0.5 * 3 + 1) / 1.5, 1.0])
 
 
+def test_derived_features_on_two_rows() -> None:
+    """From the values of the row alone; a fit of one user has no deviation and no range."""
+    rows: list[Row] = [{"ago": 7200, "x": 3.0, "s": "a"}, {"ago": 1800, "x": 1.0, "s": "b"}]
+    fit = (NOON - timedelta(minutes=30)).isoformat()
+    features = {
+        "x": {"sum": "x", "over": ["1h", "3h"]},
+        "n": {"count": "*", "over": ["3h", "1h"], "hidden": True},
+        "s": {"last": "s"},
+        "r": {"ratio": ["x", "n"]},
+        "e": {"expression": "if(x_3h > x_1h, s, 'none')"},
+        "b": {"bucket": "x_3h", "bounds": [2, 4, 9]},
+        "o": {"one_hot": "s", "categories": ["a", "b"]},
+        "z": {"zscore": "x_3h", "fit": fit},
+        "m": {"minmax": "x_3h", "fit": NOON.isoformat()},
+        "v": {
+            "vector": [{"scalars": ["x"], "scale": "log1p", "weight": 2}, {"categories": "s", "values": ["a", "b"]}],
+            "normalize": True,
+        },
+    }
+    found = oracle(features, rows).at(Q, ("u",))
+    length = (4 * 0.6931471805599453**2 + 4 * 1.6094379124341003**2 + 1) ** 0.5
+    assert found is not None
+    vector = found.pop("v")
+    assert vector == pytest.approx([1.3862943611 / length, 3.2188758248 / length, 0, 1 / length], abs=1e-7)
+    assert found == {
+        "x_1h": 1.0, "x_3h": 4.0, "s": "b", "r_1h": 1.0, "r_3h": 2.0, "e": "b", "b": 2, "o": [0.0, 1.0],
+        "z": None, "m": None,
+    }  # fmt: skip
+
+
 def test_sums_are_exact() -> None:
     """Whatever the order, one rounding."""
     rows: list[Row] = [{"ago": n + 1, "x": x} for n, x in enumerate([1e300, 1.0, -1e300, 1e-300])]
