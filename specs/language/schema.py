@@ -9,7 +9,7 @@ from limner.language.features import KINDS
 from limner.language.models import DOCUMENTS
 from limner.language.request_features import REQUEST_KINDS
 
-_RENAMED = {"ge": "minimum", "le": "maximum"}
+_RENAMED = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum"}
 
 
 def json_schema() -> dict[str, Any]:

@@ -27,7 +27,8 @@ BEYOND = (
     "profile_twice", "profile_named", "profile_unknown",
     "source_database", "source_duplicate",
 
-    "identity_", "source_delta", "source_formats", "source_lag", "source_partition_is", "source_partition_missing",
+    "identity_", "source_delta", "source_formats", "source_format_of",
+    "source_identity", "source_lag", "source_partition_is", "source_partition_missing",
     "source_partition_of", "source_rename", "source_where",
     "source_lookup", "source_password", "source_path", "source_range",
     "source_since_not",
