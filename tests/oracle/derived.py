@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from limner.language.derivation import derivations, in_order
 from limner.language.derived_base import Derived
 from limner.language.models import FeatureView
 from tests.oracle.conditions import value_of
+from tests.oracle.instants import to_micros
 from tests.oracle.values import root
 
 Row = dict[str, Any]
@@ -53,6 +55,7 @@ def _value(feature: Any, operands: dict[str, list[tuple[str, Any]]], instant: in
         case "log1p":
             return value_of("log1p(x)", {"x": value})
         case "hash":
+            value = to_micros(value) if isinstance(value, datetime) else value
             whole = isinstance(value, float) and value == int(value)
             text = value if isinstance(value, str) else str(int(value) if whole else value).lower()
             return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) % feature.buckets

@@ -41,8 +41,7 @@ def _feature(draw: st.DrawFn, operand: str, output: Output, fit: str) -> dict[st
     kind = output.type
     if kind.dim is not None:
         return {"vector": [{"embedding": operand}]}
-    found: list[dict[str, Any]] = [{"expression": f"{operand} is null"}]
-    found += [{"hash": operand, "buckets": 3}] if kind.base != "timestamp" else []
+    found: list[dict[str, Any]] = [{"expression": f"{operand} is null"}, {"hash": operand, "buckets": 3}]
     if kind.base in ("int", "float"):
         found += [{"expression": f"{operand} + 1"}, {"bucket": operand, "bounds": [0, 2]}]
         found += [{"ratio": [operand, operand]}, {"zscore": operand, "fit": fit}, {"minmax": operand, "fit": fit}]
