@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from limner.cli import stock_feast
+from limner.feature_repo.apply import apply
+from limner.feature_repo.plan import plan
 from tests.integration.shop import Shop, make_shop
 from tests.integration.triton_server import TritonServer
 
@@ -46,5 +48,8 @@ def test_each_distinct_text_is_inferred_once_over_runs_and_definitions(shop: Sho
 
     spec = shop.root / "specs" / "shop.yaml"
     spec.write_text(spec.read_text().replace("over: 7d}", "over: 14d}"))
-    stock_feast.run(shop.root, ["apply"])
+    reviewed = plan(shop.root)
+    assert reviewed.counts()["changed"] > 0
+    apply(reviewed)
     assert sent("materialize", "2026-03-02T00:00:00", END.isoformat()) == 0
+    assert plan(shop.root).empty
