@@ -32,7 +32,7 @@ class Costing:
         """The part of the run's summary."""
         cost = self._measuring.done()
         cost.width, cost.entity = width_of(plan.outputs), plan.view.entity
-        cost.sources = list(plan.view.reads)
+        cost.sources = [*plan.view.reads, *plan.view.views]
         cost.history_rows = history_rows
         cost.history_bytes = sum(path.stat().st_size for path in _files(self._history) if path not in self._before)
         for name, encoding in cost.encoded.items():

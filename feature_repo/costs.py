@@ -76,13 +76,15 @@ def estimate(project: Project, compiled: Compiled, plan: PlanResult) -> PlanCost
     known = _Known(read_rates(project.settings.ledger))
     plans = {change.view: compiled.plans[change.view] for change in changes}
     for each in plans.values():
-        for source in _sources(each):
+        for source in each.view.reads:
             if source not in known.rows:
                 known.rows[source] = count_rows(each.specs.sources[source], project.root)
+        for member in each.view.views:
+            known.rows[member] = _history_rows(project, member) or unknown(f"{member} has no history yet")
     asked = [change for change in changes if plans[change.view].encoders]
     asks = []
     for change in asked:
-        rows = {source: known.rows[source].value or 0 for source in _sources(plans[change.view])}
+        rows = {source: known.rows[source].value or 0 for source in plans[change.view].view.reads}
         asks.append(Ask(plans[change.view], _until(change), rows))
     texts = dict(zip([change.view for change in asked], count_texts(asks), strict=True))
     views = tuple(_view(project, known, plans[change.view], texts.get(change.view, [])) for change in changes)
@@ -100,18 +102,17 @@ def _until(change: ViewChange) -> int:
     return change.rebuild[1] if change.rebuild is not None else int(datetime.now(UTC).timestamp() * 1_000_000)
 
 
-def _sources(plan: ViewPlan) -> list[str]:
-    return list(plan.view.reads)
+def inputs_of(plan: ViewPlan) -> list[str]:
+    """What a view reads: sources, or the views whose histories it is made of."""
+    return [*plan.view.reads, *plan.view.views]
 
 
 def _rows(known: _Known, plan: ViewPlan) -> Amount:
-    if not _sources(plan):
-        return unknown("it reads histories")
-    return sum((known.rows[source] for source in _sources(plan)), NOTHING)
+    return sum((known.rows[each] for each in inputs_of(plan)), NOTHING)
 
 
 def _view(project: Project, known: _Known, plan: ViewPlan, texts: list[Texts] | str) -> ViewCost:
-    rows, sources, rates = _rows(known, plan), _sources(plan), known.rates
+    rows, sources, rates = _rows(known, plan), inputs_of(plan), known.rates
     said: list[str] = []
     pace = rates.seconds_per_row(plan.name, sources)
     if pace is not None:
@@ -170,12 +171,12 @@ def _share(counted: set[bytes], texts: Texts) -> float:
 
 def _room(project: Project, known: _Known, plan: ViewPlan, rows: Amount) -> tuple[Amount, Amount]:
     """Bytes of history and of online profiles, by the width of a row and by how dense earlier ones lay."""
-    rates, sources, width = known.rates, _sources(plan), width_of(plan.outputs)
+    rates, sources, width = known.rates, inputs_of(plan), width_of(plan.outputs)
     many = rates.history_rows_per_row(plan.name, sources)
     dense = rates.history_density(plan.name, sources)
     history = unknown(_NO_RUN)
     if many is not None and dense is not None:
-        expected = _history_rows(project, plan) or rows.times(many.value)
+        expected = _history_rows(project, plan.name) or rows.times(many.value)
         history = expected.times(width * dense.value, f"from {dense.origin}")
     if not plan.view.online:
         return history, Amount(0.0)
@@ -185,11 +186,11 @@ def _room(project: Project, known: _Known, plan: ViewPlan, rows: Amount) -> tupl
     return history, Amount(entities.value * width * packed.value, about=True, note=f"from {packed.origin}")
 
 
-def _history_rows(project: Project, plan: ViewPlan) -> Amount | None:
-    """As many as the version has that is served, which was made from the same rows."""
+def _history_rows(project: Project, view: str) -> Amount | None:
+    """As many as the version of a view has that is served; None where there is none."""
     import pyarrow.parquet as pq
 
-    history = served_history(project.history(plan.name))
+    history = served_history(project.history(view))
     if history is None:
         return None
     found = sum(pq.read_metadata(part.path).num_rows for part in history.parts())

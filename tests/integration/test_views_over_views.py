@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from limner.feature_repo.compile import compile_project
+from limner.feature_repo.costs import estimate
+from limner.feature_repo.plan import plan
+from limner.feature_repo.project import Project
+from limner.workers.history.served import served_history
 from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, events, make_project
 from tests.integration.test_feast import apply
@@ -69,3 +75,20 @@ def test_one_materialize_computes_members_first_and_far_enough_back(tmp_path: Pa
 def _online(store: Any, users: list[int]) -> dict[str, list[Any]]:
     answer = store.get_online_features(["about:basket", "about:busy"], [{"user_id": user} for user in users])
     return dict(answer.to_dict())
+
+
+def test_a_changed_view_over_views_costs_what_its_members_histories_hold(tmp_path: Path) -> None:
+    """Rows are those of the histories it reads; what a row takes is known from its own last run."""
+    repo = make_project(tmp_path, ROWS, specs=SPECS + MORE)
+    apply(repo).materialize(FIRST, FIRST + timedelta(days=15))
+    spec = tmp_path / "specs" / "shop.yaml"
+    spec.write_text(spec.read_text().replace("rhythm.week > 2", "rhythm.week > 3"))
+    project = Project.at(repo)
+    compiled = compile_project(project)
+    (cost,) = estimate(project, compiled, plan(tmp_path)).views
+    assert cost.view == "about"
+    histories = [served_history(project.history(name)) for name in ("activity", "rhythm")]
+    held = [pq.read_metadata(part.path).num_rows for each in histories if each is not None for part in each.parts()]
+    assert cost.rows.value == sum(held) > 0
+    assert cost.seconds.value is not None
+    assert cost.history_bytes.value is not None
