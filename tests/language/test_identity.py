@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from limner.language.errors import SpecError
 from limner.language.fingerprint import fingerprint
 from limner.language.repo import Specs, load_texts
+from tests.oracle.derivations import with_derived
 from tests.oracle.features import features
 from tests.oracle.generate import STEPS, WINDOWS
 from tests.oracle.layouts import cleaning, layouts
@@ -36,13 +37,14 @@ def documents(draw: st.DrawFn) -> Docs:
         layout.source["since"] = "2024-01-01T00:00:00Z"
     docs.append(layout.source | draw(cleaning(layout)))
     step, at = draw(st.sampled_from(STEPS))
-    view = {
+    view: dict[str, Any] = {
         "feature_view": "view",
         "entity": draw(st.sampled_from(["user", "item"])),
         "source": "events",
         "every": step,
     }
-    docs.append(view | ({"at": at} if at else {}) | {"features": draw(features(WINDOWS, layout.columns))})
+    view |= ({"at": at} if at else {}) | {"features": draw(features(WINDOWS, layout.columns))}
+    docs.append(with_derived(draw, view, {"events": layout.columns}, ["2024-02-01T00:00:00Z", "2024-05-01T00:00:00Z"]))
     return docs
 
 
@@ -78,7 +80,8 @@ def test_whatever_can_change_a_value_counts(docs: Docs, data: st.DataObject) -> 
     place: Any = other[number]
     for step in path[:-1]:
         place = place[step]
-    place[path[-1]] = _another(place[path[-1]])
+    written = place[path[-1]]
+    place[path[-1]] = f"coalesce({written}, {written})" if path[-1] == "expression" else _another(written)
     try:
         specs = _load(other)
     except SpecError:
