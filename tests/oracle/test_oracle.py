@@ -13,6 +13,7 @@ from tests.oracle.conditions import holds
 from tests.oracle.instants import read, to_micros
 from tests.oracle.oracle import Oracle
 from tests.oracle.texts import measured
+from tests.oracle.values import root
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 Q = to_micros(NOON)
@@ -333,3 +334,11 @@ DAYS: list[Row] = [{"ago": 86_400 * days, "s": s, "n": n} for days, s, n in [(9,
 def test_habits_and_categories_by_hand(feature: dict[str, Any], expected: Any) -> None:
     """Days 9, 4 and 3 before noon of Wednesday, 1 May 2024; a day is one of UTC."""
     assert value(feature, DAYS) == expected
+
+
+def test_the_root_of_a_tie_is_even() -> None:
+    """(1 - 1/3) / 2 of the float 1/3 lies in the middle of two floats, as 60 digits cannot tell."""
+    third = Fraction(1 / 3)
+    assert root(((1 - third) / 2) ** 2) == 0.33333333333333337
+    assert root(Fraction(1, 3)) == (1 / 3) ** 0.5
+    assert [root(Fraction(n) ** 2) for n in (0, 1, 7)] == [0.0, 1.0, 7.0]

@@ -1,6 +1,7 @@
 """Kinds of the values of a column that are not null, in the plainest Python."""
 
 import math
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
@@ -88,7 +89,22 @@ def _std(values: list[Any]) -> float | None:
 
 
 def root(square: Fraction) -> float:
-    """The square root, with 60 digits before it is rounded."""
+    """The square root, rounded once: the nearest float, of two that are equally near the even one."""
     wide = Context(prec=60, Emin=-5000, Emax=5000)
-    quotient = wide.divide(Decimal(square.numerator), Decimal(square.denominator))
-    return float(wide.sqrt(quotient))
+    near = float(wide.sqrt(wide.divide(Decimal(square.numerator), Decimal(square.denominator))))
+    if near in (0.0, math.inf):
+        return near
+    for low, high in ((math.nextafter(near, 0), near), (near, math.nextafter(near, math.inf))):
+        if high == math.inf:
+            continue
+        middle = (Fraction(low) + Fraction(high)) / 2
+        if low == near and (square > middle**2 or (square == middle**2 and _odd(low))):
+            return high
+        if high == near and (square < middle**2 or (square == middle**2 and _odd(high))):
+            return low
+    return near
+
+
+def _odd(value: float) -> bool:
+    """Whether the last bit of a float is 1."""
+    return bool(struct.unpack("<q", struct.pack("<d", value))[0] & 1)
