@@ -59,6 +59,9 @@ def quiet() -> Iterator[None]:
     level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import feast  # noqa: F401 - it puts filters of its own before ours when it is first imported
+
+        warnings.simplefilter("ignore")
         logger.setLevel(logging.ERROR)
         try:
             yield

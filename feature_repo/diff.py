@@ -188,7 +188,7 @@ def _view(
         fingerprints=(one.history.folder.name, other.history.folder.name),
         instants=(one.at, other.at),
         known=(rows[0] is not None, rows[1] is not None),
-        features=tuple(_feature(name, before, after, rows) for name in names),
+        features=tuple(feature_difference(name, before, after, rows) for name in names),
         note="some of this is later than the last run: it has the values of that run" if late else "",
     )
 
@@ -197,7 +197,10 @@ def _values(row: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in key and name != EVENT_TIMESTAMP}
 
 
-def _feature(name: str, before: Mapping[str, Any], after: Mapping[str, Any], rows: Sequence[Any]) -> Difference:
+def feature_difference(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], rows: Sequence[Any]
+) -> Difference:
+    """What became of one feature between two rows; `rows` are None where there is none on a side."""
     old, new = before.get(name), after.get(name)
     if rows[0] is not None and name not in before:
         return Difference(name, "added", None, new)
@@ -222,9 +225,21 @@ def _cosine(old: Any, new: Any) -> float | None:
 def _details(old: Any, new: Any) -> Iterator[str]:
     """What was added to, removed from and changed in a list or a map."""
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from (f"+ {name} {new[name]}" for name in new if name not in old)
-        yield from (f"- {name} {old[name]}" for name in old if name not in new)
-        yield from (f"{name} {old[name]} → {new[name]}" for name in old if name in new and old[name] != new[name])
+        yield from (f"+ {name} {_brief(new[name])}" for name in new if name not in old)
+        yield from (f"- {name} {_brief(old[name])}" for name in old if name not in new)
+        both = [name for name in old if name in new and old[name] != new[name]]
+        yield from (f"{name} {_brief(old[name])} → {_brief(new[name])}" for name in both)
+    elif _numbers(old) and _numbers(new) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        yield from (f"[{place}] {_brief(a)} → {_brief(b)}" for place, (a, b) in pairs if a != b)
     elif isinstance(old, list) and isinstance(new, list) and not any(isinstance(each, float) for each in [*old, *new]):
         yield from (f"+ {each}" for each in new if each not in old)
         yield from (f"- {each}" for each in old if each not in new)
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(each, int | float) for each in values)
+
+
+def _brief(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

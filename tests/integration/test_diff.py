@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from running import Limner
 
-from limner.feature_repo.diff import Difference, ViewDifference, diff
+from limner.cli.commands.diff import words
+from limner.feature_repo.diff import Difference, ViewDifference, diff, feature_difference
 from limner.language.errors import LimnerError
 from limner.workers.history.served import pointers
 from limner.workers.tasks import InProcess
@@ -152,3 +153,15 @@ def test_what_is_printed(root: Path, limner: Limner) -> None:
     assert told.code == 0
     assert '"view": "taste"' in told.out
     assert limner("-C", root, "diff", "2026-01-03", "2026-01-05", "--key", "99").code == 1
+
+
+def test_lists_of_numbers_are_compared_place_by_place_and_maps_by_key() -> None:
+    """A histogram says which hours differ; floats are shortened."""
+
+    def difference(name: str, before: Any, after: Any) -> Difference:
+        return feature_difference(name, {name: before}, {name: after}, ({}, {}))
+
+    histogram = difference("hours", [1, 2, 3], [1, 5, 3])
+    assert words(histogram) == "[1] 2 → 5"
+    assert words(difference("by", {"a": 0.1 + 0.2, "b": 1.0}, {"a": 0.5, "c": 2.0})) == "+ c 2, - b 1, a 0.3 → 0.5"
+    assert words(difference("top", ["x", "y"], ["y", "z"])) == "+ z, - x"
