@@ -8,13 +8,14 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 import pytest
 
 from tests.integration.postgres_server import postgres, postgres_server
+from tests.integration.stand_ins import in_process, marking
 from tests.integration.triton_server import own_triton, triton
 from tests.running import limner
 
 # Ray's workers give way to everything else (nice 15): two test processes at once would starve each other's.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
-__all__ = ["limner", "own_triton", "postgres", "postgres_server", "triton"]
+__all__ = ["in_process", "limner", "marking", "own_triton", "postgres", "postgres_server", "triton"]
 
 
 @pytest.hookimpl(tryfirst=True)

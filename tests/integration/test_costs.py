@@ -9,21 +9,18 @@ import pytest
 from limner.cli.commands.plan import as_markdown, make_with_costs, show
 from limner.feature_repo.costs import PlanCost, ViewCost
 from limner.workers.costs import texts as counting
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, Event, events
 from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, MarkingEncode, make_versions, write_weights
+from tests.integration.versions import SPECS, make_versions, write_weights
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("views"),
+    pytest.mark.usefixtures("marking"),
+]
 ROWS = events(count=400, users=12, days=20, seed=8)
 END = FIRST + 15 * DAY
-
-
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in test_switching.py."""
-    monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
 
 
 def planned(root: Path) -> dict[str, ViewCost]:

@@ -11,10 +11,9 @@ from limner.cli.commands.diff import words
 from limner.feature_repo.diff import Difference, ViewDifference, diff, feature_difference
 from limner.language.errors import LimnerError
 from limner.workers.history.served import pointers
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, events
 from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, MarkingEncode, make_versions, write_weights
+from tests.integration.versions import SPECS, make_versions, write_weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
 ROWS = events(count=200, users=6, days=20, seed=5)
@@ -38,21 +37,18 @@ features:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def root(tmp_path_factory: pytest.TempPathFactory, marking: None) -> Path:
     """Two versions of `taste` and `looks`, by weights; the later one of `taste` counts over other days too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        patch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
-        specs = SPECS.replace("over: 7d}", "over: 7d}\n  kinds: {top: 3, of: kind, over: 4d}") + MORE
-        repo = make_versions(tmp_path_factory.mktemp("diff") / "project", ROWS, specs)
-        apply(repo).materialize(FIRST, END)
-        write_weights(repo.parent, 2)
-        later = specs.replace(
-            'orders: {count: "*", over: 7d}', 'orders: {count: "*", over: 9d}\n  fresh: {count: "*", over: 1d}'
-        )
-        (repo.parent / "specs" / "shop.yaml").write_text(later)
-        apply(repo).materialize_incremental(END + DAY)
-        yield repo.parent
+    specs = SPECS.replace("over: 7d}", "over: 7d}\n  kinds: {top: 3, of: kind, over: 4d}") + MORE
+    repo = make_versions(tmp_path_factory.mktemp("diff") / "project", ROWS, specs)
+    apply(repo).materialize(FIRST, END)
+    write_weights(repo.parent, 2)
+    later = specs.replace(
+        'orders: {count: "*", over: 7d}', 'orders: {count: "*", over: 9d}\n  fresh: {count: "*", over: 1d}'
+    )
+    (repo.parent / "specs" / "shop.yaml").write_text(later)
+    apply(repo).materialize_incremental(END + DAY)
+    return repo.parent
 
 
 def named(found: ViewDifference) -> dict[str, Difference]:

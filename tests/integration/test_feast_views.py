@@ -1,6 +1,5 @@
 """Several views at once: keys of two columns, values at any instant, history without online, and one that fails."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,15 @@ import pytest
 
 import limner
 from limner.language.errors import LimnerError
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, events, expected, make_project
 from tests.integration.test_feast import apply, in_seconds, online
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("views"),
+    pytest.mark.usefixtures("in_process"),
+]
 ROWS = events(count=300, users=12, days=20, seed=8)
 MORE = """
 ---
@@ -47,14 +50,6 @@ features:
 profile: visiting
 features: [visits, quiet, activity: [orders_7d]]
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_process() -> Iterator[None]:
-    """Tasks run in this process: these tests are about Feast and its stores, and test_feast.py is about Ray too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """A fused vector over two views through Feast: the same offline and online, searchable, and explained."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +8,16 @@ import pandas as pd
 import pytest
 
 from limner import Store
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import FIRST, SPECS, events, make_project
 from tests.integration.test_feast import apply
 from tests.running import Limner
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("over")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("over"),
+    pytest.mark.usefixtures("in_process"),
+]
 ROWS = events(count=400, users=20, days=30, seed=4)
 FIT = FIRST + timedelta(days=10)
 MORE = f"""
@@ -48,14 +51,6 @@ features:
     project: {{pca: 4}}
     normalize: true
 """
-
-
-@pytest.fixture(autouse=True)
-def in_process() -> Iterator[None]:
-    """Tasks run in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        yield
 
 
 def test_a_vector_over_views_is_fitted_fused_served_searched_and_explained(tmp_path: Path, limner: Limner) -> None:

@@ -11,20 +11,17 @@ from limner.feature_repo.garbage import Garbage, find, remove
 from limner.feature_repo.rollback import rollback
 from limner.language.errors import LimnerError
 from limner.workers.history.lock import view_lock
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, events
 from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, MarkingEncode, make_versions, write_weights
+from tests.integration.versions import SPECS, make_versions, write_weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
 END = FIRST + 12 * DAY
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path, marking: None) -> Path:
     """Three versions of `taste`, two of them with other weights than the first; `looks` has two."""
-    monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
     repo = make_versions(tmp_path / "project", events(count=100, users=6, days=20, seed=3))
     apply(repo).materialize(FIRST, END)
     write_weights(repo.parent, 2)

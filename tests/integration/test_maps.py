@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from feast.feature_server import get_app
 from feast.types import Array, Float64, Int64, Map, String
 
 import limner
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, Event, make_project
 from tests.integration.test_feast import apply
 
@@ -52,16 +50,12 @@ NOBODY = [None, None, None, None]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def root(tmp_path_factory: pytest.TempPathFactory, in_process: None) -> Path:
     """A project that is applied and materialized up to the day after the last event."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        folder = tmp_path_factory.mktemp("maps")
-        specs = SPECS[: SPECS.index("features:")] + FEATURES
-        repo = make_project(folder, ROWS, specs=specs)
-        store = apply(repo)
-        store.materialize(FIRST, END + DAY)
-        yield folder
+    folder = tmp_path_factory.mktemp("maps")
+    specs = SPECS[: SPECS.index("features:")] + FEATURES
+    apply(make_project(folder, ROWS, specs=specs)).materialize(FIRST, END + DAY)
+    return folder
 
 
 def opened(root: Path) -> FeatureStore:

@@ -6,21 +6,17 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
 from tests.integration.test_feast import apply, history_is_right, in_seconds, online
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("stores")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("stores"),
+    pytest.mark.usefixtures("in_process"),
+]
 ROWS = events(count=600, users=20, days=40, seed=4)
 USERS = list(range(1, 23))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_process() -> Iterator[None]:
-    """Tasks run in this process: these tests are about Feast and its stores, and test_feast.py is about Ray too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        yield
 
 
 @pytest.fixture(scope="module")

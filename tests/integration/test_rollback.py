@@ -11,23 +11,20 @@ from limner.feature_repo.apply import apply as apply_plan
 from limner.feature_repo.plan import plan
 from limner.feature_repo.rollback import rollback
 from limner.language.errors import LimnerError
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, events
 from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, MarkingEncode, axes, make_versions, write_weights
+from tests.integration.versions import SPECS, axes, make_versions, write_weights
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("views"),
+    pytest.mark.usefixtures("marking"),
+]
 ROWS = events(count=200, users=8, days=20, seed=9)
 USERS = list(range(1, 9))
 END = FIRST + 12 * DAY
 WIDER = SPECS.replace('{count: "*", over: 7d}', '{count: "*", over: 14d}\n  fresh: {count: "*", over: 1d}')
-
-
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in test_switching.py."""
-    monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
 
 
 @pytest.fixture

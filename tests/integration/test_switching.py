@@ -12,22 +12,19 @@ import limner
 from limner.language.errors import LimnerError
 from limner.workers.report import Event as Report
 from limner.workers.report import ShardDone, ViewDone, ViewWaits, reporting_to
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, events
 from tests.integration.test_feast import apply
-from tests.integration.versions import MarkingEncode, axes, make_versions, write_weights
+from tests.integration.versions import axes, make_versions, write_weights
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("views"),
+    pytest.mark.usefixtures("marking"),
+]
 ROWS = events(count=300, users=12, days=20, seed=8)
 USERS = list(range(1, 13))
 END = FIRST + 15 * DAY
-
-
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks run in this process, and texts are encoded by a fake that leaves its mark."""
-    monkeypatch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-    monkeypatch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
 
 
 @pytest.fixture

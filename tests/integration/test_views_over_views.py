@@ -1,6 +1,5 @@
 """Views over views through stock Feast: one `materialize` computes members first, and far enough back."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,15 @@ from limner.feature_repo.costs import estimate
 from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.workers.history.served import served_history
-from limner.workers.tasks import InProcess
 from tests.integration.feast_project import DAY, FIRST, SPECS, events, make_project
 from tests.integration.test_feast import apply
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("over")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("over"),
+    pytest.mark.usefixtures("in_process"),
+]
 ROWS = events(count=200, users=8, days=20, seed=9)
 # Feast hands views over in the order of their names: `about` comes before the views it is made of.
 MORE = """
@@ -40,14 +43,6 @@ features:
 profile: overview
 features: [about, activity: [orders_7d]]
 """
-
-
-@pytest.fixture(autouse=True)
-def in_process() -> Iterator[None]:
-    """Tasks run in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.workers.cluster.Cluster", lambda _settings: InProcess())
-        yield
 
 
 def test_one_materialize_computes_members_first_and_far_enough_back(tmp_path: Path) -> None:
