@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from limner.feature_repo.plan import PlanResult, plan
+from limner.feature_repo.compile import compile_project
+from limner.feature_repo.plan import PlanResult, compare, registered
+from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
 
 
@@ -16,7 +18,9 @@ def apply(reviewed: PlanResult) -> PlanResult:
 
     The engine records the deployment in the ledger. LimnerError if the specs or the registry have changed since.
     """
-    require(plan(reviewed.root), reviewed.checksum)
+    project = Project.at(reviewed.root / "feature_repo")
+    # The examples held when the plan was made, and no example is part of what is applied.
+    require(compare(project, compile_project(project), registered(project)), reviewed.checksum)
     if not reviewed.empty:
         _feast_apply(reviewed.root / "feature_repo")
     return reviewed
