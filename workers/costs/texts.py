@@ -54,33 +54,36 @@ def count_texts(asks: Sequence[Ask], seconds: float = SECONDS) -> list[list[Text
     """The texts of each ask, by encoder; or why they are not known."""
     if not asks:
         return []
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(list(asks), theirs), daemon=True)
-    process.start()
-    theirs.close()
     answers: list[list[Texts] | str] = []
-    try:
-        import time
+    why = f"counting its texts took more than {seconds:.0f} s"
+    # The folder is this process's: the other one may be killed before it has cleaned up.
+    with tempfile.TemporaryDirectory(prefix="limner-plan-") as folder:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(list(asks), folder, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            import time
 
-        end = time.monotonic() + seconds
-        while len(answers) < len(asks) and ours.poll(max(0.0, end - time.monotonic())):
-            answers.append(ours.recv())
-    except EOFError:
-        pass
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-    return answers + [f"counting its texts took more than {seconds:.0f} s"] * (len(asks) - len(answers))
+            end = time.monotonic() + seconds
+            while len(answers) < len(asks) and ours.poll(max(0.0, end - time.monotonic())):
+                answers.append(ours.recv())
+        except EOFError:
+            why = "counting its texts ended too early"
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
+    return answers + [why] * (len(asks) - len(answers))
 
 
-def _work(asks: list[Ask], answer: Connection) -> None:
+def _work(asks: list[Ask], folder: str, answer: Connection) -> None:
     for ask in asks:
         try:
-            with tempfile.TemporaryDirectory(prefix="limner-plan-") as folder:
-                answer.send(_count(ask, Path(folder)))
-        except LimnerError as error:
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                answer.send(_count(ask, Path(place)))
+        except Exception as error:  # noqa: BLE001 - an estimate: what is wrong with one view's texts is said in its place
             answer.send(str(error).partition("\n")[0])
 
 
