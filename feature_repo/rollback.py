@@ -56,9 +56,9 @@ class _Back:
 def rollback(root: Path, views: Sequence[str]) -> tuple[Step, ...]:
     """Go back one version with each of `views`, all in one step; doing it again goes forward again.
 
-    A view whose applied definition is not served yet goes back to the one that is. LimnerError, with nothing changed,
-    where there is nothing to go back to, its history is gone, or another view would be left with vectors of another
-    encoder. A run that was killed half-way is finished by the same command.
+    A view whose applied definition is not served yet goes back to the one that is; that definition is withdrawn.
+    LimnerError, with nothing changed, where there is nothing to go back to, its history is gone, or another view would
+    be left with vectors of another encoder. A run that was killed half-way is finished by the same command.
     """
     project = Project.at(root / "feature_repo")
     store = _open(project)
@@ -121,11 +121,17 @@ def _require_one_encoder(
 ) -> None:
     """Vectors of one encoder, made by two of its versions, would meet in a profile of two views."""
     going = {back.step.view: back.version for back in backs}
-    for other in sorted(set(registered) - set(going)):
-        serves = read_version(project.history(other) / known[other].fingerprint) if other in known else None
+    for other in sorted(registered):
+        stays = read_version(project.history(other) / known[other].fingerprint) if other in known else None
+        serves = going.get(other, stays)
         for view, version in going.items():
             for name, fingerprint in version.encoders.items():
                 if serves is not None and serves.encoders.get(name, fingerprint) != fingerprint:
+                    if other in going:
+                        raise LimnerError(
+                            f"the versions before of {view} and {other} have vectors of two versions of encoder "
+                            f"{name!r}, and have never been served together: change the spec back and `limner apply`"
+                        )
                     both = " ".join(sorted({*going, other}))
                     raise LimnerError(
                         f"{view} would serve vectors of another version of encoder {name!r} than {other} does: "

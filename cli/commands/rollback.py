@@ -39,7 +39,9 @@ def rollback(
         )
         if step.frozen:
             say(f"      {step.frozen}", markup=False, soft_wrap=True)
-    again = shlex.join(["limner", "rollback", *(step.view for step in steps)])
-    say(f"catch up: limner materialize incremental; go forward again: {again}", markup=False, soft_wrap=True)
+    # What was withdrawn before it was ever served is no version to go to.
+    forward = [step.view for step in steps if not step.pending]
+    again = f"; go forward again: {shlex.join(['limner', 'rollback', *forward])}" if forward else ""
+    say(f"catch up: limner materialize incremental{again}", markup=False, soft_wrap=True)
     say("the specs say otherwise now: `limner plan` shows it, `limner apply` would apply it again", markup=False)
     return 0
