@@ -166,13 +166,15 @@ def _key(keys: Mapping[str, KeyType], text: str, view: str, *, strict: bool) -> 
         raise LimnerError(
             f"{view} is keyed by {', '.join(keys)}: give --key {','.join(f'{each}=...' for each in keys)}"
         )
-    try:
-        return {name: int(value) if keys[name] == "int" else value for name, value in given.items()}
-    except ValueError:
-        if not strict:
-            return None
-        wrong = next(name for name in keys if keys[name] == "int" and not given[name].lstrip("-").isdigit())
-        raise LimnerError(f"join key {wrong!r} of {view} is a whole number, not {given[wrong]!r}") from None
+    found: dict[str, int | str] = {}
+    for name, value in given.items():
+        try:
+            found[name] = int(value) if keys[name] == "int" else value
+        except ValueError:
+            if not strict:
+                return None
+            raise LimnerError(f"join key {name!r} of {view} is a whole number, not {value!r}") from None
+    return found
 
 
 def _view(
