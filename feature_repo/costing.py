@@ -32,7 +32,7 @@ class Costing:
         """The part of the run's summary."""
         cost = self._measuring.done()
         cost.width, cost.entity = width_of(plan.outputs), plan.view.entity
-        cost.sources = [*plan.view.reads, *plan.view.views]
+        cost.sources = list(plan.inputs)
         cost.history_rows = history_rows
         cost.history_bytes = sum(path.stat().st_size for path in _files(self._history) if path not in self._before)
         for name, encoding in cost.encoded.items():
@@ -41,7 +41,7 @@ class Costing:
             encoding.fingerprint = model.fingerprint
             encoding.device = encode.device() if isinstance(encode, OnDevice) else "cpu"
         if online_rows and isinstance(store, LimnerOnlineStore):
-            cost.online_rows, cost.online_bytes = _online(online_path(config), plan.name)
+            cost.online_rows, cost.online_bytes = _online(online_path(config), plan)
         return {KEY: cost.to_json()}
 
 
@@ -49,13 +49,13 @@ def _files(history: History) -> Iterator[Path]:
     yield from (part.path for part in history.parts())
 
 
-def _online(path: Path, view: str) -> tuple[int | None, int | None]:
-    """Rows and bytes of a view's profiles; unknown before they are served."""
+def _online(path: Path, plan: ViewPlan) -> tuple[int | None, int | None]:
+    """Rows and bytes of the profiles that a plan made; unknown while those of another version are served."""
     database = Database(path, readonly=True)
     try:
         with database.reading() as snapshot:
-            generation = snapshot.served().get(view)
-            if generation is None:
+            generation = snapshot.served().get(plan.name)
+            if generation is None or generation.schema.fingerprint != plan.fingerprint:
                 return None, None
             return snapshot.count(generation), snapshot.bytes_of(generation)
     finally:

@@ -1,7 +1,6 @@
 """What the next run of a plan would cost, view by view: rows, texts, time, room. Made from the ledger's own runs."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -63,7 +62,8 @@ class _Known:
     """What is found out once for all views."""
 
     rates: Rates
-    rows: dict[str, Amount] = field(default_factory=dict)
+    rows: dict[str, Amount] = field(default_factory=dict)  # by source
+    histories: dict[str, Amount] = field(default_factory=dict)  # rows, by view
     counted: dict[str, set[bytes]] = field(default_factory=dict)  # digests by encoder fingerprint
 
 
@@ -80,7 +80,8 @@ def estimate(project: Project, compiled: Compiled, plan: PlanResult) -> PlanCost
             if source not in known.rows:
                 known.rows[source] = count_rows(each.specs.sources[source], project.root)
         for member in each.view.views:
-            known.rows[member] = _history_rows(project, member) or unknown(f"{member} has no history yet")
+            if member not in known.histories:
+                known.histories[member] = _history_rows(project, member) or unknown(f"{member} has no history yet")
     asked = [change for change in changes if plans[change.view].encoders]
     asks = []
     for change in asked:
@@ -93,26 +94,23 @@ def estimate(project: Project, compiled: Compiled, plan: PlanResult) -> PlanCost
 
 def _computes(project: Project, change: ViewChange) -> bool:
     """Whether the next run computes this view over an interval that is covered by no history."""
-    if change.action == "new":
-        return History(project.history(change.view) / str(change.fingerprint)).coverage() is None
-    return change.rebuild is not None
+    if change.rebuild is not None:
+        return True
+    nothing_yet = History(project.history(change.view) / str(change.fingerprint)).coverage() is None
+    return change.action in ("new", "changed") and nothing_yet
 
 
 def _until(change: ViewChange) -> int:
     return change.rebuild[1] if change.rebuild is not None else int(datetime.now(UTC).timestamp() * 1_000_000)
 
 
-def inputs_of(plan: ViewPlan) -> list[str]:
-    """What a view reads: sources, or the views whose histories it is made of."""
-    return [*plan.view.reads, *plan.view.views]
-
-
 def _rows(known: _Known, plan: ViewPlan) -> Amount:
-    return sum((known.rows[each] for each in inputs_of(plan)), NOTHING)
+    held = [known.rows[each] for each in plan.view.reads] + [known.histories[each] for each in plan.view.views]
+    return sum(held, NOTHING)
 
 
 def _view(project: Project, known: _Known, plan: ViewPlan, texts: list[Texts] | str) -> ViewCost:
-    rows, sources, rates = _rows(known, plan), inputs_of(plan), known.rates
+    rows, sources, rates = _rows(known, plan), plan.inputs, known.rates
     said: list[str] = []
     pace = rates.seconds_per_row(plan.name, sources)
     if pace is not None:
@@ -171,7 +169,7 @@ def _share(counted: set[bytes], texts: Texts) -> float:
 
 def _room(project: Project, known: _Known, plan: ViewPlan, rows: Amount) -> tuple[Amount, Amount]:
     """Bytes of history and of online profiles, by the width of a row and by how dense earlier ones lay."""
-    rates, sources, width = known.rates, inputs_of(plan), width_of(plan.outputs)
+    rates, sources, width = known.rates, plan.inputs, width_of(plan.outputs)
     many = rates.history_rows_per_row(plan.name, sources)
     dense = rates.history_density(plan.name, sources)
     history = unknown(_NO_RUN)
@@ -225,8 +223,3 @@ def _together(one: TextCost, other: TextCost) -> TextCost:
         one.seconds + other.seconds,
         one.gpu_seconds + other.gpu_seconds,
     )
-
-
-def costs_of(cost: PlanCost) -> Mapping[str, ViewCost]:
-    """By view."""
-    return {each.view: each for each in cost.views}

@@ -64,6 +64,11 @@ class ViewPlan:
         return measures(self.computed, self.encoders)
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the view reads: sources, or the views whose histories it is made of."""
+        return (*self.view.reads, *self.view.views)
+
+    @property
     def folder(self) -> Path:
         """The folder of the view's histories."""
         return self.data / "history" / self.name
