@@ -49,7 +49,8 @@ def differences(before: str, after: str, view: str, identity: Identity) -> tuple
     edits = list(_edits(old, new, view))
     if not edits:
         return ()
-    trial = None if identity(before) == identity(after) else _Trial(old, identity, identity(before))
+    base = identity(before)
+    trial = None if base == identity(after) else _Trial(old, identity, base)
     reasons = []
     for number, edit in enumerate(edits):
         effect = _named(edit.path)

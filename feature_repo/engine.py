@@ -139,11 +139,11 @@ class LimnerEngine(ComputeEngine):
         names = [task.feature_view.name for task in tasks]
         failures: dict[str, BaseException] = {}
         summary: dict[str, Any] = {}
-        with self._run(names, tasks, failures, summary) as context, ExitStack() as stack:
+        with (
+            self._run(names, tasks, failures, summary) as context,
+            Switching(self._project, self.repo_config, self.online_store, registry, context) as switching,
+        ):
             unfinished: BaseException | None = None
-            switching = stack.enter_context(
-                Switching(self._project, self.repo_config, self.online_store, registry, context)
-            )
             first = beginnings(tasks)
             for position in in_order(tasks):
                 task = tasks[position]

@@ -82,10 +82,9 @@ class Switching:
 
     def finish(self) -> dict[str, Wait]:
         """Move also views that earlier runs left waiting; report and return what waits still."""
-        if self._ready or self._left_waiting():
-            for view in self._left_waiting():
-                self._take_up(view)
-            self._settle(lambda _rows: None)
+        for view in self._left_waiting():
+            self._take_up(view)
+        self._settle(lambda _rows: None)
         _, waits = choose(self._moves())
         for wait in waits:
             self._context.reporter(report.ViewWaits(wait.view, wait.other, wait.encoder))
