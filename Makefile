@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make install | make clean
+# make demo | make test | make lint | make bench | make install | make clean
 # Everything lives in .venv and .triton (both ignored by git); each target does only what is not done yet.
 
 .DEFAULT_GOAL := help
@@ -12,12 +12,13 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
     && echo $$python && break; done)
 
-.PHONY: help demo test lint reference install dev clean
+.PHONY: help demo test lint bench reference install dev clean
 
 help:
 	@echo "make demo      install, start Triton, run the demo feature store and show what it knows"
 	@echo "make test      lint and run the whole test suite"
 	@echo "make lint      ruff, mypy --strict, import-linter"
+	@echo "make bench     every benchmark, held to the ratios of benchmarks/baseline (under 20 minutes on 2 cores)"
 	@echo "make reference write docs/reference.md anew"
 	@echo "make install   make .venv with limner in it"
 	@echo "make clean     remove build leftovers (keeps .venv, .triton and data)"
@@ -36,6 +37,10 @@ lint: dev
 	cd triton_models/bert_encoder/1 && ../../../$(BIN)/mypy --config-file ../../../pyproject.toml *.py
 	@rm -rf build/lint && mkdir -p build/lint && cp -rL .types/limner build/lint/limner
 	cd build/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml --no-logo --no-cache
+
+bench: dev
+	$(BIN)/limner triton install
+	$(BIN)/limner bench all --json build/bench --against benchmarks/baseline
 
 # docs/reference.md from the models of the language and docs/examples; a test holds the page to them.
 reference: dev

@@ -22,7 +22,7 @@ def apply(reviewed: PlanResult) -> PlanResult:
     # The examples held when the plan was made, and no example is part of what is applied.
     require(compare(project, compile_project(project), registered(project)), reviewed.checksum)
     if not reviewed.empty:
-        _feast_apply(reviewed.root / "feature_repo")
+        feast_apply(reviewed.root / "feature_repo")
     return reviewed
 
 
@@ -35,7 +35,8 @@ def require(found: PlanResult, checksum: str) -> None:
         )
 
 
-def _feast_apply(repo: Path) -> None:
+def feast_apply(repo: Path) -> None:
+    """Run what `feast apply` runs on a Feast repository; LimnerError with what it said where it refuses."""
     from feast.repo_config import load_repo_config
     from feast.repo_operations import apply_total
 

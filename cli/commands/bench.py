@@ -1,13 +1,134 @@
-"""`limner bench`: how fast this machine is."""
+"""`limner bench`: how fast this machine is, contender beside contender."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limner.cli.commands import bench_aggregate, bench_encode, bench_spec
+from limner.cli import bench_report, output
+from limner.cli.options import ProjectOption
+from limner.language.errors import LimnerError
+
+if TYPE_CHECKING:
+    from limner.benchmarks.report import Report
+
+# In the order in which `limner bench all` runs them.
+NAMES = ("spec", "aggregate")
+
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the report to FILE as JSON, too.", show_default=False),
+]
+RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds; medians are told.")]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.callback()(lambda: None)  # without it, Typer would make a lone command of the group
-app.command("encode", short_help="Texts a second, in process and through Triton.")(bench_encode.bench_encode)
-app.command("aggregate", short_help="Events turned into windowed features, and the next day's share.")(
-    bench_aggregate.bench_aggregate
-)
-app.command("spec", short_help="A large spec validated, planned and applied.")(bench_spec.bench_spec)
+
+
+@app.command("spec", short_help="A large spec validated, planned and applied.")
+def spec(
+    sources: Annotated[int, typer.Option(min=1, help="Sources, and as many feature views.")] = 20,
+    features: Annotated[int, typer.Option(min=1, help="Features, over all views.")] = 500,
+    rounds: RoundsOption = 5,
+    json: FileOption = None,
+) -> int:
+    """Validate, plan and apply a generated spec of many features over many sources."""
+    from limner.benchmarks import spec
+
+    return measured(spec.run, json, sources=sources, features=features, rounds=rounds)
+
+
+@app.command("aggregate", short_help="Events turned into windowed features, and the next day's share.")
+def aggregate(
+    events: Annotated[
+        int, typer.Option(min=1000, help="Events, spread evenly over 90 days before and the backfill.")
+    ] = 1_000_000,
+    entities: Annotated[int, typer.Option(min=1, help="Entities.")] = 20_000,
+    days: Annotated[int, typer.Option(min=2, help="Days of the backfill.")] = 90,
+    json: FileOption = None,
+) -> int:
+    """Materialize windowed features over a daily backfill, then the next single day."""
+    from limner.benchmarks import aggregate
+
+    return measured(aggregate.run, json, events=events, entities=entities, days=days)
+
+
+@app.command("encode", short_help="Texts a second, in process and through Triton.")
+def encode(
+    encoder: Annotated[str | None, typer.Option(help="Which encoder of the specs. Default: the first.")] = None,
+    texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round.")] = 1024,
+    rounds: RoundsOption = 7,
+    project_folder: ProjectOption = None,
+    json: FileOption = None,
+) -> int:
+    """Encode the same texts with the same engine in process and through Triton, in turns."""
+    from limner.benchmarks import encode
+    from limner.cli import project
+    from limner.cli.commands.triton import encoders
+
+    root = project.find(project_folder)
+    models = encoders(root)
+    chosen = [model for model in models if encoder in (None, model.name)]
+    if not chosen:
+        raise LimnerError(f"no encoder {encoder!r}: the specs have {', '.join(model.name for model in models)}")
+    triton = project.settings(root).triton
+
+    def run(folder: Path, *, texts: int, rounds: int) -> "Report":
+        return encode.run(folder, root, chosen[0], triton, texts, rounds)
+
+    return measured(run, json, texts=texts, rounds=rounds)
+
+
+@app.command("all", short_help="Every benchmark, one after the other.")
+def run_all(
+    folder: Annotated[
+        Path, typer.Option("--json", metavar="DIR", help="Folder for the reports, one a benchmark.")
+    ] = Path("build/bench"),
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Reports of an earlier run: fail if a ratio is much worse.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Run each benchmark in a process of its own, with its defaults; exits 1 if one fails or a ratio is much worse."""
+    from limner.benchmarks.baseline import read, worse
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if against is not None and not against.is_dir():
+        raise LimnerError(f"there is no folder {against} of earlier reports")
+    say = output.console().print
+    failed, lost = [], []
+    for name in NAMES:
+        say(f"[bold]limner bench {name}[/bold]")
+        path = folder / f"{name}.json"
+        line = [sys.executable, "-m", "limner.cli.main", "bench", name, "--json", str(path)]
+        if subprocess.run(line, check=False).returncode:  # noqa: S603 - our own words
+            failed.append(name)
+        elif against is not None and (against / path.name).exists():
+            lost += worse(read(path), read(against / path.name))
+    for each in lost:
+        output.error(f"worse than in {against}: {each}")
+    if failed:
+        output.error(f"failed: {', '.join(failed)}")
+    return 1 if failed or lost else 0
+
+
+def measured(run: "Callable[..., Report]", json: Path | None, **options: Any) -> int:
+    """Run a benchmark in a temporary folder, tell what it found, and write it to `json`."""
+    from limner.benchmarks.machine import machine, versions
+
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
+        report = run(Path(folder), **options)
+    report.seconds = time.monotonic() - begun
+    report.command = bench_report.command(report.benchmark, options)
+    report.machine, report.versions = machine(), versions()
+    bench_report.show(report)
+    if json is not None:
+        bench_report.write(report, json)
+    return 0

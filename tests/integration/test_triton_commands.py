@@ -75,9 +75,12 @@ def test_up_status_and_down_are_a_round(project: Path, capsys: pytest.CaptureFix
     (health,) = json.loads(out)
     assert health["encoder"] == "tiny"
     assert health["latency_ms"] > 0
-    code, out, err = limner(project, capsys, "bench", "encode", "--texts", "64", "--rounds", "1", "--json")
+    code, out, err = limner(
+        project, capsys, "bench", "encode", "--texts", "64", "--rounds", "1", "--json", str(project / "report.json")
+    )
     assert code == 0, err
-    assert json.loads(out)["through_triton"] > 0
+    report = json.loads((project / "report.json").read_text())
+    assert [each["name"] for each in report["measured"]] == ["in process", "through Triton"]
     assert limner(project, capsys, "triton", "status")[0] == 0, "the bench leaves a running server running"
     assert limner(project, capsys, "triton", "down")[0] == 0
     assert limner(project, capsys, "triton", "status")[0] == 1
