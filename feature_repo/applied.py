@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 
-from feast import FeatureView
+from feast import FeatureView, RepoConfig
+from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.registry.base_registry import BaseRegistry
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG, packed_columns
 from limner.feature_repo.feast_types import feast_type
 from limner.feature_repo.on_demand import program_of
+from limner.feature_repo.online_store import LimnerOnlineStore, online_path
 from limner.feature_repo.project import Project
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs
+from limner.workers.online.writer import OnlineWriter
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.program import Program
 
@@ -57,6 +60,13 @@ def served_profiles(registry: BaseRegistry, project: str) -> Members:
         if chosen:
             members[service.name] = chosen
     return members
+
+
+def serve_registered(registry: BaseRegistry, config: RepoConfig, store: OnlineStore) -> None:
+    """Make the profiles and request views in the registry those that a store of ours serves."""
+    if isinstance(store, LimnerOnlineStore):
+        with OnlineWriter(online_path(config)) as writer:
+            writer.set_profiles(served_profiles(registry, config.project), served_programs(registry, config.project))
 
 
 def served_online(members: Mapping[str, Mapping[str, list[str]]], specs: Specs) -> Members:

@@ -1,7 +1,7 @@
 """Feast's batch engine: `feast materialize` computes histories with Limner's workers and fills the online store."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import ConfigDict
 
 from limner.feature_repo import interval
-from limner.feature_repo.applied import applied_plan, served_online, served_profiles, served_programs
+from limner.feature_repo.applied import applied_plan, serve_registered, served_online
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
@@ -38,7 +38,6 @@ from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
 from limner.workers.online.writer import OnlineWriter
 from limner.workers.report import Reporter
-from limner.workers.request.program import Program
 from limner.workers.text.encode import encode_with
 
 
@@ -103,7 +102,8 @@ class LimnerEngine(ComputeEngine):
             compiled = last_compiled(self._project)
             if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
                 members = profile_lists(compiled.specs)
-                self._serve_profiles(served_online(members, compiled.specs), compiled.programs.values())
+                with OnlineWriter(online_path(self.repo_config)) as writer:
+                    writer.set_profiles(served_online(members, compiled.specs), compiled.programs.values())
             kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
             _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])
 
@@ -163,9 +163,7 @@ class LimnerEngine(ComputeEngine):
             if unfinished is None:
                 for view, wait in switching.finish().items():
                     summary.setdefault(view, {})["waits_for"] = wait.other
-            if unfinished is None and isinstance(self.online_store, LimnerOnlineStore):
-                project = self.repo_config.project
-                self._serve_profiles(served_profiles(registry, project), served_programs(registry, project))
+                serve_registered(registry, self.repo_config, self.online_store)
         told = _one_error(failures)
         for position, job in enumerate(jobs):
             if job.error() is not None:
@@ -239,13 +237,6 @@ class LimnerEngine(ComputeEngine):
             "online_rows": online,
             "seconds": round(seconds, 3),
         }
-
-    def _serve_profiles(self, members: dict[str, dict[str, list[str]]], programs: Iterable[Program]) -> None:
-        writer = OnlineWriter(online_path(self.repo_config))
-        try:
-            writer.set_profiles(members, programs)
-        finally:
-            writer.database.close()
 
 
 @contextmanager

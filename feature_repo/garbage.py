@@ -134,11 +134,8 @@ def _open(root: Path, keep: int) -> _Project:
 
 def _remove(here: _Project, item: Item) -> None:
     if item.kind == "online values":
-        writer = OnlineWriter(online_path(here.store.config))
-        try:
+        with OnlineWriter(online_path(here.store.config)) as writer:
             writer.drop_unserved(item.view)
-        finally:
-            writer.database.close()
     if item.path is not None:
         if item.kind == "history" and item.view not in here.views:
             forget(here.data / "history", [item.view])

@@ -64,30 +64,23 @@ class Sink:
             return None
         coverage = history.coverage()
         assert coverage is not None
-        writer = OnlineWriter(online_path(self.config))
-        try:
+        with OnlineWriter(online_path(self.config)) as writer:
             rows = latest_rows(history, self.plan.join_keys, coverage[0])
             return writer.prepare(self._schema(), rows, loaded=state_of(history), as_of=coverage[1], progress=progress)
-        finally:
-            writer.database.close()
 
     def serves(self) -> bool:
         """Whether what is online now is of this version, as far as a store of ours can tell."""
         if not isinstance(self.store, LimnerOnlineStore):
             return True
-        writer = OnlineWriter(online_path(self.config))
-        try:
+        with OnlineWriter(online_path(self.config)) as writer:
             served = writer.served(self.plan.name)
-        finally:
-            writer.database.close()
         return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
     def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
         schema = self._schema()
         state, coverage = state_of(history), history.coverage()
         assert coverage is not None
-        writer = OnlineWriter(online_path(self.config))
-        try:
+        with OnlineWriter(online_path(self.config)) as writer:
             served = writer.served(self.plan.name)
             if served is not None and served.schema == schema and served.loaded in {self.before, state}:
                 if served.loaded == state:
@@ -95,8 +88,6 @@ class Sink:
                 return writer.update(served, changed, loaded=state, as_of=coverage[1], progress=progress)
             rows = latest_rows(history, self.plan.join_keys, coverage[0])
             return writer.replace(schema, rows, loaded=state, as_of=coverage[1], progress=progress)
-        finally:
-            writer.database.close()
 
     def _write_foreign(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
         state, mark = state_of(history), self._mark()

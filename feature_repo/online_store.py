@@ -144,13 +144,9 @@ class LimnerOnlineStore(OnlineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Write rows that were pushed, into what is served; a run of the engine takes a shorter way."""
-        with facing_feast():
-            writer = OnlineWriter(online_path(config))
-            try:
-                generation = _generation(writer, table)
-                writer.update(generation, [batch_of(generation.schema, data)] if data else [], progress=progress)
-            finally:
-                writer.database.close()
+        with facing_feast(), OnlineWriter(online_path(config)) as writer:
+            generation = _generation(writer, table)
+            writer.update(generation, [batch_of(generation.schema, data)] if data else [], progress=progress)
 
     def update(
         self,
@@ -168,12 +164,8 @@ class LimnerOnlineStore(OnlineStore):
         """Drop the values of some views."""
         path = online_path(config)
         if tables and path.exists():
-            with facing_feast():
-                writer = OnlineWriter(path)
-                try:
-                    writer.drop([table.name for table in tables])
-                finally:
-                    writer.database.close()
+            with facing_feast(), OnlineWriter(path) as writer:
+                writer.drop([table.name for table in tables])
 
     def _database(self, path: Path) -> Database:
         return self._databases.setdefault(path, Database(path, readonly=True))

@@ -10,10 +10,10 @@ from feast import FeatureService, FeatureStore, FeatureView
 from feast.infra.online_stores.helpers import get_online_store_from_config
 from feast.infra.online_stores.online_store import OnlineStore
 
-from limner.feature_repo.applied import served_profiles, served_programs
+from limner.feature_repo.applied import serve_registered
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, feast_entities, feast_view
 from limner.feature_repo.online_sink import Sink, state_of
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import online_path
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
 from limner.feature_repo.request_rollback import Planned, made_again, planned_again
@@ -199,11 +199,8 @@ def _values(
         switch(project.settings.data / "history", to)
 
     if waiting:
-        writer = OnlineWriter(online_path(store.config))
-        try:
+        with OnlineWriter(online_path(store.config)) as writer:
             writer.switch(waiting, also=flip)
-        finally:
-            writer.database.close()
         return
     flip()
     for back, sink in sinks:
@@ -230,13 +227,7 @@ def _registry(
     again = made_again(requests, {**registered, **views})
     services = [service for service in found if service is not None]
     store.apply([*entities.values(), *views.values(), *again, *services])
-    if isinstance(online, LimnerOnlineStore):
-        writer = OnlineWriter(online_path(store.config))
-        try:
-            members = served_profiles(store.registry, store.project)
-            writer.set_profiles(members, served_programs(store.registry, store.project))
-        finally:
-            writer.database.close()
+    serve_registered(store.registry, store.config, online)
 
 
 def _service(

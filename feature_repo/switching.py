@@ -103,11 +103,8 @@ class Switching:
         to = {each.sink.plan.name: each.sink.plan.fingerprint for each in moved}
         online = [each.online for each in moved if each.online is not None]
         if online:
-            writer = OnlineWriter(online_path(self._config))
-            try:
+            with OnlineWriter(online_path(self._config)) as writer:
                 writer.switch(online, also=lambda: switch(self._histories, to))
-            finally:
-                writer.database.close()
         else:
             switch(self._histories, to)
         written = 0

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 
@@ -35,6 +36,13 @@ class OnlineWriter:
 
     def __init__(self, path: Path | str) -> None:
         self.database = Database(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close this thread's connection."""
+        self.database.close()
 
     def served(self, view: str) -> Generation | None:
         """The generation a view serves."""
