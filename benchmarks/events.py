@@ -17,8 +17,8 @@ def write_events(
 ) -> None:
     """Write events of `user_id` at `happened_at` over `days` from `start`, in order of time, evenly spread.
 
-    Amounts are cents, categories fifty. `active`: the share of entities that have events on a given day (others have
-    none that day), chosen anew each day; None: each event is of any entity. At least one entity is active.
+    Amounts are cents, quantities 1 to 9, categories fifty. `active`: the share of entities that have events on a given
+    day (others have none that day), chosen anew each day; None: each event is of any entity. At least one is active.
     """
     import numpy as np
     import pyarrow as pa
@@ -59,5 +59,6 @@ def _table(rng: "np.random.Generator", instants: "np.ndarray", users: "np.ndarra
             "happened_at": pa.array(instants).cast(pa.timestamp("us", tz="UTC")),
             "amount": np.round(rng.gamma(2, 20, count), 2),
             "category": pa.DictionaryArray.from_arrays(codes, names).cast(pa.string()),
+            "quantity": rng.integers(1, 10, count),
         }
     )

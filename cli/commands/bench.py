@@ -49,12 +49,36 @@ def aggregate(
     ] = 1_000_000,
     entities: Annotated[int, typer.Option(min=1, help="Entities.")] = 20_000,
     days: Annotated[int, typer.Option(min=2, help="Days of the backfill.")] = 90,
+    active: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the entities with events on a given day.", show_default="any"),
+    ] = None,
+    rounds: RoundsOption = 5,
     json: FileOption = None,
 ) -> int:
-    """Materialize windowed features over a daily backfill, then the next single day."""
+    """Materialize windowed features over a daily backfill, then the next day; Feast's local engine beside it."""
     from limner.benchmarks import aggregate
 
-    return measured(aggregate.run, json, events=events, entities=entities, days=days)
+    return measured(aggregate.run, json, events=events, entities=entities, days=days, active=active, rounds=rounds)
+
+
+@app.command("scaling", short_help="How the cost of windowed features grows with the events.")
+def scaling(
+    sizes: Annotated[str, typer.Option(help="Numbers of events.")] = "500000,1000000,2000000",
+    entities: Annotated[
+        int | None, typer.Option(min=1, help="Entities at every size.", show_default="one to 50 events")
+    ] = None,
+    days: Annotated[int, typer.Option(min=2, help="Days of the backfill.")] = 90,
+    rounds: RoundsOption = 5,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a plot (SVG) to FILE.", show_default=False)
+    ] = None,
+    json: FileOption = None,
+) -> int:
+    """Materialize twenty windowed sums at several sizes, and fit the exponent of the time they take."""
+    from limner.benchmarks import scaling
+
+    return measured(scaling.run, json, sizes=sizes, entities=entities, days=days, rounds=rounds, plot=plot)
 
 
 @app.command("encode", short_help="Texts a second, in process and through Triton.")
