@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from limner.benchmarks.report import Report
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("spec", "aggregate")
+NAMES = ("spec", "aggregate", "online-write", "online-read")
 
 FileOption = Annotated[
     Path | None,
@@ -105,6 +105,31 @@ def encode(
         return encode.run(folder, root, chosen[0], triton, texts, rounds)
 
     return measured(run, json, texts=texts, rounds=rounds)
+
+
+@app.command("online-write", short_help="Profiles a second into SQLite and Valkey, beside Feast's stock path.")
+def online_write(
+    profiles: Annotated[int, typer.Option(min=50, help="Profiles a round: 20 scalars and a vector of 384.")] = 4_000,
+    rounds: RoundsOption = 5,
+    json: FileOption = None,
+) -> int:
+    """Write the same profiles, in turns, into each online store."""
+    from limner.benchmarks import online_write
+
+    return measured(online_write.run, json, profiles=profiles, rounds=rounds)
+
+
+@app.command("online-read", short_help="Profiles read in process, through Feast and directly.")
+def online_read(
+    profiles: Annotated[int, typer.Option(min=200, help="Profiles in the store.")] = 10_000,
+    reads: Annotated[int, typer.Option(min=100, help="Reads a round for the slowest one in a hundred.")] = 2_000,
+    rounds: RoundsOption = 5,
+    json: FileOption = None,
+) -> int:
+    """Read 1, 10 and 100 profiles from each online store, in turns."""
+    from limner.benchmarks import online_read
+
+    return measured(online_read.run, json, profiles=profiles, reads=reads, rounds=rounds)
 
 
 @app.command("all", short_help="Every benchmark, one after the other.")
