@@ -1,4 +1,4 @@
-"""Profiles as a recommender reads them (20 scalars and a vector of 384), and Feast stores that hold the same view of them."""
+"""Profiles as a recommender reads them (20 scalars, a vector of 384), and Feast stores that hold this view of them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ def profile_table(count: int, version: int = 0) -> pa.Table:
     for name, kind in SCALARS.items():
         numbers = random.integers(0, 1_000_000_000, count)
         values = {
-            "int": lambda n: pa.array(n),
+            "int": pa.array,
             "float": lambda n: pa.array(n / 7),
             "string": lambda n: pa.array([f"category {value % 1000}" for value in n]),
             "bool": lambda n: pa.array(n % 2 == 0),
@@ -93,7 +93,7 @@ def features() -> list[str]:
 
 
 def stock_write(store: "FeatureStore", view: "FeatureView", rows: pa.Table) -> None:
-    """What Feast's own engine does with the rows it materializes: to protobuf, then the store's `online_write_batch`."""
+    """What Feast's own engine does with rows it materializes: to protobuf, then the store's `online_write_batch`."""
     from feast.utils import _convert_arrow_to_proto
 
     keys = {entity.name: entity.dtype.to_value_type() for entity in view.entity_columns}
