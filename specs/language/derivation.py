@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from limner.language.derived_base import Derived
 from limner.language.feature_base import Fault, FeatureBase
-from limner.language.suggest import did_you_mean
+from limner.language.suggest import did_you_mean, listed
 
 Features = Mapping[str, FeatureBase]
 
@@ -34,13 +34,13 @@ def derivations(features: Features, name: str) -> tuple[Derivation, ...]:
 
     What cannot be resolved (`misused` says why) stands for itself.
     """
-    return _derivations(features, name, (name,))
+    return _derivations(features, name, {name: {"": name}})
 
 
-def _derivations(features: Features, name: str, above: tuple[str, ...]) -> tuple[Derivation, ...]:
+def _derivations(features: Features, name: str, known: dict[str, dict[str, str]]) -> tuple[Derivation, ...]:
     feature = features[name]
     assert isinstance(feature, Derived)
-    found = {operand.name: _windows(features, operand.name, above) for operand in feature.operands()}
+    found = {operand.name: _windows(features, operand.name, known) for operand in feature.operands()}
     if feature.together:
         return (Derivation(name, tuple((operand, tuple(each.values())) for operand, each in found.items())),)
     several = [each for each in found.values() if "" not in each]
@@ -56,23 +56,31 @@ def _derivations(features: Features, name: str, above: tuple[str, ...]) -> tuple
     )
 
 
-def _windows(features: Features, name: str, above: tuple[str, ...]) -> dict[str, str]:
+def _windows(features: Features, name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
     """The outputs that an operand stands for: by window if it is a feature of several, else by the empty text."""
     feature = features.get(name)
-    if feature is None or name in above or not _many(feature, features, name, above):
+    if feature is None:
         return {"": name}
-    outputs = (
-        tuple(each.name for each in _derivations(features, name, (*above, name)))
-        if isinstance(feature, Derived)
-        else feature.names(name)
-    )
-    return {output.removeprefix(f"{name}_"): output for output in outputs}
+    if name not in known:
+        known[name] = {"": name}  # until it is known: what leads back to itself stands for itself
+        if isinstance(feature, Derived):
+            outputs = tuple(each.name for each in _derivations(features, name, known))
+        else:
+            outputs = feature.names(name)
+        if outputs != (name,) and not _short(features, name):
+            known[name] = {output.removeprefix(f"{name}_"): output for output in outputs}
+    return known[name]
 
 
-def _many(feature: FeatureBase, features: Features, name: str, above: tuple[str, ...]) -> bool:
-    if isinstance(feature, Derived):
-        return [each.name for each in _derivations(features, name, (*above, name))] != [name]
-    return feature.expand(name) == ((name, feature),) and feature.names(name) != (name,)
+def _short(features: Features, name: str) -> bool:
+    """Whether a feature is short for several, none of which has its name."""
+    return features[name].expand(name) != ((name, features[name]),)
+
+
+def _owners(features: Features) -> dict[str, str]:
+    """The feature behind each name that a derived one can use: that of all its windows, and that of each."""
+    own = {name: name for name in features if not _short(features, name)}
+    return own | {output: name for name in features for output in output_names_of(features, name)}
 
 
 def misused(features: Features, *, dotted: bool = False) -> Iterator[Fault]:
@@ -80,7 +88,7 @@ def misused(features: Features, *, dotted: bool = False) -> Iterator[Fault]:
 
     With `dotted`, names with a dot are features of other views, of which this says nothing.
     """
-    valid = {output: name for name in features for output in (name, *output_names_of(features, name))}
+    valid = _owners(features)
     for name, feature in features.items():
         if not isinstance(feature, Derived):
             continue
@@ -89,6 +97,9 @@ def misused(features: Features, *, dotted: bool = False) -> Iterator[Fault]:
             if operand.name not in valid and not (dotted and "." in operand.name):
                 unknown = True
                 text = f"the view has no feature {operand.name!r}: {did_you_mean(operand.name, valid)}"
+                if operand.name in features:
+                    outputs = listed(output_names_of(features, operand.name), "and")
+                    text = f"{operand.name!r} is short for {outputs}: name one of them"
                 yield (name, *operand.path), text, False
         cycle = _cycle(features, valid, name)
         if cycle:
@@ -104,8 +115,7 @@ def _cycle(features: Features, owner: Mapping[str, str], name: str) -> list[str]
     seen = set()
     while stack:
         way = stack.pop()
-        feature = features[way[-1]]
-        for operand in feature.operands() if isinstance(feature, Derived) else ():
+        for operand in features[way[-1]].operands():
             follows = owner.get(operand.name)
             if follows == name:
                 return [*way, name]
@@ -117,7 +127,7 @@ def _cycle(features: Features, owner: Mapping[str, str], name: str) -> list[str]
 
 def in_order(features: Features) -> list[str]:
     """The derived features, each after those it is made of; there must be no cycle."""
-    owner = {output: name for name in features for output in (name, *output_names_of(features, name))}
+    owner = _owners(features)
     done: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -135,14 +145,12 @@ def in_order(features: Features) -> list[str]:
 
 def with_operands(features: Features, names: Iterable[str]) -> dict[str, FeatureBase]:
     """The features named, with all those that they are made of, in the order of the spec."""
-    owner = {output: name for name in features for output in (name, *output_names_of(features, name))}
+    owner = _owners(features)
     wanted: set[str] = set()
     left = list(names)
     while left:
         name = left.pop()
-        feature = features[name]
         if name not in wanted:
             wanted.add(name)
-            operands = feature.operands() if isinstance(feature, Derived) else ()
-            left += [owner[operand.name] for operand in operands if operand.name in owner]
+            left += [owner[operand.name] for operand in features[name].operands() if operand.name in owner]
     return {name: feature for name, feature in features.items() if name in wanted}

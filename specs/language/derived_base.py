@@ -1,57 +1,14 @@
 """What derived kinds have in common: they are made of other features of the view, row by row."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator, WithJsonSchema
-
-from limner.language.durations import parse_instant
-from limner.language.feature_base import Fault, FeatureBase, Read
-from limner.language.places import Path
-from limner.language.scalars import found
-from limner.language.types import LogicalType, OutputType
+from limner.language.feature_base import Fault, FeatureBase, Operand, Read
+from limner.language.types import NUMBERS, OutputType
 from limner.language.windows import Window, Written
 
 OperandTypes = Mapping[str, tuple[OutputType, ...]]
 """By the name of an operand, the types of the outputs it stands for."""
-_LEAST = 10**12  # µs: nobody writes instants as numbers, and no data is as old as this
-
-
-def _instant(value: Any) -> int:
-    if isinstance(value, int | float) and abs(value) < _LEAST:
-        raise ValueError(f"found {found(value)}, expected an instant such as 2026-01-31T00:00:00Z")
-    return parse_instant(value)
-
-
-FitInstant = Annotated[
-    int, BeforeValidator(_instant), WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]})
-]
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A feature that a derived one is made of: the key that names it, its name as written, which types it may have.
-
-    `vector`: it must be a vector; otherwise it is one value (`types` None: of any type).
-    """
-
-    path: Path
-    name: str
-    types: tuple[LogicalType, ...] | None = None
-    vector: bool = False
-
-    @property
-    def key(self) -> str:
-        """The key that names it."""
-        return [part for part in self.path if isinstance(part, str)][-1]
-
-    @property
-    def expected(self) -> str:
-        """What it must be, in words."""
-        if self.vector:
-            return "a vector"
-        return "numbers" if self.types == ("int", "float") else "one value"
 
 
 class Derived(FeatureBase):
@@ -90,7 +47,7 @@ class Derived(FeatureBase):
     def operands(self) -> tuple[Operand, ...]:
         """The features it is made of."""
         value = getattr(self, self.kind)
-        return (Operand((self.kind,), value),) if isinstance(value, str) else ()
+        return (Operand((self.kind,), value, self.takes),) if isinstance(value, str) else ()
 
     @property
     def together(self) -> bool:
@@ -110,9 +67,7 @@ class Derived(FeatureBase):
 class Scaled(Derived):
     """A number made of a number."""
 
-    def operands(self) -> tuple[Operand, ...]:
-        """The number."""
-        return (Operand((self.kind,), getattr(self, self.kind), ("int", "float")),)
+    takes = NUMBERS
 
     def derived_type(self, operands: OperandTypes) -> OutputType:
         """A float."""

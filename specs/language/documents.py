@@ -64,7 +64,7 @@ def _model(
     kind: str, data: dict[str, Any], origin: Origin, refused: frozenset[Path]
 ) -> tuple[Model | None, list[Problem]]:
     try:
-        model = DOCUMENTS[kind].model_validate(data)
+        model = DOCUMENTS[kind].model_validate(data, context={"written": True})
     except ValidationError as error:
         problems = [
             origin.problem(path, message, at_key=at_key)

@@ -5,14 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from limner.language.durations import parse_instant
-from limner.language.scalars import Filled, Number, Text, found
-
-
-def _instant(value: Any) -> int:
-    if isinstance(value, int | float):
-        raise ValueError(f"found {found(value)}, expected an instant such as 2026-01-31T00:00:00Z")
-    return parse_instant(value)
+from limner.language.scalars import Filled, Instant, Number, Text, found
 
 
 def _cell(value: Any) -> Any:
@@ -34,7 +27,6 @@ Cell = Annotated[
     str | int | float | bool | None, BeforeValidator(_cell), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
 Expected = Annotated[Any, BeforeValidator(_expected), WithJsonSchema({})]
-At = Annotated[int, BeforeValidator(_instant), WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]})]
 ExampleRows = tuple[dict[Filled, Cell], ...]
 
 
@@ -48,7 +40,7 @@ class Example(BaseModel):
 
     description: Text = ""
     rows: Annotated[dict[Filled, ExampleRows], Field(min_length=1)]
-    at: At
+    at: Instant
     key: dict[Filled, int | str] | None = None
     expect: Annotated[dict[Filled, Expected], Field(min_length=1)]
     tolerance: Annotated[Number, Field(ge=0)] = 0

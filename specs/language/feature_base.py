@@ -34,13 +34,38 @@ class Read:
     text: bool = False
 
 
+@dataclass(frozen=True)
+class Operand:
+    """A feature that a derived one is made of: the key that names it, its name as written, which types it may have.
+
+    `vector`: it must be a vector; otherwise it is one value (`types` None: of any type).
+    """
+
+    path: Path
+    name: str
+    types: tuple[LogicalType, ...] | None = None
+    vector: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key that names it."""
+        return [part for part in self.path if isinstance(part, str)][-1]
+
+    @property
+    def expected(self) -> str:
+        """What it must be, in words."""
+        if self.vector:
+            return "a vector"
+        return "numbers" if self.types == NUMBERS else "one value"
+
+
 class FeatureBase(BaseModel):
     """What every kind may carry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     star: ClassVar[bool] = False  # whether `*`, all rows, may stand for the column
-    takes: ClassVar[tuple[LogicalType, ...] | None] = None  # types of the column; None: any
+    takes: ClassVar[tuple[LogicalType, ...] | None] = None  # types of the column or operand; None: any
 
     where: Condition | None = None
     from_: Filled | None = Field(default=None, alias="from")
@@ -77,6 +102,10 @@ class FeatureBase(BaseModel):
             return ()
         why = f"{self.kind} takes numbers" if self.takes == NUMBERS else ""
         return (Read((self.column_key,), self.column, self.takes, why),)
+
+    def operands(self) -> tuple[Operand, ...]:
+        """The features of the view it is made of; none where it is made of rows."""
+        return ()
 
     def constants(self) -> Iterator[tuple[Path, object, str]]:
         """Values that must fit a column: (the keys that lead to each, the value, the column)."""

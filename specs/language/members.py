@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from limner.language.derived_base import Derived
 from limner.language.errors import Problem
 from limner.language.features import encoders_of
 from limner.language.models import FeatureView
@@ -77,7 +76,7 @@ def unfit(origin: Origin, view: FeatureView, views: Views, names: frozenset[str]
 
 def _missing(origin: Origin, view: FeatureView, member: str, outputs: tuple[str, ...]) -> Iterator[Problem]:
     for name, feature in view.features.items():
-        for operand in feature.operands() if isinstance(feature, Derived) else ():
+        for operand in feature.operands():
             owner, dot, output = operand.name.partition(".")
             if dot and owner == member and output not in outputs:
                 text = f"the view {member!r} has no feature {output!r}: {did_you_mean(output, outputs)}"
@@ -86,7 +85,7 @@ def _missing(origin: Origin, view: FeatureView, member: str, outputs: tuple[str,
 
 def _strangers(origin: Origin, view: FeatureView) -> Iterator[Problem]:
     for name, feature in view.features.items():
-        for operand in feature.operands() if isinstance(feature, Derived) else ():
+        for operand in feature.operands():
             owner, dot, _ = operand.name.partition(".")
             if dot and owner not in view.views:
                 text = f"{operand.name!r}: this view is not made of {owner!r}: {did_you_mean(owner, view.views)}"

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from limner.language.derived_base import Derived
 from limner.language.durations import Duration
 from limner.language.example import Example
 from limner.language.expressions import Condition
@@ -217,7 +216,7 @@ class FeatureView(Model):
         """By the name of each of its `views`, the features of that view which its own are made of (`view.feature`)."""
         found: dict[str, list[str]] = {name: [] for name in self.views}
         for feature in self.features.values():
-            for operand in feature.operands() if isinstance(feature, Derived) else ():
+            for operand in feature.operands():
                 member, dot, output = operand.name.partition(".")
                 if dot and member in found and output not in found[member]:
                     found[member].append(output)

@@ -59,8 +59,6 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     if source.event_timestamp is not None and source.since is not None:
         text = "a source has event_timestamp or since, not both: since is for rows without a time of their own"
         yield ("since",), text, True
-    if isinstance(data.get("since"), int):
-        yield ("since",), f"found {data['since']}, expected an instant such as 2026-01-31T00:00:00Z", False
     timeless = source.event_timestamp is None and source.since is None
     for key in ("created_timestamp", "lag", "tie_break"):
         if timeless and key in data:
@@ -181,9 +179,6 @@ def _encoder(encoder: Encoder, data: dict[str, Any]) -> Iterator[Finding]:
         shared = encoder.split.overlap
         text = f"with max_tokens {encoder.max_tokens} pieces can share at most {fits} tokens, not {shared}"
         yield ("split", "overlap") if "overlap" in data["split"] else ("split",), text, False
-    if encoder.tfidf is not None and isinstance(data["tfidf"].get("fit"), int):
-        found = data["tfidf"]["fit"]
-        yield ("tfidf", "fit"), f"found {found}, expected an instant such as 2026-01-31T00:00:00Z", False
     for key in ("pooling", "max_tokens", "split", "prefix", "precision"):
         if key in data and kinds and kinds[0] != "model":
             yield (key,), f"{key} is for an encoder with a model: {kinds[0]} has none", True

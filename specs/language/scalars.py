@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from limner.language.durations import Duration, parse_instant
 
@@ -79,9 +79,18 @@ Every = Annotated[
         }
     ),
 ]
+
+
+def _instant(value: Any, info: ValidationInfo) -> int:
+    """A number is microseconds as Limner writes them; what people write is validated with a context, and has none."""
+    if info.context is not None and not isinstance(value, str):
+        raise ValueError(f"found {found(value)}, expected an instant such as 2026-01-31T00:00:00Z")
+    return parse_instant(value)
+
+
 Instant = Annotated[
     int,
-    BeforeValidator(parse_instant),
+    BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "examples": ["2026-01-31T00:00:00Z"]}),
 ]
 

@@ -10,6 +10,7 @@ from limner.language.fingerprint import fingerprint
 from limner.language.keys import keys
 from limner.language.models import Clean, Encoder, FeatureView, Missing, Range, Source, TextCleaning
 from limner.language.repo import Specs, load_texts
+from tests.language.examples import specs, view
 
 SPEC = """
 entity: user
@@ -378,6 +379,13 @@ def test_a_view_comes_back_from_its_closure(name: str) -> None:
     assert set(back.sources) == of[name]
     assert fingerprint(back, name, ENCODERS) == fingerprint(specs, name, ENCODERS)
     assert closure(back, name) == text
+
+
+def test_an_instant_of_1970_comes_back_from_a_closure() -> None:
+    """There it is microseconds, and few of them."""
+    features = "\n  spend: {sum: quantity}\n  a: {zscore: spend, fit: 1970-01-01T00:00:01Z}"
+    text = closure(specs(view(features)), "taste")
+    assert closure(from_closure(text), "taste") == text
 
 
 def test_a_view_over_views_changes_with_its_members_and_takes_them_along() -> None:

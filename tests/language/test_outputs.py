@@ -73,6 +73,14 @@ def test_the_type_follows_from_the_kind_and_its_column(feature: str, expected: O
     assert _outputs(f"{{f: {{{feature}}}}}")["f"].type == expected
 
 
+def test_a_long_chain_of_derived_features_has_a_value_a_window() -> None:
+    """Each link names the one before twice: looked at anew for each mention, 60 links would never end."""
+    links = (f"  a{i}: {{ratio: [a{i - 1}, a{i - 1}]}}\n" for i in range(1, 61))
+    found = _outputs("\n  a0: {sum: quantity, over: [7d, 30d]}\n" + "".join(links))
+    assert found["a60_7d"].inputs == (("a59", ("a59_7d",)),)
+    assert len(found) == 2 * 61
+
+
 def test_rfm_is_short_for_three_features() -> None:
     made = _outputs("{value: {rfm: sales_value, orders: basket_id, over: [7d, this_month], where: gift}}")
     assert {name: (output.feature.kind, output.feature.column, output.type.base) for name, output in made.items()} == {

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from limner.language.condition_types import typed
-from limner.language.derived_base import Derived, FitInstant, Operand, OperandTypes, Scaled
+from limner.language.derived_base import Derived, OperandTypes, Scaled
 from limner.language.expressions import Expression
-from limner.language.feature_base import Fault
-from limner.language.scalars import Bool, Filled, Int, Number, Scalar, Text
+from limner.language.feature_base import Fault, Operand
+from limner.language.scalars import Bool, Filled, Instant, Int, Number, Scalar, Text
 from limner.language.types import NUMBERS, OutputType
 
 
@@ -52,13 +52,10 @@ class Bucket(Derived):
     """How many of the bounds a number has reached, 0 below the first; or the label of that. Null is null."""
 
     kind = "bucket"
+    takes = NUMBERS
     bucket: Filled
     bounds: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
     labels: Annotated[tuple[Text, ...], Field(min_length=2)] | None = None
-
-    def operands(self) -> tuple[Operand, ...]:
-        """The number."""
-        return (Operand(("bucket",), self.bucket, NUMBERS),)
 
     def faults(self) -> Iterator[Fault]:
         """Bounds rise, and there is one label more than bounds."""
@@ -102,7 +99,7 @@ class ZScore(Scaled):
 
     kind = "zscore"
     zscore: Filled
-    fit: FitInstant
+    fit: Instant
 
     @property
     def fitted(self) -> int | None:
@@ -118,7 +115,7 @@ class MinMax(Scaled):
 
     kind = "minmax"
     minmax: Filled
-    fit: FitInstant
+    fit: Instant
 
     @property
     def fitted(self) -> int | None:

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from limner.language.derived_base import Derived, FitInstant, Operand, OperandTypes
-from limner.language.feature_base import Fault
+from limner.language.derived_base import Derived, OperandTypes
+from limner.language.feature_base import Fault, Operand
 from limner.language.features.derived import repeated, same_type
-from limner.language.scalars import Bool, Filled, Int, Number, Scalar
+from limner.language.scalars import Bool, Filled, Instant, Int, Number, Scalar
 from limner.language.types import NUMBERS, OutputType
 
 Weight = Annotated[Number, Field(gt=0)]
@@ -71,7 +71,7 @@ class Vector(Derived):
 
     kind = "vector"
     vector: Annotated[tuple[Part, ...], Field(min_length=1)]
-    fit: FitInstant | None = None
+    fit: Instant | None = None
     project: Project | None = None
     normalize: Bool = False
 
