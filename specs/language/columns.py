@@ -3,9 +3,8 @@
 from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
 from limner.language.members import depth
-from limner.language.models import FeatureView, LogicalType
-from limner.language.outputs import Members, Output
-from limner.language.outputs import outputs as outputs_of
+from limner.language.models import LogicalType
+from limner.language.outputs import Output
 from limner.language.repo import Specs
 from limner.language.request_types import RequestTypes
 from limner.language.scope import RawColumns, scope
@@ -34,10 +33,11 @@ def check(specs: Specs, raw: RawColumns) -> None:
         if known >= {*view.reads} and outputs.keys() >= {*view.views}:
             members = {name: outputs[name].values() for name in view.views}
             columns = {name: scope(specs, name, raw) for name in view.reads}
-            found = list(ViewColumns(specs, view, columns, raw, members).problems())
+            checked = ViewColumns(specs, view, columns, raw, members)
+            found = list(checked.problems())
             problems += found
             if not found:
-                outputs[view.feature_view] = {each.name: each for each in _outputs(specs, view, raw, members)}
+                outputs[view.feature_view] = {each.name: each for each in checked.outputs()}
             problems += misfitting(specs, view, raw)
     for request in specs.requests.values():
         origin = specs.origin("request_view", request.request_view)
@@ -50,15 +50,3 @@ def check(specs: Specs, raw: RawColumns) -> None:
                 problems += use.column(("tfidf", "text"), column)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
-
-
-class _Unknown(dict[str, int]):
-    """Lengths of encoders' vectors before anybody looked at the encoders."""
-
-    def __missing__(self, encoder: str) -> int:
-        return 0
-
-
-def _outputs(specs: Specs, view: FeatureView, raw: RawColumns, members: Members) -> tuple[Output, ...]:
-    columns = {name: cleaned(specs, name, raw) for name in view.reads}
-    return outputs_of(view, columns, _Unknown(), members=members)

@@ -1,6 +1,6 @@
 """What feature kinds have in common."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,6 +14,18 @@ from limner.language.windows import Period, Window, Written, WrittenWindow, reso
 
 Fault = tuple[Path, str, bool]
 """(path below the feature, message, whether it is about the key rather than the value)."""
+
+
+def repeated(path: Path, items: Iterable[Hashable], what: str) -> Iterator[Fault]:
+    """A fault for each item of a list that stood in it before; `what` an item is."""
+    seen: dict[Hashable, int] = {}
+    for i, item in enumerate(items):
+        first = seen.setdefault(item, i) + 1
+        if first <= i:
+            text = f"names the same {what} twice: {getattr(item, 'text', item)} is item {first} of the list"
+            yield (*path, i), text, False
+
+
 Windows = Annotated[
     Annotated[WrittenWindow, Tag("<one>")] | Annotated[tuple[WrittenWindow, ...], Field(min_length=1), Tag("<list>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<one>"),

@@ -1,6 +1,5 @@
 """The languages a text can be told to be in."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -44,11 +43,3 @@ Languages = Annotated[
     BeforeValidator(_some),
     WithJsonSchema({"type": "array", "minItems": 1, "items": {"enum": list(LANGUAGES)}}),
 ]
-
-
-def repeated(languages: tuple[str, ...]) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
-    """What is wrong with a key `languages` that names one twice."""
-    for i, code in enumerate(languages):
-        if code in languages[:i]:
-            first = languages.index(code) + 1
-            yield ("languages", i), f"names the same language twice: {code} is item {first} of the list", False

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from limner.language.derivation import misused, output_names_of
 from limner.language.derived_base import Derived
 from limner.language.durations import MICROS, Duration
+from limner.language.feature_base import repeated
 from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
 from limner.language.suggest import did_you_mean, listed, nearest
@@ -65,7 +66,7 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
             yield (key,), f"{key} needs event_timestamp: say which column is the time of a row", True
     for dimension, keys in source.lookup.items():
         if isinstance(keys, tuple):
-            yield from _repeated(("lookup", dimension), keys, "column")
+            yield from repeated(("lookup", dimension), keys, "column")
         if dimension == source.source:
             yield ("lookup", dimension), "a source cannot look itself up", True
     yield from _identity(source, timeless)
@@ -75,7 +76,7 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
     for key in ("tie_break", "drop_duplicates"):
         base: Path = (key,) if key == "tie_break" else ("clean", key)
         columns = source.tie_break if key == "tie_break" else source.clean.drop_duplicates
-        yield from _repeated(base, columns, "column")
+        yield from repeated(base, columns, "column")
 
 
 def _zone(name: str) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _identity(source: Source, timeless: bool) -> Iterator[Finding]:
         yield ("identity",), "a source has one identity map: merge the links into one source", False
     for name, keys in source.identity.items():
         if isinstance(keys, tuple):
-            yield from _repeated(("identity", name), keys, "column")
+            yield from repeated(("identity", name), keys, "column")
         if name == source.source:
             yield ("identity", name), "a source cannot be its own identity map", True
     if timeless and source.identity:
@@ -205,7 +206,7 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
     if view.views:
         yield from _over_views(view)
         return
-    yield from _repeated(("sources",), view.sources or (), "source")
+    yield from repeated(("sources",), view.sources or (), "source")
     reads = tuple(dict.fromkeys(view.reads))
     for name, feature in view.features.items():
         if isinstance(feature, Derived):
@@ -226,7 +227,7 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
 
 def _over_views(view: FeatureView) -> Iterator[Finding]:
     """A view over views has features of theirs alone."""
-    yield from _repeated(("views",), view.views, "view")
+    yield from repeated(("views",), view.views, "view")
     for name, feature in view.features.items():
         if not isinstance(feature, Derived):
             text = (f"{feature.kind} is made of rows, and a view over views reads none: put it in one of "
@@ -251,7 +252,7 @@ def _view(view: FeatureView) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     for name, feature in view.features.items():
         path: Path = ("features", name)
-        yield from _repeated((*path, "over"), feature.written, "window")
+        yield from repeated((*path, "over"), feature.written, "window")
         for below, text, at_key in feature.faults():
             yield (*path, *below), text, at_key
         for output in output_names_of(view.features, name):
@@ -277,17 +278,6 @@ def _request_view(view: RequestView) -> Iterator[Finding]:
             yield ("features", name), f"{name!r} is a field of the request, too: rename one", True
 
 
-def _repeated(path: Path, items: tuple[Any, ...], what: str) -> Iterator[Finding]:
-    for i, item in enumerate(items):
-        if item in items[:i]:
-            text = getattr(item, "text", item)
-            yield (
-                (*path, i),
-                f"names the same {what} twice: {text} is item {items.index(item) + 1} of the list",
-                False,
-            )
-
-
 def _profile(profile: Profile) -> Iterator[Finding]:
     seen: dict[str, None] = {}
     for i, member in enumerate(profile.features):
@@ -296,4 +286,4 @@ def _profile(profile: Profile) -> Iterator[Finding]:
                 yield ("features", i), f"names the feature view {view!r} twice: keep one", False
             seen[view] = None
             columns = () if isinstance(member, str) else member[view]
-            yield from _repeated(("features", i, view), columns, "feature")
+            yield from repeated(("features", i, view), columns, "feature")

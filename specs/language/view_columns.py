@@ -8,7 +8,7 @@ from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
 from limner.language.identity import entity_keys
 from limner.language.models import FeatureView
-from limner.language.outputs import Members, events, operand_types, taken
+from limner.language.outputs import Members, Output, events, operand_types, outputs, taken
 from limner.language.places import Path
 from limner.language.repo import Specs
 from limner.language.scope import RawColumns, Scope
@@ -27,6 +27,8 @@ class ViewColumns:
         self.raw = raw
         origin = self.origin = specs.origin("feature_view", view.feature_view)
         self.uses = {name: Use(origin, name, scope, joined=True) for name, scope in columns.items()}
+        self.types = {name: use.types for name, use in self.uses.items()}
+        self.dims = dict.fromkeys(specs.encoders, 0)  # nobody has looked at them yet
         self.own = {name: Use(origin, name, scope, joined=False) for name, scope in columns.items()}
 
     def problems(self) -> Iterator[Problem]:
@@ -49,11 +51,13 @@ class ViewColumns:
         if sound:
             yield from self._derived()
 
+    def outputs(self) -> tuple[Output, ...]:
+        """What the view writes, where there are no problems; a vector of an encoder has dim 0."""
+        return outputs(self.view, self.types, self.dims, members=self.members)
+
     def _derived(self) -> Iterator[Problem]:
         """Derived features whose operands they cannot take; one of them at a time, as others may follow from it."""
-        types = {name: use.types for name, use in self.uses.items()}
-        dims = dict.fromkeys(self.specs.encoders, 0)  # nobody has looked at them yet
-        operands = (*events(self.view, types, dims), *taken(self.view, self.members))
+        operands = (*events(self.view, self.types, self.dims), *taken(self.view, self.members))
         known = {each.name: each.type for each in operands}
         for name in in_order(self.view.features):
             feature = self.view.features[name]

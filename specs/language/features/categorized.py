@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from limner.language.feature_base import Fault, Read, Windowed
+from limner.language.feature_base import Fault, Read, Windowed, repeated
 from limner.language.places import Path
 from limner.language.scalars import Bool, Filled, Scalar
 from limner.language.types import LogicalType, OutputType
@@ -55,9 +55,4 @@ class Categorized(Windowed):
             yield ("other",), "other needs categories: without them the map has every category", True
         if getattr(self, "default", None) is not None:
             yield ("default",), "default has no use beside by: a category without rows is not in the map, or 0", True
-        seen: list[object] = []
-        for place, category in enumerate(self.categories or ()):
-            if category in seen:
-                text = f"names the same category twice: {category} is item {seen.index(category) + 1} of the list"
-                yield ("categories", place), text, False
-            seen.append(category)
+        yield from repeated(("categories",), self.categories or (), "category")

@@ -8,7 +8,7 @@ from pydantic import Field
 from limner.language.condition_types import typed
 from limner.language.derived_base import Derived, OperandTypes, Scaled
 from limner.language.expressions import Expression
-from limner.language.feature_base import Fault, Operand
+from limner.language.feature_base import Fault, Operand, repeated
 from limner.language.scalars import Bool, Filled, Instant, Int, Number, Scalar, Text
 from limner.language.types import NUMBERS, OutputType
 
@@ -82,7 +82,7 @@ class OneHot(Derived):
 
     def faults(self) -> Iterator[Fault]:
         """Each category once."""
-        yield from repeated(("categories",), self.categories)
+        yield from repeated(("categories",), self.categories, "category")
 
     def derived_type(self, operands: OperandTypes) -> OutputType:
         """A vector with a place for each category, and one for all others if it is asked for."""
@@ -140,15 +140,6 @@ class Hash(Derived):
     def derived_type(self, operands: OperandTypes) -> OutputType:
         """An int."""
         return OutputType("int")
-
-
-def repeated(path: tuple[str | int, ...], items: tuple[Scalar, ...]) -> Iterator[Fault]:
-    """A fault for each item that stood in the list before."""
-    seen: dict[tuple[type, Scalar], int] = {}
-    for i, item in enumerate(items):
-        first = seen.setdefault((type(item), item), i)
-        if first != i:
-            yield (*path, i), f"names {item!r} twice: it is item {first + 1} of the list", False
 
 
 def same_type(categories: tuple[Scalar, ...], kind: OutputType) -> None:

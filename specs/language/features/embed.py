@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.durations import Duration
-from limner.language.feature_base import Fault, Read, Windowed
-from limner.language.languages import Languages, repeated
+from limner.language.feature_base import Fault, Read, Windowed, repeated
+from limner.language.languages import Languages
 from limner.language.scalars import Filled, Int, Text
 from limner.language.template import Template
 from limner.language.types import NUMBERS, LogicalType, OutputType
@@ -66,7 +66,7 @@ class Embed(Windowed):
 
     def faults(self) -> Iterator[Fault]:
         """A language is named once."""
-        yield from repeated(self.languages)
+        yield from repeated(("languages",), self.languages, "language")
 
     @property
     def order_matters(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.derived_base import Derived, OperandTypes
-from limner.language.feature_base import Fault, Operand
-from limner.language.features.derived import repeated, same_type
+from limner.language.feature_base import Fault, Operand, repeated
+from limner.language.features.derived import same_type
 from limner.language.scalars import Bool, Filled, Instant, Int, Number, Scalar
 from limner.language.types import NUMBERS, OutputType
 
@@ -115,7 +115,7 @@ class Vector(Derived):
             yield ("fit",), "nothing here is fitted: remove fit, or scale by zscore or minmax, or project", True
         for i, part in enumerate(self.vector):
             if isinstance(part, Categories):
-                yield from repeated(("vector", i, "values"), part.values)
+                yield from repeated(("vector", i, "values"), part.values, "category")
 
     def derived_type(self, operands: OperandTypes) -> OutputType:
         """A vector as long as its parts together, or of as many components as it is projected to."""

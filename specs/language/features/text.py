@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from limner.language.feature_base import Fault, FeatureBase, Read, Windowed
-from limner.language.languages import Languages, repeated
+from limner.language.feature_base import Fault, FeatureBase, Read, Windowed, repeated
+from limner.language.languages import Languages
 from limner.language.scalars import Filled, Number
 from limner.language.template import Template
 from limner.language.types import LogicalType, OutputType
@@ -41,7 +41,7 @@ class TextStatistic(Windowed):
 
     def faults(self) -> Iterator[Fault]:
         """Tokens are an encoder's, other measures are not; a language is named once."""
-        yield from repeated(self.languages)
+        yield from repeated(("languages",), self.languages, "language")
         if self.measure == "tokens" and self.encoder is None:
             yield ("measure",), "tokens are those of an encoder's tokenizer: add encoder", False
         if self.measure != "tokens" and self.encoder is not None:
