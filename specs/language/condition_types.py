@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from limner.language.durations import parse_instant
+from limner.language.suggest import a
 from limner.language.syntax import Call, Column, Literal, Node
 from limner.language.types import LogicalType
 
@@ -27,11 +28,11 @@ def resolve(node: Node, columns: Mapping[str, LogicalType]) -> Node:
     """
     resolved, kind = typed(node, columns)
     if kind != "bool":
-        raise ValueError(f"a condition must be true or false, this one is {_a(kind)}")
+        raise ValueError(f"a condition must be true or false, this one is {a(kind)}")
     return resolved
 
 
-def typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:  # noqa: PLR0911, PLR0912 - one a rule
+def typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, LogicalType]:  # noqa: PLR0911 - one a rule
     """The tree as `resolve` gives it, and the type of its value, whatever it is."""
     match node:
         case Column(name):
@@ -50,9 +51,7 @@ def typed(node: Node, columns: Mapping[str, LogicalType]) -> tuple[Node, Logical
             return _all(node, args, columns, "string", "string")
         case Call("length", args):
             return _all(node, args, columns, "string", "int")
-        case Call("coalesce", args):
-            return _alike("coalesce", args, columns)
-        case Call("least" | "greatest" as op, args):
+        case Call("coalesce" | "least" | "greatest" as op, args):
             return _alike(op, args, columns)
         case Call("if", (condition, *branches)):
             test = resolve(condition, columns)
@@ -77,7 +76,7 @@ def _all(
     for arg in args:
         inner, kind = typed(arg, columns)
         if kind != wanted:
-            raise ValueError(f"{_show(arg)} is {_a(kind)}, but {node.op} takes {_a(wanted)}")
+            raise ValueError(f"{_show(arg)} is {a(kind)}, but {node.op} takes {a(wanted)}")
         resolved.append(inner)
     return Call(node.op, tuple(resolved)), gives
 
@@ -93,7 +92,7 @@ def _alike(op: str, args: tuple[Node, ...], columns: Mapping[str, LogicalType]) 
     first = kinds[0]
     for arg, kind in zip(args[1:], kinds[1:], strict=True):
         if kind != first and not (kind in _NUMBERS and first in _NUMBERS):
-            raise ValueError(f"{_show(args[0])} is {_a(first)} and {_show(arg)} is {_a(kind)}: "
+            raise ValueError(f"{_show(args[0])} is {a(first)} and {_show(arg)} is {a(kind)}: "
                              f"they cannot be compared{_advice(args[0], arg)}")  # fmt: skip
     mixed: LogicalType = "float" if "float" in kinds else first
     return Call(op, tuple(nodes)), mixed
@@ -112,7 +111,7 @@ def _arithmetic(op: str, args: tuple[Node, ...], columns: Mapping[str, LogicalTy
     for arg, (_, kind) in zip(args, found, strict=True):
         if kind not in _NUMBERS:
             name = {"negate": "-"}.get(op, op)
-            raise ValueError(f"{_show(arg)} is {_a(kind)}, but {name} takes numbers")
+            raise ValueError(f"{_show(arg)} is {a(kind)}, but {name} takes numbers")
     floats = op not in _WHOLE or any(kind == "float" for _, kind in found)
     return Call(op, tuple(inner for inner, _ in found)), "float" if floats else "int"
 
@@ -128,10 +127,6 @@ def _instant(node: Node) -> Node:
 def _type_of(value: int | float | str | bool) -> LogicalType:
     names: dict[type, LogicalType] = {bool: "bool", int: "int", float: "float", str: "string"}
     return names[type(value)]
-
-
-def _a(kind: LogicalType) -> str:
-    return {"int": "an int", "float": "a float", "string": "a string", "bool": "a bool"}.get(kind, f"a {kind}")
 
 
 def _show(node: Node) -> str:

@@ -198,7 +198,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     "Gap": {**_FEATURE, "gap": "Which statistic of the days between consecutive events."},
     "Streak": {
-        **{key: text for key, text in _FEATURE.items() if key != "default"},
+        **_NO_DEFAULT,
         "streak": "The longest run of days with a row, or the current one, which ends in the newest such day.",
         "unit": "What a run is made of, in the view's time zone.",
     },
@@ -209,7 +209,7 @@ KEYS: dict[str, dict[str, str]] = {
         "distinct": "Of equal values, keep the newest only.",
     },
     "Embed": {
-        **_FEATURE,
+        **_NO_DEFAULT,
         "embed": 'The text of a row, columns in braces: "{title} {body}".',
         "encoder": "The encoder that makes its vector.",
         "prefix": "Put in front of the text instead of the encoder's prefix.",

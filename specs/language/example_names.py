@@ -31,6 +31,8 @@ def readable(view: FeatureView, named: Named) -> tuple[str, ...]:
 
 def misnamed(origin: Origin, view: FeatureView, named: Named) -> Iterator[Problem]:
     """Sources that the view does not read, and values expected of features that it does not have."""
+    if not view.examples:
+        return
     read = readable(view, named)
     outputs = output_names(view)
     for i, example in enumerate(view.examples):

@@ -7,6 +7,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from limner.language.rendering import sql
+from limner.language.suggest import a
 from limner.language.syntax import Call, Column, Node, parse
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ class Expression:
     def __init__(self, text: str) -> None:
         """Parse `text`; ValueError names the first thing that is not allowed."""
         if not isinstance(text, str):
-            article = "an" if self.noun[0] in "aeiou" else "a"
-            raise ValueError(f"found {text!r}, expected {article} {self.noun} such as {self.example}")
+            raise ValueError(f"found {text!r}, expected {a(self.noun)} such as {self.example}")
         self.text = text
         self.tree = parse(text, self.noun, dotted=self.dotted)
         self.columns = tuple(sorted(set(columns_of(self.tree))))

@@ -37,14 +37,12 @@ def sql(node: Node) -> str:  # noqa: PLR0911, PLR0912 - one a rule
             return f"({sql(left)} {op.upper()} {sql(right)})"
         case Call("abs", (only,)):
             return f"TRY(abs({sql(only)}))"
-        case Call("lower" | "upper" | "length" | "coalesce" as op, args):
+        case Call("lower" | "upper" | "length" | "coalesce" | "least" | "greatest" as op, args):
             return f"{op}({', '.join(map(sql, args))})"
         case Call("if", (condition, then, otherwise)):
             return f"CASE WHEN {sql(condition)} THEN {sql(then)} ELSE {sql(otherwise)} END"
         case Call("exp" | "round" | "floor" | "ceil" as op, (only,)):
             return f"{op}(CAST({sql(only)} AS DOUBLE))"
-        case Call("least" | "greatest" as op, args):
-            return f"{op}({', '.join(map(sql, args))})"
         case Call("ln" | "sqrt" | "log1p" as op, (only,)):
             return _WITHIN[op].format(f"CAST({sql(only)} AS DOUBLE)")
     raise AssertionError(f"no rule for {node!r}")

@@ -15,7 +15,7 @@ from limner.language.scalars import Filled, Text
 class RequestFeature(BaseModel):
     """What every kind may carry."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
 
     description: Text = ""

@@ -57,13 +57,13 @@ class RequestTypes:
             case Age():
                 for key, name in feature.reads:
                     if types[name] != OutputType("timestamp"):
-                        yield key, f"{name} is {shown(types[name])}, but age takes instants"
+                        yield key, f"{name} is {types[name].words}, but age takes instants"
             case Cosine():
                 yield from self._cosine(feature, types[feature.cosine], types[feature.other])
             case Calculation():
                 for name, kind in types.items():
                     if not _single(kind):
-                        yield "expression", f"{name} is {shown(kind)}, but an expression takes single values"
+                        yield "expression", f"{name} is {kind.words}, but an expression takes single values"
                         return
                 try:
                     typed(feature.expression.tree, _bases(types))
@@ -73,29 +73,21 @@ class RequestTypes:
     def _cosine(self, feature: Cosine, left: OutputType, right: OutputType) -> Iterator[tuple[str, str]]:
         encoder = self.encoder(feature.cosine)
         if left.dim is None:
-            yield "cosine", f"{feature.cosine} is {shown(left)}, but cosine takes a vector"
+            yield "cosine", f"{feature.cosine} is {left.words}, but cosine takes a vector"
         elif right == OutputType("string"):
             if encoder is None:
                 yield "with", (f"{feature.other} is a string, and {feature.cosine} is no vector of texts: "
                                "only embed has an encoder, which could make a vector of it")  # fmt: skip
         elif feature.prefix is not None:
-            yield "prefix", f"prefix is put in front of a text, and {feature.other} is {shown(right)}"
+            yield "prefix", f"prefix is put in front of a text, and {feature.other} is {right.words}"
         elif right.dim is None:
-            yield "with", f"{feature.other} is {shown(right)}, but a vector is compared with a vector or a string"
+            yield "with", f"{feature.other} is {right.words}, but a vector is compared with a vector or a string"
         elif 0 not in (left.dim, right.dim) and left.dim != right.dim:
-            yield "with", (f"{feature.other} is {shown(right)} and {feature.cosine} {shown(left)}: "
+            yield "with", (f"{feature.other} is {right.words} and {feature.cosine} {left.words}: "
                            "vectors that are compared have one length")  # fmt: skip
         elif encoder is not None and self.encoder(feature.other) not in (None, encoder):
             yield "with", (f"{feature.other} is made by the encoder {self.encoder(feature.other)!r} and "
                            f"{feature.cosine} by {encoder!r}: vectors of two encoders cannot be compared")  # fmt: skip
-
-
-def shown(kind: OutputType) -> str:
-    """A type in words."""
-    if kind.dim is not None:
-        return f"a vector of {kind.dim} numbers" if kind.dim else "a vector"
-    name = {"int": "an int"}.get(kind.base, f"a {kind.base}")
-    return f"a list of {kind.base}" if kind.list else "a map" if kind.map else name
 
 
 def _of_field(kind: LogicalType | VectorField) -> OutputType:

@@ -39,6 +39,11 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     return f"expected one of: {', '.join(candidates[:_LISTED])}{more}"
 
 
+def a(noun: str) -> str:
+    """`noun` with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def listed(names: Iterable[str], last: str = "or") -> str:
     """`a, b or c`."""
     items = list(names)

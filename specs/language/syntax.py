@@ -17,6 +17,7 @@ The grammar is the whole language: there is no rule that could read a file, star
 import math
 from dataclasses import dataclass
 
+from limner.language.suggest import a
 from limner.language.tokens import Token, tokenize
 
 FUNCTIONS = {
@@ -73,7 +74,7 @@ def parse(text: str, noun: str = "condition", *, dotted: bool = False) -> Node:
     `noun` is what errors call it. With `dotted`, `view.feature` is a column of that very name.
     """
     if len(text) > MAX_TEXT:
-        raise ValueError(f"{_a(noun)} of {len(text)} characters: {MAX_TEXT} are the limit")
+        raise ValueError(f"{a(noun)} of {len(text)} characters: {MAX_TEXT} are the limit")
     parser = _Parser(text, noun, dotted)
     tree = parser.either()
     parser.finish()
@@ -216,7 +217,7 @@ class _Parser:
             return Literal(word == "true")
         if token.kind == "name" and word not in _WORDS:
             if word in _REFUSED:
-                raise ValueError(f"{_REFUSED[word]} are not allowed in {_a(self.noun)}: {self.text!r}")
+                raise ValueError(f"{_REFUSED[word]} are not allowed in {a(self.noun)}: {self.text!r}")
             return Column(token.text)
         self.next -= 1
         raise self._unexpected("a column, a number or text in single quotes")
@@ -225,7 +226,7 @@ class _Parser:
         name = token.text.lower()
         if name not in FUNCTIONS:
             what = _REFUSED.get(name, f"the function {token.text!r} and its like")
-            raise ValueError(f"{what} are not allowed in {_a(self.noun)}; the functions are {', '.join(FUNCTIONS)}")
+            raise ValueError(f"{what} are not allowed in {a(self.noun)}; the functions are {', '.join(FUNCTIONS)}")
         self._require("(")
         self.repeating += name in REPEATING
         if self.repeating > MAX_REPEATING:
@@ -269,15 +270,11 @@ class _Parser:
         if token is None:
             return ValueError(f"{self.text!r} ends too early{wanted}")
         if token.text in ("--", "/*"):
-            return ValueError(f"comments are not allowed in {_a(self.noun)}: {self.text!r}")
+            return ValueError(f"comments are not allowed in {a(self.noun)}: {self.text!r}")
         if token.text.lower() in _REFUSED:
-            return ValueError(f"{_REFUSED[token.text.lower()]} are not allowed in {_a(self.noun)}: {self.text!r}")
+            return ValueError(f"{_REFUSED[token.text.lower()]} are not allowed in {a(self.noun)}: {self.text!r}")
         hint = "; a column named like a keyword goes in double quotes" if token.kind == "name" else ""
         return ValueError(f"unexpected {token.text!r} at character {token.at + 1} of {self.text!r}{wanted}{hint}")
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _unless(negated: bool, node: Node) -> Node:

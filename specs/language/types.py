@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from limner.language.suggest import a
+
 LogicalType = Literal["int", "float", "string", "bool", "timestamp"]
 KeyType = Literal["int", "string"]
 NUMBERS: tuple[LogicalType, ...] = ("int", "float")
@@ -10,7 +12,7 @@ NUMBERS: tuple[LogicalType, ...] = ("int", "float")
 
 @dataclass(frozen=True)
 class OutputType:
-    """A value's type: a scalar, a list of scalars, a vector of `dim` float32, or a map from text to scalars."""
+    """A value's type: a scalar, a list of scalars, a vector of `dim` float32 (0: not known yet), or a map from text."""
 
     base: LogicalType
     list: bool = False
@@ -21,7 +23,7 @@ class OutputType:
     def words(self) -> str:
         """How an error names it."""
         if self.dim is not None:
-            return "a vector"
+            return f"a vector of {self.dim} numbers" if self.dim else "a vector"
         if self.map:
             return f"a map to {self.base}"
-        return f"a list of {self.base}" if self.list else f"{'an' if self.base == 'int' else 'a'} {self.base}"
+        return f"a list of {self.base}" if self.list else a(self.base)
