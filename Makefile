@@ -67,7 +67,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 	@echo "▸ installing what the tests need"
 	@$(PIP) --upgrade 'pip>=25.1'
-	@$(PIP) --editable '.[demo,postgres]' --group dev
+	@$(PIP) --editable '.[bench,demo,postgres]' --group dev
 	@touch $@
 
 clean:

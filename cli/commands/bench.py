@@ -16,9 +16,10 @@ from limner.language.errors import LimnerError
 
 if TYPE_CHECKING:
     from limner.benchmarks.report import Report
+    from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("spec", "aggregate", "online-write", "online-read")
+NAMES = ("spec", "encode", "aggregate", "online-write", "online-read")
 
 FileOption = Annotated[
     Path | None,
@@ -81,30 +82,39 @@ def scaling(
     return measured(scaling.run, json, sizes=sizes, entities=entities, days=days, rounds=rounds, plot=plot)
 
 
-@app.command("encode", short_help="Texts a second, in process and through Triton.")
+@app.command("encode", short_help="Texts turned into profiles' vectors, against the encoder alone and Feast alone.")
 def encode(
-    encoder: Annotated[str | None, typer.Option(help="Which encoder of the specs. Default: the first.")] = None,
-    texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round.")] = 1024,
-    rounds: RoundsOption = 7,
+    texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round; three rows in ten are repeats.")] = 8000,
+    stock_rows: Annotated[int, typer.Option(min=64, help="Rows a round for Feast alone.")] = 1500,
+    rounds: RoundsOption = 5,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="An encoder of the project's specs. Default: all-MiniLM-L6-v2.", show_default=False),
+    ] = None,
     project_folder: ProjectOption = None,
     json: FileOption = None,
 ) -> int:
-    """Encode the same texts with the same engine in process and through Triton, in turns."""
+    """Materialize a generated view of vectors, beside the encoder in process and Feast without Limner."""
     from limner.benchmarks import encode
     from limner.cli import project
-    from limner.cli.commands.triton import encoders
 
     root = project.find(project_folder)
-    models = encoders(root)
-    chosen = [model for model in models if encoder in (None, model.name)]
-    if not chosen:
-        raise LimnerError(f"no encoder {encoder!r}: the specs have {', '.join(model.name for model in models)}")
-    triton = project.settings(root).triton
+    chosen = encode.MINILM if encoder is None else _encoder(root, encoder)
 
-    def run(folder: Path, *, texts: int, rounds: int) -> "Report":
-        return encode.run(folder, root, chosen[0], triton, texts, rounds)
+    def run(folder: Path, **options: Any) -> "Report":
+        return encode.run(folder, chosen, root, **options)
 
-    return measured(run, json, texts=texts, rounds=rounds)
+    return measured(run, json, texts=texts, stock_rows=stock_rows, rounds=rounds)
+
+
+def _encoder(root: Path, name: str) -> "Encoder":
+    from limner.cli import project
+    from limner.language.repo import load
+
+    encoders = {key: each for key, each in load(project.settings(root).specs).encoders.items() if each.model}
+    if name not in encoders:
+        raise LimnerError(f"no encoder {name!r} with a model: the specs have {', '.join(encoders) or 'none'}")
+    return encoders[name]
 
 
 @app.command("online-write", short_help="Profiles a second into SQLite and Valkey, beside Feast's stock path.")
