@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from limner.workers.derive.fit import Fits
 from limner.workers.derive.learn import Population, make, needed, population
 from limner.workers.text.models import since_fits
 from limner.workers.text.terms import terms_model
+from limner.workers.windows.carried import State
 from limner.workers.windows.compute import History, Task, compute
+from limner.workers.windows.derived import breaks
+from limner.workers.windows.ranges import stretches
+from limner.workers.windows.timeline import FOREVER, tick_at_or_before
 from tests.oracle.cleaning import NEVER, Row
 from tests.oracle.encoders import DIM
 from tests.oracle.oracle import Oracle, counts, prefix_of, render, render_raw
@@ -47,6 +52,33 @@ class Direct:
         """The history over (start, end]."""
         fits = make((*self.outputs, *self.hidden), end, {}, self._learn)
         return self._compute(self.outputs, start, end, self.hidden, fits)
+
+    def go_on(self, start: int, end: int, carried: State | None) -> History:
+        """The history over (start, end] of a run that hands on its state, and starts with that of another where it can.
+
+        It is given no rows but those that become known, enter or leave a window.
+        """
+        every = (*self.outputs, *self.hidden)
+        fits = make(every, end, {}, self._learn)
+        base = tick_at_or_before(self.grid, start)
+        if any(base < each <= end for each in breaks(self.grid, every)):
+            carried = None
+        task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, carried is None, self.hidden)
+        task = replace(task, fits=fits, keep=True)
+        tables = self.tables if carried is None else {n: self._moving(n, base, end) for n in self.tables}
+        return compute(tables, task, self._vectors, carried=carried)
+
+    def _moving(self, source: str, base: int, end: int) -> pa.Table:
+        plain = [o for o in (*self.outputs, *self.hidden) if o.source == source]
+        table = self.tables[source]
+        at, known = (table[name].to_numpy() for name in ("__ts", "__known"))
+        needed = (known > base) & (known <= end)
+        for low, high in stretches({w for o in plain for w in o.feature.looks(o.window)}, base, end):
+            needed |= (at >= low) & (at < high)
+        if "__until" in table.column_names:
+            until = table["__until"].fill_null(int(FOREVER)).to_numpy()
+            needed |= (until > base) & (until <= end)
+        return table.filter(pa.array(needed))
 
     def _compute(
         self, outputs: Sequence[Output], start: int, end: int, hidden: tuple[Output, ...], fits: Fits

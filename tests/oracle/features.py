@@ -28,10 +28,16 @@ def templates(columns: Mapping[str, str]) -> list[str]:
 
 @st.composite
 def features(
-    draw: st.DrawFn, windows: Sequence[str], columns: Mapping[str, str], most: int = 5, embed: bool = True
+    draw: st.DrawFn,
+    windows: Sequence[str],
+    columns: Mapping[str, str],
+    most: int = 5,
+    embed: bool = True,
+    summed: bool = False,
 ) -> dict[str, Any]:
-    """1 to `most` features; `columns` are the source's, with their logical types."""
+    """1 to `most` features; `columns` are the source's, with their logical types. `summed`: of kinds that are sums."""
     kinds = [*KINDS] if embed else [kind for kind in KINDS if kind is not _embed]
+    kinds = SUMS if summed else kinds
     found = {}
     for number in range(draw(st.integers(1, most))):
         doc: dict[str, Any] = {}
@@ -189,6 +195,18 @@ def _spoken(draw: st.DrawFn, doc: dict[str, Any]) -> None:
         doc["languages"] = draw(st.lists(one, min_size=1, max_size=2, unique=True))
 
 
+def _summed(kind: Any) -> Any:
+    """What there is no running sum for is left out."""
+
+    def summed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
+        kind(draw, doc, columns)
+        doc.pop("distinct", None)
+        if doc.get("pool") in ("max", "min"):
+            doc["pool"] = "std"
+
+    return summed
+
+
 def _embed(draw: st.DrawFn, doc: dict[str, Any], columns: Mapping[str, str]) -> None:
     doc["embed"] = draw(st.sampled_from(templates(columns)))
     doc["encoder"] = draw(st.sampled_from(["tiny", "tiny", "words", "terms"]))
@@ -213,4 +231,7 @@ KINDS = [
     *map(_numeric, ["sum", "mean", "std", "median"]),
     *map(_picked, ["min", "max", "first", "last", "mode"]),
     _sequence, _gap, _streak, _by(_count), _by(_numeric("sum")), _by(_numeric("mean")),
+]  # fmt: skip
+SUMS = [
+    _summed(_count), _summed(_text), _share, _histogram, _trend, _trend, *map(_numeric, ["sum", "mean", "std"]),
 ]  # fmt: skip

@@ -101,8 +101,8 @@ class Clock:
 
 
 @st.composite
-def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
-    """Up to `views` views over up to `rows` events of a few entities."""
+def cases(draw: Draw, views: int = 1, rows: int = 24, summed: bool = False) -> Case:
+    """Up to `views` views over up to `rows` events of a few entities; `summed`: of kinds that are sums."""
     zone, moment = draw(st.sampled_from(MOMENTS))
     every = draw(st.lists(st.sampled_from([*STEPS, ("event", None), ("event", None)]), min_size=1, max_size=views))
     windows = draw(st.lists(st.sampled_from(WINDOWS), min_size=1, max_size=3, unique=True))
@@ -142,7 +142,7 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
                     "every": step,
                     **({"at": at} if at else {}),
                     **({"timezone": draw(st.sampled_from(MOMENTS))[0]} if draw(st.integers(0, 3)) == 0 else {}),
-                    **draw(_reads(windows, {"events": layout.columns, **others})),
+                    **draw(_reads(windows, {"events": layout.columns, **others}, summed)),
                 },
                 {"events": layout.columns, **others},
                 fits,
@@ -162,14 +162,16 @@ def cases(draw: Draw, views: int = 1, rows: int = 24) -> Case:
 
 
 @st.composite
-def _reads(draw: Draw, windows: Sequence[str], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _reads(
+    draw: Draw, windows: Sequence[str], sources: Mapping[str, Mapping[str, str]], summed: bool
+) -> dict[str, Any]:
     """The sources of a view and its features, those of several sources mixed."""
     names = draw(st.permutations([*sources])) if len(sources) > 1 else [*sources]
     if len(names) == 1:
-        return {"source": names[0], "features": draw(features(windows, sources[names[0]]))}
+        return {"source": names[0], "features": draw(features(windows, sources[names[0]], summed=summed))}
     found: dict[str, Any] = {}
     for name in names:
-        some = draw(features(windows, sources[name], most=3))
+        some = draw(features(windows, sources[name], most=3, summed=summed))
         found |= {f"{name}_{key}": {**doc, "from": name} for key, doc in some.items()}
     order = draw(st.permutations([*found]))
     return {"sources": list(names), "features": {key: found[key] for key in order}}

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
+from limner.workers.windows.carried import is_carried
 from tests.oracle.cleaning import NEVER
 from tests.oracle.compare import Timeline, check_changes, check_values, interesting
 from tests.oracle.direct import Direct
@@ -53,3 +54,19 @@ def test_an_interval_is_the_sum_of_its_parts(case: Case) -> None:
     assert exact(parts[0].base) == exact(whole.base)
     again = stage.run(case.start, case.end)
     assert (exact(again.base), exact(again.changes)) == (exact(whole.base), exact(whole.changes))
+
+
+@many(1500)
+@given(cases(summed=True))
+def test_a_run_may_go_on_from_sums_handed_on(case: Case) -> None:
+    """Consecutive runs that see only rows that come and go give the history of one run over all rows, byte for byte."""
+    stage, _ = build(case, "view_0")
+    assert all(is_carried(output) for output in (*stage.outputs, *stage.hidden) if output.source)
+    whole = stage.run(case.start, case.end)
+    parts, state = [], None
+    for after, until in pairwise([case.start, *case.cuts, case.end]):
+        parts.append(stage.go_on(after, until, state))
+        state = parts[-1].state
+    order = [(name, "ascending") for name in (*stage.keys, "event_timestamp")]
+    assert exact(pa.concat_tables(part.changes for part in parts).sort_by(order)) == exact(whole.changes)
+    assert exact(parts[0].base) == exact(whole.base)

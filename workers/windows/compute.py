@@ -1,7 +1,7 @@
 """From the cleaned rows of one shard, by source, to the feature history over an interval: a pure function."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from limner.workers.derive import rows as derive
 from limner.workers.derive.fit import Fits
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
+from limner.workers.windows.carried import Edges, State, Sums, UnlikeStateError, edges, together
 from limner.workers.windows.conditions import masks
 from limner.workers.windows.derived import breaks, derived_columns
 from limner.workers.windows.entities import Block, blocks
@@ -40,6 +41,7 @@ class Task:
     base: bool = True
     hidden: tuple[OutputSpec, ...] = ()  # computed because others are made of them, not written
     fits: Fits = field(default_factory=dict)  # by output name, as far as they are made
+    keep: bool = False  # hand on what windows hold at the end, of all entities known by then
 
     @property
     def plain(self) -> tuple[OutputSpec, ...]:
@@ -61,11 +63,12 @@ class Task:
 class History:
     """`base`: one row an entity already known at the base instant; `changes`: rows of (base, end] that differ.
 
-    Both are sorted by join keys, then event timestamp.
+    Both are sorted by join keys, then event timestamp. `state`: what a run that goes on from `end` may start with.
     """
 
     base: pa.Table
     changes: pa.Table
+    state: State | None = None
 
 
 # Vectors of the distinct digests (sorted, binary(16)): float32 [n, dim], and which of them exist.
@@ -75,17 +78,29 @@ SeenBefore = Callable[[pa.Table], c.Bools]
 
 
 def compute(
-    tables: Mapping[str, pa.Table], task: Task, vectors: Vectors, seen_before: SeenBefore | None = None
+    tables: Mapping[str, pa.Table],
+    task: Task,
+    vectors: Vectors,
+    seen_before: SeenBefore | None = None,
+    carried: State | None = None,
 ) -> History:
     """Evaluate all outputs over the rows of each source, which are in canonical order (keys, time, ties).
 
-    An entity has rows in the history from the first instant at which any source knows it.
+    An entity has rows in the history from the first instant at which any source knows it. With `carried`, what windows
+    held at the base, rows are needed that become known, enter or leave a window in (base, end]; others may be there.
     """
-    parts = [_block(block, task, vectors, seen_before) for block in blocks(tables, task.join_keys, _BLOCK)]
-    empty = schema(next(iter(tables.values())).schema, task).empty_table()
+    parts = [_block(block, task, vectors, seen_before, carried) for block in blocks(tables, task.join_keys, _BLOCK)]
+    rows = next(iter(tables.values())).schema
+    empty = schema(rows, task).empty_table()
+    state = None
+    if task.keep:
+        nothing = State(pa.schema([rows.field(key) for key in task.join_keys]).empty_table(), {})
+        state = together([nothing, *(part.state for part in parts if part.state is not None)])
+        state = state if carried is None else carried.with_changes(state)
     return History(
         base=pa.concat_tables([empty, *(part.base for part in parts)]).combine_chunks(),
         changes=pa.concat_tables([empty, *(part.changes for part in parts)]).combine_chunks(),
+        state=state,
     )
 
 
@@ -102,26 +117,36 @@ def arrow_type(output: OutputSpec) -> pa.DataType:
     return arrow.arrow_type(kind.base, many=kind.list, dim=kind.dim, keyed=kind.map)
 
 
-def _block(block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore | None) -> History:
+def _block(
+    block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore | None, carried: State | None
+) -> History:
     base = timeline.tick_at_or_before(task.grid, task.start)
     stays = _stays(block, task)
-    if not task.base:
+    if not task.base and (carried is not None or not task.keep):
         block = block.only(timeline.moving(stays.values(), len(block.keys), base, task.end, task.breaks))
         stays = _stays(block, task)
-    line = timeline.build(stays.values(), base, task.end, task.breaks)
+    known = carried.find(block.keys) if carried is not None else np.full(len(block.keys), -1)
+    line = timeline.build(stays.values(), base, task.end, task.breaks, np.flatnonzero(known >= 0))
+    ends = edges(line)
+    if carried is not None and (line.tick[ends.first[known[ends.entity] < 0]] <= base).any():
+        raise UnlikeStateError("an entity is known that was not known then")
     spans = {(name, window): line.span(each, window) for name, each in stays.items() for window in each.windows}
     selected = _selected(block, task)
 
-    def look(output: OutputSpec, window: Window) -> Rows:
+    def look(output: OutputSpec, window: Window, sums: Sums | None) -> Rows:
         first, last = spans[output.source, window]
         index = np.flatnonzero(first < last)
         rows = block.sources[output.source]
         entity, time = rows.events.entity[index], rows.events.time[index]
-        return Rows(rows.table, index, first[index], last[index], line.size, entity, time, output.zone)
+        return Rows(rows.table, index, first[index], last[index], line.size, entity, time, output.zone, sums)
 
     made: dict[str, c.Output] = {}
+    handed: dict[str, Sums] = {}
     for output in task.plain:
-        looks = [look(output, window) for window in output.feature.looks(output.window)]
+        if task.keep or carried is not None:
+            held = carried.sums.get(output.name) if carried is not None else None
+            handed[output.name] = Sums(ends, known[ends.entity], held)
+        looks = [look(output, window, handed.get(output.name)) for window in output.feature.looks(output.window)]
         where = selected[output.name]
         if isinstance(output.feature, Embed):
             stay = stays[output.source].windows[output.window]
@@ -129,7 +154,12 @@ def _block(block: Block, task: Task, vectors: Vectors, seen_before: SeenBefore |
         else:
             made[output.name] = kinds.evaluate(_plain(output, task), looks, where)
     made |= derived_columns(task.computed, made, line, task.fits)
-    return _assemble(block, task, line, [made[output.name] for output in task.outputs], seen_before)
+    history = _assemble(block, task, line, [made[output.name] for output in task.outputs], seen_before)
+    return replace(history, state=_state(block, ends, handed)) if task.keep else history
+
+
+def _state(block: Block, ends: Edges, handed: Mapping[str, Sums]) -> State:
+    return State(block.keys.take(pa.array(ends.entity)), {name: tuple(each.after) for name, each in handed.items()})
 
 
 def _plain(output: OutputSpec, task: Task) -> FeatureBase:

@@ -64,15 +64,15 @@ def square(column: Limbs) -> Limbs:
 
 def product(left: Limbs, right: Limbs) -> Limbs:
     """Exact products of values at the same position."""
-    sign, digits = _magnitude(_carry(left.limb))
-    other_sign, other_digits = (sign, digits) if left is right else _magnitude(_carry(right.limb))
+    sign, digits = _magnitude(carry(left.limb))
+    other_sign, other_digits = (sign, digits) if left is right else _magnitude(carry(right.limb))
     result = np.zeros((len(digits) + len(other_digits) + 1, left.size), np.int64)
     for i, digit in enumerate(digits):
         for j, other in enumerate(other_digits):
             both = digit * other
             result[i + j] += both & _MASK
             result[i + j + 1] += both >> LIMB
-    return Limbs(_carry(result) * (sign * other_sign).astype(np.int64), left.exponent + right.exponent)
+    return Limbs(carry(result) * (sign * other_sign).astype(np.int64), left.exponent + right.exponent)
 
 
 def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:
@@ -88,7 +88,7 @@ def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:
 
 def to_floats(column: Limbs) -> Floats:
     """The values, each rounded once to the nearest float64 (ties to even)."""
-    sign, digits = _magnitude(_carry(column.limb))
+    sign, digits = _magnitude(carry(column.limb))
     digits = np.concatenate([np.zeros((2, column.size), np.int64), digits])
     nonzero = digits != 0
     top = len(digits) - 1 - np.argmax(nonzero[::-1], axis=0)
@@ -110,7 +110,7 @@ def to_floats(column: Limbs) -> Floats:
 
 def to_integers(column: Limbs) -> list[int]:
     """The values as Python integers, in units of `2 ** exponent`."""
-    limb = _carry(column.limb)
+    limb = carry(column.limb)
     total = limb[-1].astype(object)
     for k in range(len(limb) - 2, -1, -1):
         total = (total << LIMB) + limb[k].astype(object)
@@ -119,19 +119,19 @@ def to_integers(column: Limbs) -> list[int]:
 
 def to_int64(column: Limbs) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Integer totals and where they fit in 64 bits (elsewhere the total is meaningless)."""
-    limb = _carry(column.limb)
+    limb = carry(column.limb)
     head = limb[2].copy()
     fits = np.ones(column.size, bool)
-    for k in range(3, len(limb)):
-        fits &= (limb[k] == 0) | ((k == len(limb) - 1) & (limb[k] == -1))
+    for k in range(3, len(limb)):  # further limbs only repeat the sign
+        fits &= limb[k] == np.where(limb[-1] < 0, -1 if k == len(limb) - 1 else _MASK, 0)
     if len(limb) > 3:
         head = np.where(limb[-1] < 0, head - (1 << LIMB), head)
     fits &= (head >= -8) & (head < 8)
     return (np.where(fits, head, 0) << (2 * LIMB)) + (limb[1] << LIMB) + limb[0], fits
 
 
-def _carry(limb: Ints) -> Ints:
-    """All limbs but the last within [0, 2**30); the last carries the sign."""
+def carry(limb: Ints) -> Ints:
+    """The same numbers in one limb more: all limbs but the last within [0, 2**30); the last carries the sign."""
     result = np.empty((len(limb) + 1, limb.shape[1]), np.int64)
     carry = np.zeros(limb.shape[1], np.int64)
     for k, value in enumerate(limb):
@@ -145,5 +145,5 @@ def _carry(limb: Ints) -> Ints:
 def _magnitude(limb: Ints) -> tuple[Floats, Ints]:
     """Sign (+1 or -1) and the limbs of the absolute value, from carried limbs."""
     negative = limb[-1] < 0
-    flipped = _carry(np.where(negative, -limb, limb))
+    flipped = carry(np.where(negative, -limb, limb))
     return np.where(negative, -1.0, 1.0), flipped

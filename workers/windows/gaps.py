@@ -35,7 +35,10 @@ def gap(feature: f.Gap, rows: Rows) -> c.Output:
             days = _quotients(total, np.maximum(count, 1) * _DAY)
         case "std":
             lengths = exact.of_ints(found.length)
-            days = totals.deviations(lengths, found.first, found.last, count, unit=_DAY)
+            linear, squares = (
+                exact.spans(each, found.first, found.last, rows.places) for each in (lengths, exact.square(lengths))
+            )
+            days = totals.deviations(linear, squares, count, unit=_DAY)
             return c.of_floats(days, count > 1, feature.default)
         case "longest":
             days = _days(cover.best(found.first, found.last, found.length, rows.places))

@@ -7,7 +7,7 @@ from limner.language import features as f
 from limner.language.durations import MICROS
 from limner.workers.windows import calendar
 from limner.workers.windows import column as c
-from limner.workers.windows.rows import Ints, Rows, running
+from limner.workers.windows.rows import Ints, Rows
 
 
 def histogram(feature: f.Histogram, rows: Rows) -> c.Output:
@@ -16,8 +16,7 @@ def histogram(feature: f.Histogram, rows: Rows) -> c.Output:
     changes = rows.changes()
     found = np.zeros((len(changes.at) + 1, feature.bins), np.int32)  # the last row: before anything happened
     for each in range(feature.bins):
-        here = bins == each
-        found[:-1, each] = running(rows.first[here], rows.last[here], rows.places)[changes.at]
+        found[:-1, each] = rows.where(bins == each).count()[changes.at]
     total = found.sum(axis=1)
     values = found / np.maximum(total, 1)[:, None] if feature.share else found
     fresh = np.ones(len(values), bool)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from limner.workers.windows import column as c
 from limner.workers.windows import exact
+from limner.workers.windows.carried import Sums
 
 Ints = c.Ints
 Bools = c.Bools
@@ -33,6 +34,7 @@ class Rows:
     entity: Ints  # [visible]
     time: Ints  # [visible] event timestamp, µs
     zone: str  # of local time
+    sums: Sums | None = None  # what rows that are not here add to counts and totals
 
     def where(self, mask: Bools) -> "Rows":
         """The rows where `mask` (shape [visible]) holds."""
@@ -50,17 +52,21 @@ class Rows:
         changes = np.zeros(self.places + 1, bool)
         changes[self.first] = True
         changes[self.last] = True
+        if self.sums is not None:
+            changes[self.sums.edges.first] = True
         at = np.flatnonzero(changes[: self.places])
         source = np.cumsum(changes[: self.places]) - 1
         return Changes(at, np.where(source < 0, len(at), source))
 
     def total(self, values: exact.Limbs) -> exact.Limbs:
         """Exact running sums of the rows' values."""
-        return exact.spans(values, self.first, self.last, self.places)
+        found = exact.spans(values, self.first, self.last, self.places)
+        return found if self.sums is None else self.sums.total(found)
 
     def count(self) -> Ints:
         """Number of rows at each place."""
-        return running(self.first, self.last, self.places)
+        found = running(self.first, self.last, self.places)
+        return found if self.sums is None else self.sums.count(found)
 
     def numbers(self, name: str) -> tuple["Rows", exact.Limbs, bool]:
         """The rows whose numeric column is not null, their exact values, and whether they are integers."""

@@ -148,13 +148,19 @@ def moving(
     return moved
 
 
-def build(sources: Iterable[Stays], base: int, end: int, breaks: Collection[int] = ()) -> Timeline:
+def build(
+    sources: Iterable[Stays], base: int, end: int, breaks: Collection[int] = (), held: Ints | None = None
+) -> Timeline:
     """Lay out the places of (base, end] and the base itself, which is an instant of the grid.
 
     An entity has places from the first instant at which a row about it is known, of whatever source. At each of
-    `breaks`, instants of the grid, every entity that is known by then has a place.
+    `breaks`, instants of the grid, every entity that is known by then has a place. `held` are entities that are known
+    at the base by rows that are not there.
     """
     entities, ticks = [], []
+    if held is not None:
+        entities.append(held)
+        ticks.append(np.full(len(held), base))
     for source in sources:
         entity, known = source.rows.entity, np.maximum(source.known, base)
         entities.append(entity)

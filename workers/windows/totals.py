@@ -62,23 +62,23 @@ def deviation(feature: f.Std, rows: Rows) -> c.Output:
     """Sample variance as an exact fraction: (n * sum of squares - square of sum) / (n * (n - 1))."""
     rows, values, _ = rows.numbers(feature.std)
     count = rows.count()
-    return c.of_floats(deviations(values, rows.first, rows.last, count), count > 1, feature.default)
+    found = deviations(rows.total(values), rows.total(exact.square(values)), count)
+    return c.of_floats(found, count > 1, feature.default)
 
 
-def deviations(values: exact.Limbs, first: Ints, last: Ints, count: Ints, unit: int = 1) -> c.Floats:
-    """[places] standard deviation of the values whose spans cover each place, in units of `unit`; `count` of them.
+def deviations(total: exact.Limbs, squares: exact.Limbs, count: Ints, unit: int = 1) -> c.Floats:
+    """[places] standard deviation of `count` values, in units of `unit`, from their sums and those of their squares.
 
     0 where they are fewer than two.
     """
-    places = len(count)
-    linear, squared = (exact.spans(each, first, last, places) for each in (values, exact.square(values)))
-    result = np.zeros(places)
+    result = np.zeros(len(count))
     several = np.flatnonzero(count > 1)
-    shift = -2 * values.exponent
-    sums = exact.to_integers(exact.Limbs(linear.limb[:, several], 0))
-    squares = exact.to_integers(exact.Limbs(squared.limb[:, several], 0))
-    for place, n, total, square in zip(several, count[several].tolist(), sums, squares, strict=True):
-        top, bottom = n * square - total * total, n * (n - 1) * unit * unit
+    exponent = min(total.exponent, squares.exponent // 2)
+    shift, up, squares_up = -2 * exponent, total.exponent - exponent, squares.exponent - 2 * exponent
+    sums = exact.to_integers(exact.Limbs(total.limb[:, several], 0))
+    squared = exact.to_integers(exact.Limbs(squares.limb[:, several], 0))
+    for place, n, linear, square in zip(several, count[several].tolist(), sums, squared, strict=True):
+        top, bottom = n * (square << squares_up) - (linear << up) ** 2, n * (n - 1) * unit * unit
         result[place] = _root(top, bottom << shift) if shift >= 0 else _root(top << -shift, bottom)
     return result
 

@@ -32,20 +32,25 @@ def _total(feature: f.Trend, rows: Rows) -> c.Floats:
 def _slope(feature: f.Trend, rows: Rows) -> c.Output:
     """(n sum tv - sum t sum v) / (n sum tt - (sum t)^2), exact, per day, rounded once; null where it is no float64."""
     rows, values, _ = rows.numbers(feature.trend)
-    # A slope does not depend on when time begins: near the rows, the numbers are small.
-    time = exact.of_ints(rows.time - (rows.time.min() if len(rows.time) else 0))
+    # A slope does not depend on when time begins: near the rows, the numbers are small. Sums that are handed on from
+    # run to run need one beginning for all.
+    near = rows.sums is None and len(rows.time)
+    time = exact.of_ints(rows.time - (rows.time.min() if near else 0))
     changes = rows.changes()
     at = changes.at
+    total, moment = rows.total(values), rows.total(exact.product(time, values))
+    exponent = min(total.exponent, moment.exponent)
 
-    def sums(limbs: exact.Limbs) -> list[int]:
-        return exact.to_integers(exact.Limbs(rows.total(limbs).limb[:, at], 0))
+    def integers(column: exact.Limbs, least: int = 0) -> list[int]:
+        found = exact.to_integers(exact.Limbs(column.limb[:, at], 0))
+        return [each << column.exponent - least for each in found]
 
     result, present = np.zeros(len(at) + 1), np.zeros(len(at) + 1, bool)
     every = zip(
-        rows.count()[at].tolist(), sums(time), sums(exact.square(time)), sums(values),
-        sums(exact.product(time, values)), strict=True,
+        rows.count()[at].tolist(), integers(rows.total(time)), integers(rows.total(exact.square(time))),
+        integers(total, exponent), integers(moment, exponent), strict=True,
     )  # fmt: skip
-    up, down = max(values.exponent, 0), max(-values.exponent, 0)
+    up, down = max(exponent, 0), max(-exponent, 0)
     for place, (n, t, tt, v, tv) in enumerate(every):
         top, bottom = (n * tv - t * v) * MICROS["d"], n * tt - t * t
         if bottom:
