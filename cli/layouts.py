@@ -10,6 +10,20 @@ if TYPE_CHECKING:
     from limner.workers.derive.fit import Fit
 
 
+def declared(root: "Path", name: str) -> bool:
+    """Whether the specs have a view of that name. False where they cannot be read: it may be the key of an entity."""
+    if not name.isidentifier():
+        return False
+    from limner.cli import project
+    from limner.language.errors import LimnerError
+    from limner.language.repo import load
+
+    try:
+        return name in load(project.settings(root).specs).views
+    except LimnerError:
+        return False
+
+
 def described(root: "Path", name: str) -> dict[str, Any]:
     """A view of the project's specs as plain data; LimnerError where it cannot be planned."""
     from limner.cli import project

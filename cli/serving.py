@@ -38,25 +38,17 @@ def choose(store: "Store", name: str | None) -> str:
     if name is not None:
         return name
     profiles = sorted(store.profiles())
+    if len(profiles) == 1:
+        return profiles[0]
     views = sorted(view.name for view in store.views())
-    for names in (profiles, views):
-        if len(names) == 1:
-            return names[0]
+    if len(views) == 1:
+        return views[0]
     if not views:
         raise LimnerError("nothing is online yet: run `limner apply`, then `limner materialize START END`")
     raise LimnerError(f"say which with --profile NAME: {', '.join([*profiles, *views])}")
 
 
-def join_keys(store: "Store", name: str) -> tuple[str, ...]:
-    """Return the join keys of a view, or of a profile's first view; () where nothing of it is online."""
-    views = {view.name: view.keys for view in store.views()}
-    reads = {view.name: view.views for view in store.request_views()}
-    members = store.profiles().get(name, {name: []})
-    stored = (view for member in members for view in reads.get(member, (member,)))
-    return next((views[view] for view in stored if view in views), ())
-
-
-def parse_key(text: str, names: tuple[str, ...]) -> Any:
+def parse_key(text: str, names: Sequence[str]) -> Any:
     """Read a key from the command line: its value, or the values of several join keys with commas between."""
     return tuple(text.split(",")) if len(names) > 1 else text
 

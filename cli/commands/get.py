@@ -24,7 +24,7 @@ def get(
     """Print the online values of one or more entities; exits 1 if none of them is known."""
     store = serving.open_store(project.find(project_folder))
     name = serving.choose(store, profile)
-    names = serving.join_keys(store, name)
+    names = store.join_keys(name)
     given = serving.parse_request(store, name, request or ())
     found = {text: store.profile(name, serving.parse_key(text, names), request=given) for text in keys}
     if json:

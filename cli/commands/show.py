@@ -1,5 +1,6 @@
 """`limner show KEY`: one readable profile, grouped by feature view, with what each view is."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,13 +25,13 @@ def show(
 ) -> int:
     """Show everything that is online about one entity, view by view; or what the features of a view are."""
     root = project.find(project_folder)
+    if profile is None and layouts.declared(root, key):
+        return _layout(root, key, json)
     store = serving.open_store(root)
-    if profile is None and key in {view.name for view in store.views()}:
-        view = layouts.described(root, key)
-        output.emit_json(view) if json else layouts.render(view)
-        return 0
     profiles = store.profiles()
     views = {view.name: view for view in store.views()}
+    if profile is None and key in views:
+        return _layout(root, key, json)  # which says what is wrong with the specs, or that it is no longer there
     computed = {view.name: view for view in store.request_views()}
     if profile is None:
         chosen = {view.name: list(view.features) for view in views.values()}
@@ -50,18 +51,27 @@ def show(
         )
     shown: dict[str, dict[str, Any] | None] = {}
     for name in chosen:
-        names = serving.join_keys(store, name)
+        reads = computed[name].views if name in computed else (name,)
+        if profile in profiles and not views.keys() & set(reads):
+            shown[name] = None  # declared, and not computed yet
+            continue
         fields = computed[name].request if name in computed else {}
         given = [each for each in request or () if each.partition("=")[0] in fields]
         said = serving.parse_request(store, name, given)
-        values = store.profile(name, serving.parse_key(key, names), request=said)
-        shown[name] = values and {feature: values[feature] for feature in chosen[name]}
+        values = store.profile(name, serving.parse_key(key, store.join_keys(name)), request=said)
+        shown[name] = values and {feature: values.get(feature) for feature in chosen[name]}
     if json:
         output.emit_json({"key": key, "views": shown})
     else:
         as_of = {name: views[name].as_of for name in chosen if name in views}
         render(key, shown, {name: f"{moment:%Y-%m-%d %H:%M}Z" for name, moment in as_of.items() if moment})
     return 0 if any(shown.values()) else 1
+
+
+def _layout(root: Path, view: str, json: bool) -> int:
+    found = layouts.described(root, view)
+    output.emit_json(found) if json else layouts.render(found)
+    return 0
 
 
 def render(key: str, views: dict[str, dict[str, Any] | None], as_of: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ def similar(
     if not colon or not view or not name:
         raise typer.BadParameter(f"{feature!r} is not VIEW:FEATURE, e.g. shopper_taste:taste", param_hint="--feature")
     store = serving.open_store(project.find(project_folder))
-    names = serving.join_keys(store, view)
+    names = store.join_keys(view)
     nearest = store.similar(view, name, serving.parse_key(key, names), count)
     if json:
         output.emit_json([{"key": list(found.key), "similarity": found.similarity} for found in nearest])

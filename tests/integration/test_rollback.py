@@ -149,6 +149,17 @@ def test_views_that_share_an_encoder_go_back_together(repo: Path) -> None:
     assert axes(online(repo, "likes")) == {1}
 
 
+def test_views_that_were_never_served_together_do_not_go_back_together(repo: Path) -> None:
+    """`looks` has changed once more since the encoder did: the versions before are of two encoders."""
+    write_weights(repo.parent, 2)
+    apply(repo).materialize_incremental(END + DAY)
+    narrower = SPECS.replace('"a {kind}", encoder: bert, over: 20d', '"a {kind}", encoder: bert, over: 10d')
+    change(repo, narrower).materialize_incremental(END + DAY)
+    with pytest.raises(LimnerError, match="have never been served together"):
+        rollback(repo.parent, ["taste", "looks"])
+    assert axes(online(repo, "likes")) == {2}
+
+
 def test_a_request_view_keeps_the_features_it_reads(repo: Path) -> None:
     """Going back to before they were there is refused."""
     reading = """

@@ -94,6 +94,13 @@ class Store:
             for name, program in programs.items()
         )
 
+    def join_keys(self, name: str) -> tuple[str, ...]:
+        """The join keys of a view, request view or profile, in the order of its entity."""
+        with self._database.reading() as snapshot:
+            members, served, programs = _members(snapshot, name, None)
+        first = next(view for view in _stored(members, programs) if view in served)
+        return tuple(key for key, _ in served[first].schema.keys)
+
     def request_fields(self, name: str) -> dict[str, Column]:
         """The fields that a request must bring for a profile or request view, with their types; none for a view."""
         with self._database.reading() as snapshot:
