@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from limner.cli import project
+from limner.cli import light_feast, project
 from limner.language.errors import LimnerError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -59,8 +59,7 @@ def quiet() -> Iterator[None]:
     level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import feast  # noqa: F401 - it puts filters of its own before ours when it is first imported
-
+        light_feast.load()  # it puts filters of its own before ours when it is first imported
         warnings.simplefilter("ignore")
         logger.setLevel(logging.ERROR)
         try:

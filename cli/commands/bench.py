@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("spec", "encode", "aggregate", "online-write", "online-read")
+NAMES = ("start-up", "spec", "encode", "aggregate", "online-write", "online-read")
 
 FileOption = Annotated[
     Path | None,
@@ -41,6 +41,14 @@ def spec(
     from limner.benchmarks import spec
 
     return measured(spec.run, json, sources=sources, features=features, rounds=rounds)
+
+
+@app.command("start-up", short_help="How long commands take to start.")
+def start_up(rounds: RoundsOption = 5, json: FileOption = None) -> int:
+    """Start commands that have nothing to do, ours and Feast's, in turns."""
+    from limner.benchmarks import start_up
+
+    return measured(start_up.run, json, rounds=rounds)
 
 
 @app.command("aggregate", short_help="Events turned into windowed features, and the next day's share.")
