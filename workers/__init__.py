@@ -1,1 +1,1 @@
-"""TODO."""
+"""Rows to histories and online values: everything that runs without Feast."""

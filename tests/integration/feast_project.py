@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,8 @@ from limner.feature_repo.compile import objects
 
 globals().update(objects(Path(__file__).resolve().parent.parent))
 """
+FEATURES = ["orders_7d", "spend_7d", "favourite", "newest", "last_order", "dear"]  # of the view of SPECS
+REFS = [f"activity:{name}" for name in FEATURES]
 SPECS = """
 entity: user
 join_keys: {user_id: int}
@@ -132,3 +135,36 @@ def expected(rows: Sequence[Event], user: int, at: datetime) -> dict[str, object
         "last_order": seen[-1].at,
         "dear": max(row.big for row in seen),
     }
+
+
+def apply(repo: Path) -> Any:
+    """Apply as Feast does and return the store."""
+    from feast import FeatureStore
+
+    from limner.feature_repo.apply import apply as apply_plan
+    from limner.feature_repo.plan import plan
+
+    apply_plan(plan(repo.parent))
+    return FeatureStore(repo_path=str(repo))
+
+
+def online(store: Any, users: list[int]) -> list[dict[str, Any] | None]:
+    """What `get_online_features` answers, one dict a user; None for a user it does not know."""
+    answer = store.get_online_features(REFS, [{"user_id": user} for user in users]).to_dict()
+    rows = [{name: answer[name][n] for name in FEATURES} for n in range(len(users))]
+    return [None if row["orders_7d"] is None else row for row in rows]
+
+
+def in_seconds(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Feast's online timestamps count whole seconds."""
+    return None if row is None else row | {"last_order": row["last_order"].replace(microsecond=0)}
+
+
+def history_is_right(store: Any, asked: list[tuple[int, datetime]], rows: Sequence[Event]) -> None:
+    """`get_historical_features` equals brute force."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"user_id": [u for u, _ in asked], "event_timestamp": [t for _, t in asked]})
+    table = store.get_historical_features(frame, REFS).to_arrow().select(FEATURES).to_pylist()
+    for (user, at), got in zip(asked, table, strict=True):
+        assert got == (expected(rows, user, at) or dict.fromkeys(FEATURES)), (user, at)

@@ -9,8 +9,7 @@ import pytest
 from limner.cli.commands.plan import as_markdown, make_with_costs, show
 from limner.feature_repo.costs import PlanCost, ViewCost
 from limner.workers.costs import texts as counting
-from tests.integration.feast_project import DAY, FIRST, Event, events
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import DAY, FIRST, Event, apply, events
 from tests.integration.versions import SPECS, make_versions, write_weights
 
 pytestmark = [

@@ -11,9 +11,8 @@ from limner.cli.commands.diff import words
 from limner.feature_repo.diff import Difference, ViewDifference, diff, feature_difference
 from limner.language.errors import LimnerError
 from limner.workers.history.served import pointers
-from tests.integration.feast_project import DAY, FIRST, events
-from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, make_versions, write_weights
+from tests.integration.feast_project import DAY, FIRST, apply, events
+from tests.integration.versions import SPECS, make_versions, orders, write_weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
 ROWS = events(count=200, users=6, days=20, seed=5)
@@ -55,10 +54,6 @@ def named(found: ViewDifference) -> dict[str, Difference]:
     return {each.feature: each for each in found.features}
 
 
-def orders(user: int, days: int, at: Any) -> int:
-    return sum(row.user == user and at - days * DAY <= row.at < at for row in ROWS)
-
-
 def test_between_two_instants(root: Path) -> None:
     """Values of the served version as of each; what did not change is the same."""
     early, late = FIRST + 4 * DAY, FIRST + 11 * DAY
@@ -66,7 +61,7 @@ def test_between_two_instants(root: Path) -> None:
     assert found.known == (True, True)
     assert found.fingerprints[0] == found.fingerprints[1]
     one = named(found)["orders"]
-    assert (one.before, one.after) == (orders(1, 9, early), orders(1, 9, late))
+    assert (one.before, one.after) == (orders(ROWS, 1, 9, early), orders(ROWS, 1, 9, late))
     assert one.state == "changed"
     assert named(found)["likes"].cosine == pytest.approx(1), "one axis"
     kinds = named(found)["kinds"]
@@ -83,7 +78,7 @@ def test_between_two_versions(root: Path) -> None:
     assert found.view == "taste"
     assert found.instants == (_micros(END), _micros(END))
     by_name = named(found)
-    assert (by_name["orders"].before, by_name["orders"].after) == (orders(1, 7, END), orders(1, 9, END))
+    assert (by_name["orders"].before, by_name["orders"].after) == (orders(ROWS, 1, 7, END), orders(ROWS, 1, 9, END))
     assert by_name["fresh"].state == "added"
     assert by_name["likes"].cosine == 0, "vectors of two encoders are strangers"
     (back,) = diff(root, pointer.fingerprint, pointer.earlier[0], "1")
@@ -143,7 +138,7 @@ def test_what_is_printed(root: Path, limner: Limner) -> None:
     said = limner("-C", root, "diff", pointer.earlier[0][:12], pointer.fingerprint[:12], "--key", "1")
     assert said.code == 0, said.err
     assert "cosine 0.0000" in said.out
-    assert f"{orders(1, 7, END)} → {orders(1, 9, END)}" in said.out
+    assert f"{orders(ROWS, 1, 7, END)} → {orders(ROWS, 1, 9, END)}" in said.out
     assert "unchanged" in said.out
     told = limner("-C", root, "diff", "2026-01-03", "2026-01-05", "--key", "1", "--json")
     assert told.code == 0

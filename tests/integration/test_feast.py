@@ -16,11 +16,23 @@ import pytest
 from limner.language.errors import LimnerError
 from limner.workers.cluster import Cluster
 from limner.workers.settings import EngineSettings
-from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
+from tests.integration.feast_project import (
+    DAY,
+    FEATURES,
+    FIRST,
+    SPECS,
+    Event,
+    apply,
+    events,
+    expected,
+    history_is_right,
+    in_seconds,
+    make_project,
+    online,
+    write_events,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("feast")]
-FEATURES = ["orders_7d", "spend_7d", "favourite", "newest", "last_order", "dear"]
-REFS = [f"activity:{name}" for name in FEATURES]
 FEAST = [sys.executable, "-m", "feast.cli.cli"]
 ROWS = events()
 
@@ -39,29 +51,6 @@ def repo(tmp_path: Path, ray: None) -> Path:
     return make_project(tmp_path / "it's a [shop] ?", ROWS)
 
 
-def apply(repo: Path) -> Any:
-    """Apply as Feast does and return the store."""
-    from feast import FeatureStore
-
-    from limner.feature_repo.apply import apply as apply_plan
-    from limner.feature_repo.plan import plan
-
-    apply_plan(plan(repo.parent))
-    return FeatureStore(repo_path=str(repo))
-
-
-def online(store: Any, users: list[int]) -> list[dict[str, Any] | None]:
-    """What `get_online_features` answers, one dict a user; None for a user it does not know."""
-    answer = store.get_online_features(REFS, [{"user_id": user} for user in users]).to_dict()
-    rows = [{name: answer[name][n] for name in FEATURES} for n in range(len(users))]
-    return [None if row["orders_7d"] is None else row for row in rows]
-
-
-def in_seconds(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Feast's online timestamps count whole seconds."""
-    return None if row is None else row | {"last_order": row["last_order"].replace(microsecond=0)}
-
-
 def everyone_is_right(store: Any, at: datetime, rows: list[Event] = ROWS) -> None:
     """Online, direct and historical answers equal brute force at an instant, for known and unknown users."""
     import limner
@@ -77,14 +66,6 @@ def everyone_is_right(store: Any, at: datetime, rows: list[Event] = ROWS) -> Non
     history_is_right(store, [(user, at) for user in users], rows)
 
 
-def history_is_right(store: Any, asked: list[tuple[int, datetime]], rows: list[Event] = ROWS) -> None:
-    """`get_historical_features` equals brute force."""
-    frame = pd.DataFrame({"user_id": [u for u, _ in asked], "event_timestamp": [t for _, t in asked]})
-    table = store.get_historical_features(frame, REFS).to_arrow().select(FEATURES).to_pylist()
-    for (user, at), got in zip(asked, table, strict=True):
-        assert got == (expected(rows, user, at) or dict.fromkeys(FEATURES)), (user, at)
-
-
 def test_one_run_then_another(repo: Path) -> None:
     """After each run, online equals history equals brute force; users that fell silent decay to nothing."""
     store = apply(repo)
@@ -93,7 +74,7 @@ def test_one_run_then_another(repo: Path) -> None:
     everyone_is_right(store, FIRST + 20 * DAY)
     store.materialize_incremental(FIRST + 45 * DAY + timedelta(hours=5))
     everyone_is_right(store, FIRST + 45 * DAY + timedelta(hours=5))
-    history_is_right(store, [(user, FIRST + n * DAY / 2) for user in (1, 7, 33, 40) for n in range(90)])
+    history_is_right(store, [(user, FIRST + n * DAY / 2) for user in (1, 7, 33, 40) for n in range(90)], ROWS)
 
 
 def test_the_same_run_again_changes_nothing(repo: Path) -> None:
@@ -113,7 +94,7 @@ def test_a_backfill_never_takes_online_values_back(repo: Path) -> None:
     store.materialize(FIRST + 30 * DAY, FIRST + 40 * DAY)
     store.materialize(FIRST, FIRST + 10 * DAY)
     everyone_is_right(store, FIRST + 40 * DAY)
-    history_is_right(store, [(user, FIRST + n * DAY) for user in (2, 35) for n in range(40)])
+    history_is_right(store, [(user, FIRST + n * DAY) for user in (2, 35) for n in range(40)], ROWS)
 
 
 def test_late_rows_correct_what_is_served(repo: Path) -> None:
@@ -141,7 +122,7 @@ def test_a_new_definition_is_served_when_it_is_complete(repo: Path) -> None:
         store.get_historical_features(frame, ["activity:orders_14d"]).to_df()
     store.materialize_incremental(FIRST + 21 * DAY)
     everyone_is_right(store, FIRST + 21 * DAY)
-    history_is_right(store, [(user, FIRST + n * DAY) for user in (3, 36) for n in range(21)])
+    history_is_right(store, [(user, FIRST + n * DAY) for user in (3, 36) for n in range(21)], ROWS)
     answer = store.get_online_features(["activity:orders_14d"], [{"user_id": 1}]).to_dict()
     assert answer["orders_14d"] == [sum(r.user == 1 and FIRST + 7 * DAY <= r.at < FIRST + 21 * DAY for r in ROWS)]
 

@@ -9,8 +9,7 @@ import pytest
 
 import limner
 from limner.language.errors import LimnerError
-from tests.integration.feast_project import DAY, FIRST, SPECS, events, expected, make_project
-from tests.integration.test_feast import apply, in_seconds, online
+from tests.integration.feast_project import DAY, FIRST, SPECS, apply, events, expected, in_seconds, make_project, online
 
 pytestmark = [
     pytest.mark.integration,

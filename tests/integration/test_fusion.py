@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from limner import Store
-from tests.integration.feast_project import FIRST, SPECS, events, make_project
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import FIRST, SPECS, apply, events, make_project
 from tests.running import Limner
 
 pytestmark = [

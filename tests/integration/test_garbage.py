@@ -11,8 +11,7 @@ from limner.feature_repo.garbage import Garbage, find, remove
 from limner.feature_repo.rollback import rollback
 from limner.language.errors import LimnerError
 from limner.workers.history.lock import view_lock
-from tests.integration.feast_project import DAY, FIRST, events
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import DAY, FIRST, apply, events
 from tests.integration.versions import SPECS, make_versions, write_weights
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]

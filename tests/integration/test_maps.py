@@ -14,8 +14,7 @@ from feast.feature_server import get_app
 from feast.types import Array, Float64, Int64, Map, String
 
 import limner
-from tests.integration.feast_project import DAY, FIRST, SPECS, Event, make_project
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import DAY, FIRST, SPECS, Event, apply, make_project
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("views")]
 HOUR = timedelta(hours=1)

@@ -6,8 +6,20 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
-from tests.integration.feast_project import DAY, FIRST, SPECS, Event, events, expected, make_project, write_events
-from tests.integration.test_feast import apply, history_is_right, in_seconds, online
+from tests.integration.feast_project import (
+    DAY,
+    FIRST,
+    SPECS,
+    Event,
+    apply,
+    events,
+    expected,
+    history_is_right,
+    in_seconds,
+    make_project,
+    online,
+    write_events,
+)
 
 pytestmark = [
     pytest.mark.integration,

@@ -11,9 +11,8 @@ from limner.feature_repo.apply import apply as apply_plan
 from limner.feature_repo.plan import plan
 from limner.feature_repo.rollback import rollback
 from limner.language.errors import LimnerError
-from tests.integration.feast_project import DAY, FIRST, events
-from tests.integration.test_feast import apply
-from tests.integration.versions import SPECS, axes, make_versions, write_weights
+from tests.integration.feast_project import DAY, FIRST, apply, events
+from tests.integration.versions import SPECS, axes, make_versions, orders, write_weights
 
 pytestmark = [
     pytest.mark.integration,
@@ -41,11 +40,6 @@ def change(repo: Path, specs: str) -> Any:
     return apply(repo)
 
 
-def orders(user: int, days: int, at: Any) -> int:
-    """Brute force."""
-    return sum(row.user == user and at - days * DAY <= row.at < at for row in ROWS)
-
-
 def offline(repo: Path, feature: str, at: Any) -> list[Any]:
     from feast import FeatureStore
 
@@ -64,33 +58,33 @@ def online(repo: Path, feature: str) -> list[Any]:
 def test_back_and_forward_again(repo: Path) -> None:
     """Values, profiles and the registry are those of the version; runs continue it; nothing is computed again."""
     change(repo, WIDER).materialize_incremental(END + DAY)
-    assert online(repo, "orders") == [orders(user, 14, END + DAY) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 14, END + DAY) for user in USERS]
     histories = repo.parent / "data" / "history" / "taste"
     before = {path: path.stat().st_mtime_ns for path in histories.rglob("*.parquet")}
 
     (step,) = rollback(repo.parent, ["taste"])
-    assert online(repo, "orders") == [orders(user, 7, END) for user in USERS]
-    assert offline(repo, "orders", END) == [orders(user, 7, END) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 7, END) for user in USERS]
+    assert offline(repo, "orders", END) == [orders(ROWS, user, 7, END) for user in USERS]
     store = apply_nothing(repo)
     assert [f.name for f in store.get_feature_view("taste").features] == ["likes", "orders"]
     service = store.get_feature_service("everything")
     assert [f.name for p in service.feature_view_projections for f in p.features] == ["likes", "orders", "looks"]
     got = store.get_online_features(service, [{"user_id": 1}]).to_dict()
-    assert got["orders"] == [orders(1, 7, END)]
+    assert got["orders"] == [orders(ROWS, 1, 7, END)]
     (changed,) = [each for each in plan(repo.parent).views if each.view == "taste"]
     assert changed.action == "changed"
     assert changed.fingerprint == step.before
 
     store.materialize_incremental(END + 2 * DAY)  # what runs at night goes on with the version that is served
-    assert online(repo, "orders") == [orders(user, 7, END + 2 * DAY) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 7, END + 2 * DAY) for user in USERS]
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
     rollback(repo.parent, ["taste"])
-    assert online(repo, "orders") == [orders(user, 14, END + DAY) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 14, END + DAY) for user in USERS]
     assert [str(change) for change in plan(repo.parent).views] == ["looks: unchanged", "taste: unchanged"]
     assert plan(repo.parent).empty, "the profile has its features again, too"
     apply_nothing(repo).materialize_incremental(END + 3 * DAY)
-    assert online(repo, "fresh") == [orders(user, 1, END + 3 * DAY) for user in USERS]
+    assert online(repo, "fresh") == [orders(ROWS, user, 1, END + 3 * DAY) for user in USERS]
 
 
 def apply_nothing(repo: Path) -> Any:
@@ -115,7 +109,7 @@ def test_what_is_applied_and_not_yet_served_is_withdrawn(repo: Path) -> None:
     assert step.pending
     assert [f.name for f in apply_nothing(repo).get_feature_view("taste").features] == ["likes", "orders"]
     apply_nothing(repo).materialize_incremental(END + DAY)
-    assert online(repo, "orders") == [orders(user, 7, END + DAY) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 7, END + DAY) for user in USERS]
 
 
 def test_a_rollback_that_was_killed_is_finished_by_another(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +119,10 @@ def test_a_rollback_that_was_killed_is_finished_by_another(repo: Path, monkeypat
         patch.setattr("limner.feature_repo.rollback._registry", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             rollback(repo.parent, ["taste"])
-    assert online(repo, "orders") == [orders(user, 7, END) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 7, END) for user in USERS]
     (step,) = rollback(repo.parent, ["taste"])
     assert step.pending
-    assert online(repo, "orders") == [orders(user, 7, END) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 7, END) for user in USERS]
     assert [f.name for f in apply_nothing(repo).get_feature_view("taste").features] == ["likes", "orders"]
 
 
@@ -172,7 +166,7 @@ features:
     change(repo, WIDER + reading).materialize_incremental(END + DAY)
     with pytest.raises(LimnerError, match=r"request view now reads taste\.fresh, which the version before has not"):
         rollback(repo.parent, ["taste"])
-    assert online(repo, "orders") == [orders(user, 14, END + DAY) for user in USERS]
+    assert online(repo, "orders") == [orders(ROWS, user, 14, END + DAY) for user in USERS]
 
 
 def test_where_there_is_nothing_to_go_back_to(repo: Path, tmp_path: Path) -> None:

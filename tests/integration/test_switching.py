@@ -12,8 +12,7 @@ import limner
 from limner.language.errors import LimnerError
 from limner.workers.report import Event as Report
 from limner.workers.report import ShardDone, ViewDone, ViewWaits, reporting_to
-from tests.integration.feast_project import DAY, FIRST, events
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import DAY, FIRST, apply, events
 from tests.integration.versions import axes, make_versions, write_weights
 
 pytestmark = [

@@ -13,8 +13,7 @@ from limner.feature_repo.costs import estimate
 from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.workers.history.served import served_history
-from tests.integration.feast_project import DAY, FIRST, SPECS, events, make_project
-from tests.integration.test_feast import apply
+from tests.integration.feast_project import DAY, FIRST, SPECS, apply, events, make_project
 
 pytestmark = [
     pytest.mark.integration,

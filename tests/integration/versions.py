@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.workers.encoder.resolve import EncoderModel
-from tests.integration.feast_project import Event, make_project
+from tests.integration.feast_project import DAY, Event, make_project
 
 DIM = 8
 SPECS = """
@@ -110,3 +111,8 @@ def axes(vectors: Sequence[Any]) -> set[int]:
             (axis,) = np.flatnonzero(np.asarray(vector))
             found.add(int(axis))
     return found
+
+
+def orders(rows: Sequence[Event], user: int, days: int, at: datetime) -> int:
+    """Brute force: how many rows a user has in the `days` before an instant."""
+    return sum(row.user == user and at - days * DAY <= row.at < at for row in rows)

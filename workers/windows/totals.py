@@ -32,7 +32,6 @@ def distinct(feature: f.Count | f.Distinct, rows: Rows) -> c.Output:
 
 def total_of(feature: f.Sum, rows: Rows) -> c.Output:
     """The exact sum, rounded once; of integers an integer."""
-    """Exact, rounded once; of integers an integer."""
     kept, values, integers = rows.numbers(feature.sum)
     total = kept.total(values)
     if integers:
@@ -95,7 +94,6 @@ def _root(top: int, bottom: int) -> float:
 
 
 def share(feature: f.Share, rows: Rows, selected: Bools) -> c.Output:
-    """The part of a sum, or of the rows, that is `selected` (shape [visible])."""
     """The part of a sum, or of the rows, that is `selected` (shape [visible])."""
     if feature.column is None:
         part, whole = rows.where(selected).count().astype(np.float64), rows.count().astype(np.float64)
