@@ -35,7 +35,7 @@ Read = Callable[[Sequence[int]], object]
 def run(folder: Path, profiles: int = 10_000, reads: int = 2_000, rounds: int = 5) -> Report:
     """Fill the stores with the same profiles and read them, 1, 10 and 100 keys at a time."""
     import limner
-    from limner.feature_repo.online_store import online_path
+    from limner.feature_repo.online_store import online_place
     from limner.workers.online.writer import OnlineWriter
 
     report = Report("online-read", {"profiles": profiles, "reads": reads})
@@ -44,7 +44,9 @@ def run(folder: Path, profiles: int = 10_000, reads: int = 2_000, rounds: int = 
         stock = feast_store(folder / "stock", {"type": "sqlite", "path": "online.db"})
         stock_write(stock, stock.get_feature_view(VIEW), table)
         own = feast_store(folder / "own", {"type": OWN, "path": "online.db"})
-        writer = OnlineWriter(online_path(own.config))
+        place = online_place(own.config)
+        assert isinstance(place, Path)
+        writer = OnlineWriter(place)
         writer.replace(schema(), table.to_batches(4096), loaded="all", as_of=0)
         direct = limner.Store(writer.database.path)
         _check(stock, own, direct)

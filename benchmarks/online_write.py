@@ -16,13 +16,13 @@ from limner.benchmarks.project import quiet
 from limner.benchmarks.report import Report
 from limner.benchmarks.turns import in_turns
 from limner.benchmarks.valkey import valkey
+from limner.workers.online.locate import REDIS_TYPE, STORE_TYPE
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from feast import FeatureStore
 
 BATCH = 4096  # rows: what a run writes at a time
-OWN = "limner.feature_repo.online_store.LimnerOnlineStore"
 Write = Callable[["pa.Table"], None]
 
 
@@ -33,8 +33,9 @@ def run(folder: Path, profiles: int = 4_000, rounds: int = 5) -> Report:
     with quiet(), valkey() as port:
         stores = {
             "Feast, SQLite": feast_store(folder / "stock", {"type": "sqlite", "path": "online.db"}),
-            "Limner, SQLite": feast_store(folder / "own", {"type": OWN, "path": "online.db"}),
+            "Limner, SQLite": feast_store(folder / "own", {"type": STORE_TYPE, "path": "online.db"}),
             "Feast, Valkey": feast_store(folder / "redis", {"type": "redis", "connection_string": f"127.0.0.1:{port}"}),
+            "Limner, Valkey": feast_store(folder / "ours", {"type": REDIS_TYPE, "url": f"redis://127.0.0.1:{port}/1"}),
         }
         writes = {name: (_own if name.startswith("Limner") else _stock)(store) for name, store in stores.items()}
         for write in writes.values():
@@ -57,10 +58,10 @@ def _stock(store: "FeatureStore") -> Write:
 
 
 def _own(store: "FeatureStore") -> Write:
-    from limner.feature_repo.online_store import online_path
-    from limner.workers.online.writer import OnlineWriter
+    from limner.feature_repo.online_store import online_place
+    from limner.workers.online.opening import open_writer
 
-    writer = OnlineWriter(online_path(store.config))
+    writer = open_writer(online_place(store.config))
 
     def write(rows: "pa.Table") -> None:
         served, batches = writer.served(VIEW), rows.to_batches(BATCH)

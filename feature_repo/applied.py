@@ -9,12 +9,12 @@ from feast.infra.registry.base_registry import BaseRegistry
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG, packed_columns
 from limner.feature_repo.feast_types import feast_type
 from limner.feature_repo.on_demand import program_of
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.project import Project
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs
-from limner.workers.online.writer import OnlineWriter
+from limner.workers.online.opening import open_writer
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.program import Program
 
@@ -65,7 +65,7 @@ def served_profiles(registry: BaseRegistry, project: str) -> Members:
 def serve_registered(registry: BaseRegistry, config: RepoConfig, store: OnlineStore) -> None:
     """Make the profiles and request views in the registry those that a store of ours serves."""
     if isinstance(store, LimnerOnlineStore):
-        with OnlineWriter(online_path(config)) as writer:
+        with open_writer(online_place(config)) as writer:
             writer.set_profiles(served_profiles(registry, config.project), served_programs(registry, config.project))
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from feast import RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.workers.context import RunContext
 from limner.workers.costs.measure import KEY, Measuring, width_of
 from limner.workers.history.manifest import History
-from limner.workers.online.sqlite import Database
+from limner.workers.online.locate import Place
+from limner.workers.online.opening import open_database
 from limner.workers.plan import ViewPlan
 from limner.workers.text.encode import OnDevice
 
@@ -41,7 +42,7 @@ class Costing:
             encoding.fingerprint = model.fingerprint
             encoding.device = encode.device() if isinstance(encode, OnDevice) else "cpu"
         if online_rows and isinstance(store, LimnerOnlineStore):
-            cost.online_rows, cost.online_bytes = _online(online_path(config), plan)
+            cost.online_rows, cost.online_bytes = _online(online_place(config), plan)
         return {KEY: cost.to_json()}
 
 
@@ -49,9 +50,9 @@ def _files(history: History) -> Iterator[Path]:
     yield from (part.path for part in history.parts())
 
 
-def _online(path: Path, plan: ViewPlan) -> tuple[int | None, int | None]:
+def _online(place: Place, plan: ViewPlan) -> tuple[int | None, int | None]:
     """Rows and bytes of the profiles that a plan made; unknown while those of another version are served."""
-    database = Database(path, readonly=True)
+    database = open_database(place)
     try:
         with database.reading() as snapshot:
             generation = snapshot.served().get(plan.name)

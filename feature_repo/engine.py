@@ -24,7 +24,7 @@ from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_
 from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.online_sink import Sink, state_of
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.ordering import beginnings, in_order, widened
 from limner.feature_repo.project import Project
 from limner.feature_repo.recovery import keep_servable, recover
@@ -36,7 +36,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
-from limner.workers.online.writer import OnlineWriter
+from limner.workers.online.opening import open_writer
 from limner.workers.report import Reporter
 from limner.workers.text.encode import encode_with
 
@@ -102,7 +102,7 @@ class LimnerEngine(ComputeEngine):
             compiled = last_compiled(self._project)
             if compiled is not None and isinstance(self.online_store, LimnerOnlineStore):
                 members = profile_lists(compiled.specs)
-                with OnlineWriter(online_path(self.repo_config)) as writer:
+                with open_writer(online_place(self.repo_config)) as writer:
                     writer.set_profiles(served_online(members, compiled.specs), compiled.programs.values())
             kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
             _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])

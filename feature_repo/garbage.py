@@ -13,15 +13,14 @@ from feast.infra.online_stores.helpers import get_online_store_from_config
 
 from limner.feature_repo.applied import applied_plan
 from limner.feature_repo.compile import FINGERPRINT_TAG
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
 from limner.language.errors import LimnerError
 from limner.workers.history.lock import view_lock
 from limner.workers.history.served import Pointer, forget, pointers
 from limner.workers.history.version import read_version
-from limner.workers.online.sqlite import Database
-from limner.workers.online.writer import OnlineWriter
+from limner.workers.online.opening import open_database, open_writer
 
 Kind = Literal["history", "online values", "embeddings", "fit", "stage", "half removed"]
 _OF_ENCODERS = ("embeddings", "fit")  # any view may use them
@@ -134,7 +133,7 @@ def _open(root: Path, keep: int) -> _Project:
 
 def _remove(here: _Project, item: Item) -> None:
     if item.kind == "online values":
-        with OnlineWriter(online_path(here.store.config)) as writer:
+        with open_writer(online_place(here.store.config)) as writer:
             writer.drop_unserved(item.view)
     if item.path is not None:
         if item.kind == "history" and item.view not in here.views:
@@ -164,11 +163,12 @@ def _histories(here: _Project) -> Iterator[Item]:
 
 
 def _online(here: _Project) -> Iterator[Item]:
-    path = online_path(here.store.config) if _is_ours(here.store) else None
-    if path is None or not path.exists():
+    if not _is_ours(here.store):
         return
-    database = Database(path, readonly=True)
+    database = open_database(online_place(here.store.config))
     try:
+        if not database.exists():
+            return
         with database.reading() as snapshot:
             for generation in snapshot.unserved():
                 view = generation.schema.view

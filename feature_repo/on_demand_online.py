@@ -15,10 +15,10 @@ from feast.type_map import feast_value_type_to_python_type
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 
 from limner.feature_repo.values import plain_value
+from limner.workers.online.database import Snapshot
 from limner.workers.online.pack import Column
 from limner.workers.online.reading import Rows
 from limner.workers.online.requests import answer, fields_of, requested
-from limner.workers.online.sqlite import Snapshot
 from limner.workers.request.evaluate import Encode
 from limner.workers.request.program import Program
 

@@ -11,14 +11,15 @@ from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 
 from limner.feature_repo.compile import packed_columns, packed_keys
-from limner.feature_repo.online_store import LimnerOnlineStore, online_path
+from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.values import rows_of
 from limner.language.errors import LimnerError
 from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
+from limner.workers.online.database import Waiting
+from limner.workers.online.opening import open_writer
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.writer import OnlineWriter, Waiting
 from limner.workers.plan import ViewPlan
 
 _PROBES = 16  # entities a batch whose values are read back
@@ -64,7 +65,7 @@ class Sink:
             return None
         coverage = history.coverage()
         assert coverage is not None
-        with OnlineWriter(online_path(self.config)) as writer:
+        with open_writer(online_place(self.config)) as writer:
             rows = latest_rows(history, self.plan.join_keys, coverage[0])
             return writer.prepare(self._schema(), rows, loaded=state_of(history), as_of=coverage[1], progress=progress)
 
@@ -72,7 +73,7 @@ class Sink:
         """Whether what is online now is of this version, as far as a store of ours can tell."""
         if not isinstance(self.store, LimnerOnlineStore):
             return True
-        with OnlineWriter(online_path(self.config)) as writer:
+        with open_writer(online_place(self.config)) as writer:
             served = writer.served(self.plan.name)
         return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
@@ -80,7 +81,7 @@ class Sink:
         schema = self._schema()
         state, coverage = state_of(history), history.coverage()
         assert coverage is not None
-        with OnlineWriter(online_path(self.config)) as writer:
+        with open_writer(online_place(self.config)) as writer:
             served = writer.served(self.plan.name)
             if served is not None and served.schema == schema and served.loaded in {self.before, state}:
                 if served.loaded == state:

@@ -1,12 +1,11 @@
 """Feast's online store over the packed SQLite file: a row a view and entity, decoded as far as it is asked for."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from feast import Entity, FeatureService, FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
@@ -23,15 +22,16 @@ from limner.feature_repo.feast_types import columns_of, keys_of
 from limner.feature_repo.on_demand_online import Asked
 from limner.feature_repo.quiet import hush
 from limner.feature_repo.values import Row, batch_of, decoder, encoded_keys
-from limner.workers.online.locate import DEFAULT_PATH, STORE_TYPE
+from limner.workers.online.database import Database, Generation, Snapshot, Writer
+from limner.workers.online.locate import DEFAULT_PATH, DEFAULT_URL, REDIS_TYPE, STORE_TYPE, Place, RedisPlace
+from limner.workers.online.opening import open_database, open_writer
 from limner.workers.online.pack import instant
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import Database, Generation, Snapshot
-from limner.workers.online.writer import OnlineWriter
 from limner.workers.request.texts import TextEncoders
 
 hush()  # Feast imports this module before it looks at the registry's settings
-_ANSWERING: ContextVar[tuple[Path, Snapshot] | None] = ContextVar("limner_answering", default=None)
+_ANSWERING: ContextVar[tuple[Place, Snapshot] | None] = ContextVar("limner_answering", default=None)
+T = TypeVar("T")
 Answer = tuple[datetime | None, dict[str, Value] | None]
 
 
@@ -42,12 +42,20 @@ class LimnerOnlineStoreConfig(FeastConfigBaseModel):
     path: str = DEFAULT_PATH
 
 
+class LimnerRedisOnlineStoreConfig(FeastConfigBaseModel):
+    """`online_store:` of feature_store.yaml. Keys begin with `prefix`; by default with `limner:` and the project."""
+
+    type: str = REDIS_TYPE
+    url: str = DEFAULT_URL
+    prefix: str | None = None
+
+
 class LimnerOnlineStore(OnlineStore):
     """The embedded online store. An older event timestamp never replaces a newer one."""
 
     def __init__(self) -> None:
-        self._databases: dict[Path, Database] = {}
-        self._encoders: dict[Path, TextEncoders] = {}
+        self._databases: dict[Place, Database] = {}
+        self._encoders: dict[Place, TextEncoders] = {}
 
     def online_read(
         self,
@@ -57,57 +65,35 @@ class LimnerOnlineStore(OnlineStore):
         requested_features: list[str] | None = None,
     ) -> list[Answer]:
         """Event timestamp and features of each entity, in order; (None, None) for one that is not there."""
-        path = online_path(config)
-        if not path.exists():
+        place = online_place(config)
+        if not self._database(place).exists():
             return [(None, None)] * len(entity_keys)
-        with facing_feast(), self._reading(path) as snapshot:
+
+        def answer(snapshot: Snapshot) -> list[Answer]:
             generation = snapshot.served().get(table.name)
             if generation is None:
                 return [(None, None)] * len(entity_keys)
-            schema = generation.schema
-            names = requested_features or [column.name for column in schema.columns]
-            keys = encoded_keys(schema, entity_keys)
+            keys = encoded_keys(generation.schema, entity_keys)
             found = snapshot.fetch(generation, keys)
-        # A feature that is declared but not yet computed is left out: Feast says NOT_FOUND, and the rest is served.
-        decode = decoder(schema, [name for name in names if name in schema.layout.index])
-        answers: list[Answer] = []
-        for key in keys:
-            row = found.get(key)
-            if row is None:
-                answers.append((None, None))
-            else:
-                schema.layout.check(row[1])
-                answers.append((instant(row[0]), decode(row[1])))
-        return answers
+            return _answers(generation.schema, requested_features, [found.get(key) for key in keys])
 
-    def _read_features_per_fv(self, config: RepoConfig, *args: Any, **kwargs: Any) -> None:
-        """Feast reads view by view; all that one `get_online_features` answers is of one moment."""
-        path = online_path(config)
-        if not path.exists():
-            super()._read_features_per_fv(config, *args, **kwargs)
-            return
-        with facing_feast(), self._answering(path):
-            super()._read_features_per_fv(config, *args, **kwargs)
+        with facing_feast():
+            return self._read(place, answer)
 
-    @contextmanager
-    def _answering(self, path: Path) -> Iterator[Snapshot]:
-        """One snapshot for all that is read within the block."""
-        with self._reading(path) as snapshot:
-            token = _ANSWERING.set((path, snapshot))
+    def _read(self, place: Place, answer: Callable[[Snapshot], T]) -> T:
+        """What `answer` makes of one state: the one of the answer under way, so that all of it is of one moment."""
+        answering = _ANSWERING.get()
+        if answering is not None and answering[0] == place:
+            return answer(answering[1])
+
+        def within(snapshot: Snapshot) -> T:
+            token = _ANSWERING.set((place, snapshot))
             try:
-                yield snapshot
+                return answer(snapshot)
             finally:
                 _ANSWERING.reset(token)
 
-    @contextmanager
-    def _reading(self, path: Path) -> Iterator[Snapshot]:
-        """The snapshot of the answer under way, or one of its own."""
-        answering = _ANSWERING.get()
-        if answering is not None and answering[0] == path:
-            yield answering[1]
-            return
-        with self._database(path).reading() as snapshot:
-            yield snapshot
+        return self._database(place).read(within)
 
     def get_online_features(
         self,
@@ -120,21 +106,26 @@ class LimnerOnlineStore(OnlineStore):
         include_feature_view_version_metadata: bool = False,
     ) -> OnlineResponse:
         """Stored features as Feast reads them, and those of request views computed from one state of the store."""
-        path = online_path(config)
+        place = online_place(config)
         given = (registry, project, full_feature_names, include_feature_view_version_metadata)
-        if not path.exists():
+        if not self._database(place).exists():
             return super().get_online_features(config, features, entity_rows, *given)
-        with facing_feast(), self._answering(path) as snapshot:
+        stock = super().get_online_features
+        encode = self._encoders.setdefault(place, TextEncoders(config.repo_path and Path(config.repo_path)))
+
+        def answer(snapshot: Snapshot) -> OnlineResponse:
             asked = Asked(_references(features, registry, project), snapshot.programs(), entity_rows)
             if not asked.computed:
-                return super().get_online_features(config, features, entity_rows, *given)
+                return stock(config, features, entity_rows, *given)
             asked.check_names(full_names=full_feature_names)
             response = OnlineResponse(GetOnlineFeaturesResponse())
             if asked.stored:
-                response = super().get_online_features(config, asked.stored, asked.columns, *given)
-            encode = self._encoders.setdefault(path, TextEncoders(config.repo_path and Path(config.repo_path)))
+                response = stock(config, asked.stored, asked.columns, *given)
             asked.add_to(response.proto, snapshot, encode, full_names=full_feature_names)
-        return response
+            return response
+
+        with facing_feast():
+            return self._read(place, answer)
 
     def online_write_batch(
         self,
@@ -144,7 +135,7 @@ class LimnerOnlineStore(OnlineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Write rows that were pushed, into what is served; a run of the engine takes a shorter way."""
-        with facing_feast(), OnlineWriter(online_path(config)) as writer:
+        with facing_feast(), open_writer(online_place(config)) as writer:
             generation = _generation(writer, table)
             writer.update(generation, [batch_of(generation.schema, data)] if data else [], progress=progress)
 
@@ -162,18 +153,44 @@ class LimnerOnlineStore(OnlineStore):
 
     def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
         """Drop the values of some views."""
-        path = online_path(config)
-        if tables and path.exists():
-            with facing_feast(), OnlineWriter(path) as writer:
+        place = online_place(config)
+        if tables and self._database(place).exists():
+            with facing_feast(), open_writer(place) as writer:
                 writer.drop([table.name for table in tables])
 
-    def _database(self, path: Path) -> Database:
-        return self._databases.setdefault(path, Database(path, readonly=True))
+    def _database(self, place: Place) -> Database:
+        return self._databases.setdefault(place, open_database(place))
 
 
-def online_path(config: RepoConfig) -> Path:
-    """The SQLite file of a Feast configuration that uses this store."""
-    return (Path(config.repo_path or ".") / str(config.online_store.path)).absolute()
+class LimnerRedisOnlineStore(LimnerOnlineStore):
+    """The same packed values in a Redis or Valkey server."""
+
+
+def online_place(config: RepoConfig) -> Place:
+    """Where a Feast configuration keeps the values of a store of ours."""
+    settings = config.online_store
+    if isinstance(settings, LimnerRedisOnlineStoreConfig):
+        return RedisPlace.of(settings.url, settings.prefix, config.project)
+    return (Path(config.repo_path or ".") / str(settings.path)).absolute()
+
+
+def _answers(
+    schema: ViewSchema, features: Sequence[str] | None, rows: Sequence[tuple[int, bytes] | None]
+) -> list[Answer]:
+    """Rows of a view as Feast's values.
+
+    A feature that is declared but not yet computed is left out: Feast says NOT_FOUND, and the rest is served.
+    """
+    names = features or [column.name for column in schema.columns]
+    decode = decoder(schema, [name for name in names if name in schema.layout.index])
+    answers: list[Answer] = []
+    for row in rows:
+        if row is None:
+            answers.append((None, None))
+        else:
+            schema.layout.check(row[1])
+            answers.append((instant(row[0]), decode(row[1])))
+    return answers
 
 
 def _references(features: list[str] | FeatureService, registry: BaseRegistry, project: str) -> list[str]:
@@ -188,7 +205,7 @@ def _references(features: list[str] | FeatureService, registry: BaseRegistry, pr
     ]
 
 
-def _generation(writer: OnlineWriter, view: FeatureView) -> Generation:
+def _generation(writer: Writer, view: FeatureView) -> Generation:
     """The generation that pushed rows of a view belong to."""
     served = writer.served(view.name)
     names = {field.name for field in view.features}

@@ -14,7 +14,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from limner.feature_repo.applied import applied_plan
 from limner.feature_repo.compile import FINGERPRINT_TAG
 from limner.feature_repo.online_sink import Progress, Sink, state_of
-from limner.feature_repo.online_store import online_path
+from limner.feature_repo.online_store import online_place
 from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
 from limner.workers import report
@@ -24,7 +24,8 @@ from limner.workers.history.manifest import History
 from limner.workers.history.served import pointers, switch
 from limner.workers.history.together import Move, Wait, choose
 from limner.workers.history.version import read_version
-from limner.workers.online.writer import OnlineWriter, Waiting
+from limner.workers.online.database import Waiting
+from limner.workers.online.opening import open_writer
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Switching:
         to = {each.sink.plan.name: each.sink.plan.fingerprint for each in moved}
         online = [each.online for each in moved if each.online is not None]
         if online:
-            with OnlineWriter(online_path(self._config)) as writer:
+            with open_writer(online_place(self._config)) as writer:
                 writer.switch(online, also=lambda: switch(self._histories, to))
         else:
             switch(self._histories, to)

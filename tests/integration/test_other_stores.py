@@ -1,4 +1,4 @@
-"""Feast's own online stores, by configuration: a real Valkey through its Redis store, and its SQLite store."""
+"""Other online stores, by configuration: a real Valkey through Feast's Redis store and through ours, Feast's SQLite."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
+from limner.workers.online.locate import REDIS_TYPE
 from tests.integration.feast_project import (
     DAY,
     FIRST,
@@ -42,12 +43,13 @@ def valkey() -> Iterator[int]:
     server.stop()
 
 
-@pytest.mark.parametrize("kind", ["redis", "sqlite"])
+@pytest.mark.parametrize("kind", ["redis", "sqlite", "ours"])
 def test_the_same_values_come_back(kind: str, tmp_path: Path, in_process: None, valkey: int) -> None:
     """Runs, corrections at equal timestamps, a new definition: what the store answers is brute force, each time."""
     stores = {
         "redis": f"{{type: redis, connection_string: '127.0.0.1:{valkey}'}}",
         "sqlite": "{type: sqlite, path: ../data/stock.db}",
+        "ours": f"{{type: {REDIS_TYPE}, url: 'redis://127.0.0.1:{valkey}/1'}}",
     }
     repo = make_project(tmp_path, ROWS, online=stores[kind])
     store = apply(repo)

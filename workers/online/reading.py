@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.pack import Column
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import Generation, Snapshot
 
 STAMP = pa.timestamp("us", tz="UTC")
 Row = tuple[int, bytes]  # event timestamp (µs UTC) and packed value

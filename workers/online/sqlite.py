@@ -7,12 +7,13 @@ its place in one transaction; a reader's transaction sees one or the other, neve
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from limner.language.errors import LimnerError
+from limner.workers.online.database import Generation
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
 
@@ -20,6 +21,7 @@ APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQ
 FORMAT = 1
 BUSY_MS = 30_000
 _MAX_PARAMETERS = 500
+T = TypeVar("T")
 _TABLES = """
 CREATE TABLE generation(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,21 +47,6 @@ CREATE TABLE IF NOT EXISTS request_view(
 """
 
 
-@dataclass(frozen=True)
-class Generation:
-    """A table of packed values. `as_of` is the instant (µs UTC) the view was last materialized to."""
-
-    id: int
-    schema: ViewSchema
-    loaded: str | None
-    as_of: int | None = None
-
-    @property
-    def table(self) -> str:
-        """The name of its table."""
-        return f"values_{self.id}"
-
-
 class Database:
     """Connections to one file: one a thread and process, opened when first needed."""
 
@@ -67,6 +54,19 @@ class Database:
         self.path = Path(path)
         self.readonly = readonly
         self._local = threading.local()
+
+    @property
+    def place(self) -> Path:
+        """Where it is."""
+        return self.path
+
+    def exists(self) -> bool:
+        """Whether it was ever written."""
+        return self.path.exists()
+
+    def check(self) -> None:
+        """LimnerError where there is nothing to read."""
+        self.connection()
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection. LimnerError if the file cannot be used."""
@@ -131,6 +131,11 @@ class Database:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={FORMAT}")
+
+    def read(self, answer: Callable[["Snapshot"], T]) -> T:
+        """What `answer` makes of one state of the file."""
+        with self.reading() as snapshot:
+            return answer(snapshot)
 
     @contextmanager
     def reading(self) -> Iterator["Snapshot"]:

@@ -1,4 +1,4 @@
-"""`limner.Store`: online profiles straight from the SQLite file, without Feast, Ray or torch.
+"""`limner.Store`: online profiles straight from where they are kept, without Feast, Ray or torch.
 
 store = limner.Store("path/to/project")
 store.profile("recommender_v1", 14)              # {"household_id": 14, "spend_30d": 87.1, ...}
@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.workers.online.locate import online_path, repository
+from limner.workers.online.database import Generation, Snapshot
+from limner.workers.online.locate import online_place, repository
+from limner.workers.online.opening import open_database
 from limner.workers.online.pack import Column, instant
 from limner.workers.online.reading import Rows, encode, rows_of
 from limner.workers.online.requests import Request, answer, fields_of, requested
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import Database, Generation, Snapshot
 from limner.workers.request.fields import kind_of
 from limner.workers.request.program import Program
 from limner.workers.request.texts import TextEncoders
@@ -63,12 +64,12 @@ class Neighbour:
 
 
 class Store:
-    """Reads online values. Threads may share it; every answer is one consistent state of the file."""
+    """Reads online values. Threads may share it; every answer is one consistent state."""
 
     def __init__(self, path: str | Path = ".") -> None:
         """Open the project at `path` (or the `.db` file itself). LimnerError if it holds no online values."""
-        self._database = Database(online_path(Path(path)), readonly=True)
-        self._database.connection()
+        self._database = open_database(online_place(Path(path)))
+        self._database.check()
         self._encode = TextEncoders(repository(Path(path)))
 
     def close(self) -> None:
@@ -77,18 +78,16 @@ class Store:
 
     def views(self) -> tuple[View, ...]:
         """What is served, by name."""
-        with self._database.reading() as snapshot:
-            return tuple(_describe(snapshot, generation) for generation in snapshot.served().values())
+        return self._database.read(lambda snapshot: tuple(_describe(snapshot, g) for g in snapshot.served().values()))
 
     def profiles(self) -> dict[str, dict[str, list[str]]]:
         """The members of each profile: view -> features."""
-        with self._database.reading() as snapshot:
-            return {name: json.loads(members) for name, members in snapshot.profiles().items()}
+        found = self._database.read(lambda snapshot: snapshot.profiles())
+        return {name: json.loads(members) for name, members in found.items()}
 
     def request_views(self) -> tuple[RequestView, ...]:
         """What is computed when it is read, by name."""
-        with self._database.reading() as snapshot:
-            programs = snapshot.programs()
+        programs = self._database.read(lambda snapshot: snapshot.programs())
         return tuple(
             RequestView(name, tuple(f.name for f in program.features), tuple(program.views), _types(program.request))
             for name, program in programs.items()
@@ -103,8 +102,7 @@ class Store:
 
     def request_fields(self, name: str) -> dict[str, Column]:
         """The fields that a request must bring for a profile or request view, with their types; none for a view."""
-        with self._database.reading() as snapshot:
-            members, _, programs = _members(snapshot, name, None)
+        members, _, programs = self._database.read(lambda snapshot: _members(snapshot, name, None))
         return fields_of(programs, members)
 
     def read(
@@ -121,20 +119,26 @@ class Store:
         a profile share a feature name, both are called `view__feature`. `request` is what request views need: one
         mapping for all keys, or a list with one a key.
         """
-        with self._database.reading() as snapshot:
-            members, served, programs = _members(snapshot, name, features)
-            rows = Rows(snapshot, served, rows_of(keys))
-            given = requested(fields_of(programs, members), request, len(rows.keys), name)
-            columns: dict[str, pa.Array] = {}
-            for view in _stored(members, programs):
-                if view in served:
-                    columns |= rows.join_keys(view)
-            repeated = _repeated(members)
-            for view, chosen in members.items():
-                arrays = self._columns(view, chosen, rows, programs, given)
-                columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
-                if name == view and view not in programs:
-                    columns["event_timestamp"] = rows.stamps(view)
+        wanted = None if features is None else list(features)
+        asked = rows_of(keys)
+        return self._database.read(lambda snapshot: self._table(snapshot, name, asked, wanted, request))
+
+    def _table(
+        self, snapshot: Snapshot, name: str, keys: list[Any], features: list[str] | None, request: Request | None
+    ) -> pa.Table:
+        members, served, programs = _members(snapshot, name, features)
+        rows = Rows(snapshot, served, keys)
+        given = requested(fields_of(programs, members), request, len(rows.keys), name)
+        columns: dict[str, pa.Array] = {}
+        for view in _stored(members, programs):
+            if view in served:
+                columns |= rows.join_keys(view)
+        repeated = _repeated(members)
+        for view, chosen in members.items():
+            arrays = self._columns(view, chosen, rows, programs, given)
+            columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
+            if name == view and view not in programs:
+                columns["event_timestamp"] = rows.stamps(view)
         return pa.table(columns)
 
     def profile(self, name: str, key: Key, *, request: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -143,28 +147,32 @@ class Store:
         A feature that is declared but not yet computed is None: a view serves its earlier definition until a run has
         completed the new one. `request` is what request views need; LimnerError for a field that is missing.
         """
-        with self._database.reading() as snapshot:
-            members, served, programs = _members(snapshot, name, None)
-            rows = Rows(snapshot, served, rows_of([key]))
-            given = requested(fields_of(programs, members), request, 1, name)
-            repeated = _repeated(members)
-            found: dict[str, Any] = {}
-            known = False
-            for view in _stored(members, programs):
-                if view in served:
-                    schema = served[view].schema
-                    encoded = encode(schema, rows.keys)[0]
-                    found |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
-                    known |= rows.of(view) != [None]
-            if not known:
-                return None
-            for view, chosen in members.items():
-                if view in programs:
-                    arrays = self._columns(view, chosen, rows, programs, given)
-                    values = {n: array[0].as_py() for n, array in arrays.items()}
-                else:
-                    values = {n: rows.value(view, n) for n in chosen}
-                found |= {f"{view}__{n}" if n in repeated else n: value for n, value in values.items()}
+        return self._database.read(lambda snapshot: self._dict(snapshot, name, key, request))
+
+    def _dict(
+        self, snapshot: Snapshot, name: str, key: Key, request: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
+        members, served, programs = _members(snapshot, name, None)
+        rows = Rows(snapshot, served, rows_of([key]))
+        given = requested(fields_of(programs, members), request, 1, name)
+        repeated = _repeated(members)
+        found: dict[str, Any] = {}
+        known = False
+        for view in _stored(members, programs):
+            if view in served:
+                schema = served[view].schema
+                encoded = encode(schema, rows.keys)[0]
+                found |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
+                known |= rows.of(view) != [None]
+        if not known:
+            return None
+        for view, chosen in members.items():
+            if view in programs:
+                arrays = self._columns(view, chosen, rows, programs, given)
+                values = {n: array[0].as_py() for n, array in arrays.items()}
+            else:
+                values = {n: rows.value(view, n) for n in chosen}
+            found |= {f"{view}__{n}" if n in repeated else n: value for n, value in values.items()}
         return found
 
     def _columns(
@@ -181,22 +189,8 @@ class Store:
         Every vector is compared, so time and memory grow with the number of entities. LimnerError if the feature is
         no vector or the entity has none.
         """
-        with self._database.reading() as snapshot:
-            members, served, programs = _members(snapshot, view, [feature])
-            found = next(iter(members))
-            if found in programs:
-                raise LimnerError(f"{feature!r} is computed when it is read: name the view whose vectors to compare")
-            generation = served[found]
-            schema = generation.schema
-            position = schema.layout.index[feature]
-            if schema.columns[position].dim is None:
-                vectors = [column.name for column in schema.columns if column.dim is not None]
-                raise LimnerError(f"feature {feature!r} of {view!r} is not a vector{_choose(feature, vectors)}")
-            wanted = encode(schema, rows_of([key]))[0]
-            keys, values = [], []
-            for encoded, _, value in snapshot.scan(generation):
-                keys.append(encoded)
-                values.append(value)
+        schema, position, wanted, found = self._database.read(lambda snapshot: _vectors(snapshot, view, feature, key))
+        keys, values = list(found), list(found.values())
         matrix, present = schema.layout.matrix(values, position)
         names = [keys[row] for row in present]
         if wanted not in names:
@@ -207,6 +201,24 @@ class Store:
             cosines = np.nan_to_num(matrix @ matrix[own] / (lengths * lengths[own]), nan=-1.0)
         order = sorted((n for n in range(len(names)) if n != own), key=lambda n: (-cosines[n], names[n]))
         return [Neighbour(schema.decode(names[n]), float(cosines[n])) for n in order[:k]]
+
+
+def _vectors(
+    snapshot: Snapshot, view: str, feature: str, key: Key
+) -> tuple[ViewSchema, int, bytes, dict[bytes, bytes]]:
+    """A view's schema, the position of a vector in it, a key as bytes, and all packed values by key."""
+    members, served, programs = _members(snapshot, view, [feature])
+    found = next(iter(members))
+    if found in programs:
+        raise LimnerError(f"{feature!r} is computed when it is read: name the view whose vectors to compare")
+    generation = served[found]
+    schema = generation.schema
+    position = schema.layout.index[feature]
+    if schema.columns[position].dim is None:
+        vectors = [column.name for column in schema.columns if column.dim is not None]
+        raise LimnerError(f"feature {feature!r} of {view!r} is not a vector{_choose(feature, vectors)}")
+    wanted = encode(schema, rows_of([key]))[0]
+    return schema, position, wanted, {encoded: value for encoded, _, value in snapshot.scan(generation)}
 
 
 def _members(

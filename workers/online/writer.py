@@ -3,32 +3,21 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.online.database import Generation, Progress, Waiting
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Generation, Snapshot, explained, transaction
+from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Snapshot, explained, transaction
 from limner.workers.request.program import Program
 
 _UPSERT = """
 INSERT INTO {table}(key, event_ts, value) VALUES (?, ?, ?) ON CONFLICT(key) DO
 UPDATE SET event_ts = excluded.event_ts, value = excluded.value WHERE excluded.event_ts >= event_ts
 """
-Progress = Callable[[int], object]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A generation that is complete and not yet served; `loaded` and `as_of` as in `Generation`."""
-
-    generation: Generation
-    loaded: str
-    as_of: int
-    rows: int
 
 
 class OnlineWriter:

@@ -1,0 +1,43 @@
+"""What the server itself does with rows, each script in one step.
+
+A row begins with its instant: 8 bytes, big-endian.
+"""
+
+_NEWER = """
+local function older(one, other)  -- instants as two halves: a Lua number holds 53 bits
+    local a, b = struct.unpack('>i4I4', one)
+    local c, d = struct.unpack('>i4I4', other)
+    return a < c or (a == c and b < d)
+end
+"""
+
+# KEYS: the generation, its newer rows. ARGV: keys of those. A row goes where the one that is there is not newer.
+MERGE = f"""{_NEWER}
+for _, key in ipairs(ARGV) do
+    local row, held = redis.call('HGET', KEYS[2], key), redis.call('HGET', KEYS[1], key)
+    if row and not (held and older(row, held)) then
+        redis.call('HSET', KEYS[1], key, row)
+    end
+end
+"""
+
+# KEYS: the version, the hashes of a generation. ARGV: the version they are of, then key, row, key, row, ...
+# Returns 0 and does nothing where the version is another one. A row goes into all of the hashes, or into none.
+PUSH = f"""{_NEWER}
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return 0
+end
+for i = 2, #ARGV, 2 do
+    local key, row, past = ARGV[i], ARGV[i + 1], false
+    for layer = 2, #KEYS do
+        local held = redis.call('HGET', KEYS[layer], key)
+        past = past or (held and older(row, held))
+    end
+    if not past then
+        for layer = 2, #KEYS do
+            redis.call('HSET', KEYS[layer], key, row)
+        end
+    end
+end
+return 1
+"""
