@@ -11,6 +11,7 @@ from limner.language.durations import MICROS, Duration
 from limner.language.feature_base import repeated
 from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
 from limner.language.places import Path
+from limner.language.request_features import Calculation
 from limner.language.suggest import did_you_mean, listed, nearest
 
 Finding = tuple[Path, str, bool]
@@ -271,11 +272,14 @@ def _request_view(view: RequestView) -> Iterator[Finding]:
     for field in view.request:
         if field in RESERVED:
             yield ("request", field), f"a field of a request cannot be named {field!r}: the name is reserved", True
-    for name in view.features:
+    for name, feature in view.features.items():
         if name in RESERVED:
             yield ("features", name), f"a feature cannot be named {name!r}: the name is reserved", True
         elif name in view.request:
             yield ("features", name), f"{name!r} is a field of the request, too: rename one", True
+        if isinstance(feature, Calculation) and not feature.reads:
+            text = f"{feature.expression.text!r} names no feature or field of the request: it is the same for everybody"
+            yield ("features", name, feature.kind), text, False
 
 
 def _profile(profile: Profile) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -68,7 +69,7 @@ class ViewSchema:
         try:
             if isinstance(value, float | bool):
                 raise TypeError
-            return _INT.pack(int(value))
+            return _INT.pack(int(value) if isinstance(value, str) else index(value))
         except (TypeError, ValueError, struct.error):
             raise LimnerError(f"join key {name!r} of view {self.view!r} is an integer, not {value!r}") from None
 

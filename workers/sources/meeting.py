@@ -8,6 +8,7 @@ row goes to quarantine for that value, rather than out of sight.
 from collections.abc import Callable, Collection, Mapping
 
 from limner.language.condition_types import resolve
+from limner.language.expressions import columns_of
 from limner.language.models import LogicalType, Source
 from limner.language.rendering import sql
 from limner.language.syntax import Call, Column, Node
@@ -61,16 +62,6 @@ def conjuncts(node: Node) -> list[Node]:
     return [node]
 
 
-def columns_of(node: Node) -> set[str]:
-    """The columns a tree reads."""
-    match node:
-        case Column(name):
-            return {name}
-        case Call(_, args):
-            return {name for arg in args for name in columns_of(arg)}
-    return set()
-
-
 def _new(source: Source, files: Files) -> dict[str, str]:
     """The folders' keys by their new names, without those that are times of the source."""
     new = {old: name for name, old in source.rename.items()}
@@ -83,7 +74,8 @@ def _about(node: Node, names: Collection[str]) -> Node | None:
     """What a condition says of these columns alone: where that is not true, neither is the whole."""
     whole: Node | None = None
     for each in conjuncts(node):
-        if columns_of(each) and columns_of(each) <= set(names):
+        read = set(columns_of(each))
+        if read and read <= set(names):
             whole = each if whole is None else Call("and", (whole, each))
     return whole
 

@@ -11,6 +11,7 @@ from limner.workers.sources.identity import ATTRIBUTED, identity_of
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Join
 from limner.workers.sources.request import PrepareRequest, written_texts
+from limner.workers.sources.rows import needed
 from limner.workers.sources.texts import written
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
@@ -67,7 +68,8 @@ def write_quarantine(request: PrepareRequest, bench: Workbench, tally: Tally) ->
     if not tally.quarantine:
         return None
     # one run may prepare a source for several views, whose rows fail for different reasons: each has its file
-    asked = repr((request.join_keys, request.columns, request.lower, request.known_after, request.until))
+    columns = sorted(needed(request))
+    asked = repr((request.join_keys, columns, request.lower, request.known_after, request.until))
     folder = (request.data or request.root / "data") / "quarantine" / request.source
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{request.run_id}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}.parquet"

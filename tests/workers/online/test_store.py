@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -106,6 +107,7 @@ def test_views_tell_what_is_served(store: limner.Store) -> None:
         (lambda s: s.read("taste", [1], ["spent"]), "no feature 'spent': did you mean 'spend'"),
         (lambda s: s.read("taste", ["one"]), "join key 'user_id' of view 'taste' is an integer, not 'one'"),
         (lambda s: s.read("taste", [1.5]), "is an integer, not 1.5"),
+        (lambda s: s.read("taste", [Decimal("1.5")]), "is an integer, not Decimal('1.5')"),
         (lambda s: s.read("taste", [(1, 2)]), "keyed by user_id: give 1"),
         (lambda s: s.read("taste", [{"user": 1}]), "needs join key 'user_id'; given: user"),
         (lambda s: s.profile("lost", 1), "no view of profile 'lost' has online values yet"),

@@ -97,6 +97,8 @@ def test_two_views_of_one_run_do_not_overwrite_each_others_quarantine(tmp_path: 
     second, _ = world.prepared(tmp_path, specs, ["x"])
     again, _ = world.prepared(tmp_path, specs, ["x"])
     assert first.quarantine_file != second.quarantine_file == again.quarantine_file
+    written, _ = world.prepared(tmp_path, specs, texts=world.texts("{x}"))
+    assert written.quarantine_file == second.quarantine_file, "what is read decides what is bad, whatever it is for"
     assert (len(world.quarantined(first)), len(world.quarantined(second))) == (1, 2)
 
 
