@@ -13,13 +13,19 @@ import numpy.typing as npt
 
 LIMB = 30
 _MASK = (1 << LIMB) - 1
+_LARGE = 42  # bits of the last limb of a new column: 2**20 rows and more add up in 63 bits
+_MOST = 1 << 62  # what a sum of limbs may come to
+_LEAST = -1022  # the exponent of the least normal float64
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Limbs:
-    """Integers `sum(limb[k] << 30 k)` in units of `2 ** exponent`; `limb` has shape [limbs, n]."""
+    """Integers `sum(limb[k] << 30 k)` in units of `2 ** exponent`; `limb` has shape [limbs, n].
+
+    A limb may be larger than 30 bits: few columns need more than two limbs then, and what is cheap is cheaper.
+    """
 
     limb: Ints
     exponent: int
@@ -40,6 +46,9 @@ def of_floats(values: Floats) -> Limbs:
         return Limbs(np.zeros((1, len(values)), np.int64), 0)
     lowest = int(used.min())
     bits = int(used.max()) - lowest + 54
+    if bits <= LIMB + _LARGE:
+        shift = np.where(mantissa != 0, shift - lowest, 0)
+        return Limbs(np.stack([(mantissa << shift) & _MASK, mantissa >> (LIMB - shift)]), lowest)
     limb = np.zeros((bits // LIMB + 2, len(values)), np.int64)
     shift = np.where(mantissa != 0, shift - lowest, 0)
     sign, magnitude = np.sign(mantissa), np.abs(mantissa)
@@ -54,6 +63,8 @@ def of_floats(values: Floats) -> Limbs:
 
 def of_ints(values: Ints) -> Limbs:
     """Exact limbs of int64 values."""
+    if not len(values) or max(-int(values.min()), int(values.max())) < 1 << _LARGE:
+        return Limbs(values[None], 0)
     return Limbs(np.stack([values & _MASK, (values >> LIMB) & _MASK, values >> (2 * LIMB)]), 0)
 
 
@@ -77,18 +88,32 @@ def product(left: Limbs, right: Limbs) -> Limbs:
 
 def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:
     """Running totals: value i counts at places first[i] <= place < last[i]; `size` places."""
-    total = np.empty((len(column.limb), size), np.int64)
-    for k, limb in enumerate(column.limb):
-        # Float weights hold these integers exactly: 2**30 a row, so up to 2**23 rows at one place.
-        weight = limb.astype(np.float64)
-        delta = np.bincount(first, weight, size + 1) - np.bincount(last, weight, size + 1)
-        total[k] = np.cumsum(delta[:size].astype(np.int64))
-    return Limbs(total, column.exponent)
+    limb = column.limb
+    if limb.size and int(np.abs(limb).max()) > _MOST // limb.shape[1]:
+        limb = carry(limb)
+    return Limbs(_upto(limb, first, size) - _upto(limb, last, size), column.exponent)
+
+
+def _upto(limb: Ints, place: Ints, size: int) -> Ints:
+    """[limbs, size] the total of the values whose place is at or before each place."""
+    if len(place) and (place[1:] < place[:-1]).any():  # rows that are late
+        order = np.argsort(place, kind="stable")
+        limb, place = limb[:, order], place[order]
+    total = np.zeros((len(limb), len(place) + 1), np.int64)
+    np.cumsum(limb, axis=1, out=total[:, 1:])
+    return np.take(total, np.cumsum(np.bincount(place, minlength=size)[:size]), axis=1)
 
 
 def to_floats(column: Limbs) -> Floats:
     """The values, each rounded once to the nearest float64 (ties to even)."""
-    sign, digits = _magnitude(carry(column.limb))
+    halves = _halves(column)
+    if halves is not None:
+        high, low = halves
+        # Both are exact in a float64, and so is the scaling: the addition is the only rounding.
+        with np.errstate(over="ignore"):
+            exact: Floats = np.ldexp(high * float(1 << LIMB) + low, column.exponent)
+        return exact
+    sign, digits = _magnitude(carry(carry(column.limb)))
     digits = np.concatenate([np.zeros((2, column.size), np.int64), digits])
     nonzero = digits != 0
     top = len(digits) - 1 - np.argmax(nonzero[::-1], axis=0)
@@ -108,6 +133,19 @@ def to_floats(column: Limbs) -> Floats:
     return sign * scaled
 
 
+def _halves(column: Limbs) -> tuple[Floats, Floats] | None:
+    """The values as `high * 2**30 + low`, each exact as a float64; None where one is too long or too near to 0."""
+    if column.exponent < _LEAST:
+        return None
+    digits = carry(column.limb)
+    high = digits[-1]
+    for digit in digits[-2:0:-1]:
+        if high.size and int(np.abs(high).max()) >= 1 << (53 - LIMB):
+            return None
+        high = (high << LIMB) + digit
+    return (high.astype(np.float64), digits[0].astype(np.float64)) if len(digits) > 1 else None
+
+
 def to_integers(column: Limbs) -> list[int]:
     """The values as Python integers, in units of `2 ** exponent`."""
     limb = carry(column.limb)
@@ -119,6 +157,8 @@ def to_integers(column: Limbs) -> list[int]:
 
 def to_int64(column: Limbs) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Integer totals and where they fit in 64 bits (elsewhere the total is meaningless)."""
+    if len(column.limb) == 1:
+        return column.limb[0], np.ones(column.size, bool)
     limb = carry(column.limb)
     head = limb[2].copy()
     fits = np.ones(column.size, bool)

@@ -19,6 +19,7 @@ from limner.workers.windows import calendar
 Ints = npt.NDArray[np.int64]
 _MONDAY = 4 * MICROS["d"]  # 1970-01-05T00:00Z: weekly grids begin on Mondays
 FOREVER = np.int64(2**62)
+_CELLS = 1 << 22  # entities times instants that are cheap to have a cell for
 
 
 def tick_at_or_after(grid: Grid, instant: Ints) -> Ints:
@@ -86,6 +87,7 @@ class Stays:
     rows: Events
     known: Ints  # [rows] the first instant of the grid at which a row is known
     windows: Mapping[Window, Stay]
+    step: int | None = None  # between two instants of the grid, µs
 
 
 def stays(grid: Grid, rows: Events, windows: Collection[Window]) -> Stays:
@@ -94,7 +96,7 @@ def stays(grid: Grid, rows: Events, windows: Collection[Window]) -> Stays:
         window: Stay(tick_at_or_after(grid, rows.enters(window)), tick_at_or_after(grid, rows.leaves(window)))
         for window in windows
     }
-    return Stays(rows, tick_at_or_after(grid, rows.known), found)
+    return Stays(rows, tick_at_or_after(grid, rows.known), found, grid.step)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Timeline:
     entity: Ints  # [places] code of the entity
     tick: Ints  # [places] µs
     base: int
+    cells: "Cells | None" = None
 
     @property
     def size(self) -> int:
@@ -122,6 +125,8 @@ class Timeline:
 
     def _place(self, entity: Ints, instant: Ints) -> Ints:
         """The first place of an entity at or after an instant; the end of the entity where there is none."""
+        if self.cells is not None:
+            return self.cells.place(entity, instant)
         ticks, code = self._ticks
         key = entity * (len(ticks) + 1) + np.searchsorted(ticks, instant)
         return np.searchsorted(code, key)
@@ -131,6 +136,20 @@ class Timeline:
         """Distinct instants, and each place as one integer that sorts like (entity, instant)."""
         ticks = np.unique(self.tick)
         return ticks, self.entity * (len(ticks) + 1) + np.searchsorted(ticks, self.tick)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A cell for each entity and instant of the grid in [base, end], where they are few enough: nothing is sorted."""
+
+    base: int
+    step: int
+    width: int  # instants
+    before: Ints  # [entities * width + 1] how many places precede a cell
+
+    def place(self, entity: Ints, instant: Ints) -> Ints:
+        """The first place of an entity at or after an instant of the grid, which is not before the base."""
+        return self.before[entity * self.width + np.minimum((instant - self.base) // self.step, self.width)]
 
 
 def moving(
@@ -149,7 +168,7 @@ def moving(
 
 
 def build(
-    sources: Iterable[Stays], base: int, end: int, breaks: Collection[int] = (), held: Ints | None = None
+    sources: Collection[Stays], base: int, end: int, breaks: Collection[int] = (), held: Ints | None = None
 ) -> Timeline:
     """Lay out the places of (base, end] and the base itself, which is an instant of the grid.
 
@@ -178,6 +197,13 @@ def build(
     all_entities, all_ticks = np.concatenate(entities), np.concatenate(ticks)
     inside = all_ticks <= end
     all_entities, all_ticks = all_entities[inside], all_ticks[inside]
+    step = next((source.step for source in sources), None)
+    if step is not None:
+        width = (end - base) // step + 1
+        codes = [int(each[-1]) for each in (*(source.rows.entity for source in sources), *entities) if len(each)]
+        count = 1 + max(codes, default=-1)
+        if width * count <= _CELLS + 4 * len(all_entities):
+            return _in_cells(all_entities, all_ticks, base, step, width, count)
     distinct, code = np.unique(all_ticks, return_inverse=True)
     key = np.unique(all_entities * (len(distinct) + 1) + code)
     place_entity, place_code = np.divmod(key, len(distinct) + 1)
@@ -186,3 +212,13 @@ def build(
         tick=distinct[place_code] if len(distinct) else np.empty(0, np.int64),
         base=base,
     )
+
+
+def _in_cells(entities: Ints, ticks: Ints, base: int, step: int, width: int, count: int) -> Timeline:
+    marked = np.zeros(count * width, bool)
+    marked[entities * width + (ticks - base) // step] = True
+    before = np.zeros(len(marked) + 1, np.int64)
+    np.cumsum(marked, out=before[1:])
+    place = np.flatnonzero(marked)
+    entity, tick = np.divmod(place, width)
+    return Timeline(entity, base + tick * step, base, Cells(base, step, width, before))
