@@ -4,23 +4,25 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from limner.feature_repo.gather import gather
+from limner.feature_repo.scans import PLACE, Scan, between, visible_scans
 from limner.language.errors import LimnerError
 from limner.workers.history.manifest import History, Part
 from limner.workers.history.served import Pointer, pointers
-from limner.workers.online.pack import EPOCH
 from limner.workers.sql import literal, quoted
 
 ROW = "__row"
 STAMP = "__stamp"
 _ATTEMPTS = 3
+_MICRO = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -70,34 +72,58 @@ class Joiner:
         """Return the features of one view, a column each, with as many rows as `entities` and in their order."""
         if not len(entities):
             return [_nothing(entities, kind) for _, _, kind in wanted.features]
-        newest = pc.max(entities.column(STAMP)).as_py()
+        span = pc.min_max(entities.column(STAMP)).as_py()
+        newest = span["max"]
+        oldest = span["min"] - wanted.ttl // _MICRO - 1 if wanted.ttl and newest is not None else None
         for attempt in range(_ATTEMPTS):
             try:
-                return self._join(entities, wanted, newest)
+                return self._join(entities, wanted, newest, oldest)
             except (duckdb.IOException, FileNotFoundError) as error:
                 # A run that replaced a part between our look at the manifest and our read of the file.
                 if attempt == _ATTEMPTS - 1:
                     raise LimnerError(f"the history of {wanted.view!r} cannot be read: {error}") from error
         raise AssertionError("unreachable")
 
-    def _join(self, entities: pa.Table, wanted: Wanted, newest: int | None) -> list[pa.ChunkedArray]:
-        rows = self.rows(wanted, newest)
-        if rows is None or newest is None:
+    def _join(
+        self, entities: pa.Table, wanted: Wanted, newest: int | None, oldest: int | None
+    ) -> list[pa.ChunkedArray]:
+        """`oldest`: rows at or before it are too old for every entity row; in µs, as is `newest`."""
+        scans = [] if wanted.history is None or newest is None else self._scans(wanted, newest, oldest)
+        if newest is None or (wanted.history is not None and not scans):
             return [_nothing(entities, kind) for _, _, kind in wanted.features]
         left = entities.select(list(dict.fromkeys([STAMP, *(own for _, own in wanted.keys)])))
-        left = left.append_column(ROW, pa.array(range(len(left)), pa.int64()))
-        on = " AND ".join(f"e.{quoted(own)} = h.{quoted(theirs)}" for theirs, own in wanted.keys)
-        value = "h.{}"
-        if wanted.ttl:
-            age = wanted.ttl // timedelta(microseconds=1)
-            value = f"CASE WHEN e.{STAMP} - h.{STAMP} <= {age} THEN h.{{}} END"
-        picked = ", ".join(f"{value.format(quoted(column))} AS {quoted(alias)}" for column, alias, _ in wanted.features)
-        self._connection.register("entities", left)
-        query = (
-            f"SELECT {picked} FROM entities e ASOF LEFT JOIN ({rows}) h ON {on} AND e.{STAMP} >= h.{STAMP} "
-            f"ORDER BY e.{ROW}"
+        self._connection.register("entities", left.append_column(ROW, pa.array(np.arange(len(left)))))
+        if scans and scans[0].has_places:
+            return self._join_late(wanted, scans)
+        return self._join_whole(wanted, newest, oldest)
+
+    def _join_late(self, wanted: Wanted, scans: Sequence[Scan]) -> list[pa.ChunkedArray]:
+        """Join keys and instants alone, then read the features of the rows that were found, of each once.
+
+        An as-of join sorts what it is given, and most of a wide history is not found.
+        """
+        keys = _list([theirs for theirs, _ in wanted.keys])
+        narrow = " UNION ALL ".join(scan.select(keys, f"{_stamp(wanted)} AS {STAMP}", scan.place) for scan in scans)
+        known = f"SELECT h.* FROM ({narrow}) h SEMI JOIN entities e ON {_same_keys(wanted)}"
+        found = self.table(
+            f"SELECT {_while_valid(wanted, PLACE)} AS {PLACE} FROM entities e ASOF LEFT JOIN ({known}) h "
+            f"ON {_same_keys(wanted)} AND e.{STAMP} >= h.{STAMP} ORDER BY e.{ROW}"
+        ).column(PLACE)
+        self._connection.register("found", pa.table({PLACE: pc.unique(found.drop_null())}))
+        self._connection.execute("SET arrow_large_buffer_size = true")  # of no text or list too much for one column
+        columns = _list([column for column, _, _ in wanted.features])
+        wide = " UNION ALL ".join(scan.select(columns, scan.place) for scan in scans)
+        rows = self.table(f"SELECT h.* FROM ({wide}) h SEMI JOIN found USING ({PLACE})")
+        places = pc.index_in(found, rows.column(PLACE)).combine_chunks()
+        return [gather(rows.column(column), places, kind) for column, _, kind in wanted.features]
+
+    def _join_whole(self, wanted: Wanted, newest: int, oldest: int | None) -> list[pa.ChunkedArray]:
+        """Join in one query, which reads everything once: files of others may be replaced between two."""
+        picked = ", ".join(f"{_while_valid(wanted, column)} AS {quoted(alias)}" for column, alias, _ in wanted.features)
+        answer = self.table(
+            f"SELECT {picked} FROM entities e ASOF LEFT JOIN ({self.rows(wanted, newest, oldest)}) h "
+            f"ON {_same_keys(wanted)} AND e.{STAMP} >= h.{STAMP} ORDER BY e.{ROW}"
         )
-        answer = self._connection.sql(query).to_arrow_table()
         return [answer.column(alias).cast(kind) for _, alias, kind in wanted.features]
 
     def table(self, query: str) -> pa.Table:
@@ -110,39 +136,23 @@ class Joiner:
         Columns: keys and features under the history's names, and `__stamp`. LimnerError if the history that is
         served has not got a feature yet.
         """
-        stamp = f"epoch_us({quoted(wanted.timestamp)}::TIMESTAMPTZ)"
-        columns = list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(c for c, _, _ in wanted.features)]))
-        picked = f"SELECT {_list(columns)}, {stamp} AS {STAMP} FROM"
+        picked = f"{_list(_columns(wanted))}, {_stamp(wanted)} AS {STAMP}"
         if wanted.history is None:
-            return f"{picked} {_plain_files(wanted, stamp, oldest, newest)}"
+            return f"SELECT {picked} FROM {_plain_files(wanted, oldest, newest)}"
+        return " UNION ALL ".join(scan.select(picked) for scan in self._scans(wanted, newest, oldest)) or None
+
+    def _scans(self, wanted: Wanted, newest: int | None, oldest: int | None = None) -> list[Scan]:
+        assert wanted.history is not None
         history = self.history(wanted.history)
         parts = [] if history is None else history.parts()
-        if not parts:
-            return None
-        self._require(parts, columns, wanted)
-        scans: dict[str, list[Path]] = {}  # condition -> files
-        for part in parts:
-            low = max((bound for bound in (part.after, oldest) if bound is not None), default=None)
-            high: int | None = part.until if newest is None else min(part.until, newest)
-            least, most = _extent(part.path)
-            if most is not None and least is not None and high is not None:
-                if least > high or (low is not None and most <= low):
-                    continue  # nothing of it is visible
-                if most <= high:
-                    high = None
-                if low is not None and least > low:
-                    low = None
-            scans.setdefault(_between(quoted(wanted.timestamp), low, high), []).append(part.path)
-        selects = []
-        for condition, files in scans.items():
-            listed = ", ".join(literal(glob.escape(str(path))) for path in files)
-            selects.append(f"{picked} read_parquet([{listed}]) WHERE {condition}")
-        return " UNION ALL ".join(selects) or None
+        if parts:
+            self._require(parts, wanted)
+        return visible_scans(parts, wanted.timestamp, oldest, newest)
 
-    def _require(self, parts: Sequence[Part], columns: Sequence[str], wanted: Wanted) -> None:
+    def _require(self, parts: Sequence[Part], wanted: Wanted) -> None:
         """All parts of a history share one schema: look at one."""
-        have = self._connection.sql(f"SELECT * FROM read_parquet({literal(glob.escape(str(parts[0].path)))})").columns
-        for column in columns:
+        have = pq.read_schema(parts[0].path).names
+        for column in _columns(wanted):
             if column not in have:
                 raise LimnerError(
                     f"feature {column!r} of view {wanted.view!r} is declared but not yet computed: "
@@ -150,44 +160,41 @@ class Joiner:
                 )
 
 
-def _plain_files(wanted: Wanted, stamp: str, oldest: int | None, newest: int | None) -> str:
+def _columns(wanted: Wanted) -> list[str]:
+    """Keys and features, as the history calls them."""
+    return list(dict.fromkeys([*(theirs for theirs, _ in wanted.keys), *(column for column, _, _ in wanted.features)]))
+
+
+def _stamp(wanted: Wanted) -> str:
+    return f"epoch_us({quoted(wanted.timestamp)}::TIMESTAMPTZ)"
+
+
+def _same_keys(wanted: Wanted) -> str:
+    return " AND ".join(f"e.{quoted(own)} = h.{quoted(theirs)}" for theirs, own in wanted.keys)
+
+
+def _while_valid(wanted: Wanted, column: str) -> str:
+    """A column of the history's row, null where the row is too old."""
+    if not wanted.ttl:
+        return f"h.{quoted(column)}"
+    age = wanted.ttl // _MICRO
+    return f"CASE WHEN e.{STAMP} - h.{STAMP} <= {age} THEN h.{quoted(column)} END"
+
+
+def _plain_files(wanted: Wanted, oldest: int | None, newest: int | None) -> str:
     """Scan of a view that is not ours: of rows with equal keys and timestamps, the last created."""
     assert wanted.files is not None
     scan = f"read_parquet({literal(_pattern(wanted.files))}, union_by_name = true)"
-    scan += f" WHERE {_between(f'{quoted(wanted.timestamp)}::TIMESTAMPTZ', oldest, newest)}"
+    scan += f" WHERE {between(f'{quoted(wanted.timestamp)}::TIMESTAMPTZ', oldest, newest)}"
     if not wanted.keys:
         return scan
     keys = _list([theirs for theirs, _ in wanted.keys])
     order = f"ORDER BY {quoted(wanted.created)} DESC NULLS LAST" if wanted.created else ""
-    return f"{scan} QUALIFY row_number() OVER (PARTITION BY {keys}, {stamp} {order}) = 1"
+    return f"{scan} QUALIFY row_number() OVER (PARTITION BY {keys}, {_stamp(wanted)} {order}) = 1"
 
 
 def _list(columns: Sequence[str]) -> str:
     return ", ".join(quoted(column) for column in columns)
-
-
-def _between(column: str, low: int | None, high: int | None) -> str:
-    """A condition on the column itself, which lets DuckDB skip row groups."""
-    bounds = [
-        f"{column} {sign} make_timestamptz({at}::BIGINT)" for sign, at in ((">", low), ("<=", high)) if at is not None
-    ]
-    return " AND ".join(bounds) or "true"
-
-
-@lru_cache(maxsize=100_000)
-def _extent(path: Path) -> tuple[int | None, int | None]:
-    """First and last event timestamp (µs) in a part, by its footer; files of a history never change.
-
-    Most parts of a history are visible as a whole: one scan without a condition then reads all of them.
-    """
-    metadata = pq.read_metadata(path)
-    leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    found = [group.column(leaves.index("event_timestamp")).statistics for group in groups]
-    if not found or any(each is None or not each.has_min_max for each in found):
-        return None, None
-    micro = timedelta(microseconds=1)
-    return (min(each.min for each in found) - EPOCH) // micro, (max(each.max for each in found) - EPOCH) // micro
 
 
 def _pattern(files: str) -> str:

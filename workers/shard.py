@@ -55,13 +55,14 @@ def run_shard(shard: ShardTask) -> ShardResult:
     history = compute(
         tables, shard.task, stored_vectors(shard.embeddings, shard.encoders), known_before if bounded else None
     )
-    _write(shard.changes, history.changes)
+    write_part(shard.changes, history.changes)
     if shard.base is not None:
-        _write(shard.base, history.base)
+        write_part(shard.base, history.base)
     return ShardResult(shard.number, len(history.changes), len(history.base) if shard.base is not None else 0)
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def write_part(path: Path, table: pa.Table) -> None:
+    """Write a part of a history, whole or not at all; the same rows give the same bytes."""
     # A vector is noise to a dictionary or a compressor; scalars shrink well.
     plain = [f.name for f in table.schema if pa.types.is_list(f.type) and pa.types.is_floating(f.type.value_type)]
     scalars = [name for name in table.column_names if name not in plain]
