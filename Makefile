@@ -27,7 +27,7 @@ demo: install
 	@$(BIN)/limner demo
 
 test: lint
-	$(BIN)/limner triton install
+	$(BIN)/limner triton install --int8
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: dev

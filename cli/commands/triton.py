@@ -24,6 +24,7 @@ app = typer.Typer(
 @app.command(short_help="Put the server and the models' environment into .triton.")
 def install(
     torch: Annotated[bool, typer.Option("--torch", help="Add torch and transformers, the engine for a GPU.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Add what quantizes encoders of precision int8.")] = False,
     project_folder: ProjectOption = None,
 ) -> int:
     """Put a real Triton and the models' own Python environment into the project; does nothing if they are there."""
@@ -31,7 +32,8 @@ def install(
     from limner.workers.encoder.install import install as put
 
     home = TritonHome(project.find(project_folder))
-    changed = put(home, _say, torch=torch)
+    extras = [name for name, wanted in (("torch", torch), ("int8", int8)) if wanted]
+    changed = put(home, _say, extras)
     _say(f"installed in {home.base}" if changed else f"already installed in {home.base}")
     return 0
 

@@ -161,7 +161,7 @@ class Encoder(Model):
     split: Split | None = None
     normalize: Bool = True
     prefix: Text = ""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
 
     @property
     def terms(self) -> Hashing | Tfidf | None:

@@ -6,10 +6,11 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from limner.workers.encoder.calibration import INT8, QUANTIZER
 from limner.workers.encoder.errors import TritonFailed, TritonNotInstalled
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.locking import exclusive
@@ -18,24 +19,26 @@ SERVER = "nvidia-pytriton==0.7.0"
 # The stubs of this Triton predate NumPy 2: a string input would kill them. OpenVINO and tokenizers need
 # nothing else.
 PACKAGES = ("numpy==1.26.*", "openvino>=2025.3,<2027", "tokenizers>=0.21,<1")
-TORCH_PACKAGES = ("torch==2.13.0", "transformers>=5")
+# What an install may add. They bring dependencies of their own, for which NumPy stays below 2.
+EXTRAS: dict[str, tuple[str, ...]] = {"torch": ("torch==2.13.0", "transformers>=5"), INT8: (QUANTIZER,)}
 NUMPY_1_PYTHONS = ("3.10", "3.11", "3.12")
 
 Say = Callable[[str], None]
 
 
-def install(home: TritonHome, say: Say = lambda line: None, torch: bool = False) -> bool:
+def install(home: TritonHome, say: Say = lambda line: None, extras: Collection[str] = ()) -> bool:
     """Put the server and the models' environment into `home`; return False if both were there already.
 
-    `torch` adds the GPU engine to the environment. Each part is made in a folder beside its place and moved
-    there when complete, so an interrupted install leaves nothing half done. Raises TritonFailed with what pip
-    said.
+    `extras` are added to the environment: "torch" (the engine for a GPU) and "int8" (what quantizes). Those that
+    are there from an earlier install stay. Each part is made in a folder beside its place and moved there when
+    complete, so an interrupted install leaves nothing half done. Raises TritonFailed with what pip said.
     """
     require_platform()
     home.base.mkdir(parents=True, exist_ok=True)
     with exclusive(home.lock):
         python, version = models_python()
-        packages = [*PACKAGES, *(TORCH_PACKAGES if torch or has_torch(home) else ())]
+        added = [name for name in EXTRAS if name in extras or has(home, name)]
+        packages = [*PACKAGES, *(package for name in added for package in EXTRAS[name])]
         environment_stamp = {"packages": packages, "python": version}
         server_stamp = {"packages": [SERVER], "python": version}
         todo = [
@@ -117,11 +120,11 @@ def library_folder(python: str) -> str:
 def make_environment(home: TritonHome, place: Path, python: str, stamp: dict[str, Any]) -> None:
     """Create the models' environment."""
     run([python, "-m", "venv", str(place)], "python -m venv (on Debian, install python3-venv)")
-    light = [package for package in stamp["packages"] if package not in TORCH_PACKAGES]
+    extras = [package for packages in EXTRAS.values() for package in packages if package in stamp["packages"]]
     pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    run([*pip, "--no-deps", *light], "pip")
-    if len(light) < len(stamp["packages"]):
-        run([*pip, "numpy==1.26.*", *TORCH_PACKAGES], "pip")
+    run([*pip, "--no-deps", *PACKAGES], "pip")
+    if extras:
+        run([*pip, PACKAGES[0], *extras], "pip")
 
 
 def make_server(home: TritonHome, place: Path, python: str, stamp: dict[str, Any]) -> None:
@@ -133,19 +136,19 @@ def make_server(home: TritonHome, place: Path, python: str, stamp: dict[str, Any
     shutil.copy2(stub, tritonserver / "backends" / "python" / stub.name)
 
 
-def run(command: Sequence[str], what: str) -> str:
-    """Run a command to its end and return its output; raises TritonFailed with its last lines."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+def run(command: Sequence[str], what: str, given: str | None = None) -> str:
+    """Run a command, with `given` as its input, and return its output; raises TritonFailed with its last lines."""
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
         raise TritonFailed(f"{what} failed ({' '.join(command)}):\n{tail}")
     return done.stdout
 
 
-def has_torch(home: TritonHome) -> bool:
-    """Whether an earlier install asked for torch: a later one without the option keeps it."""
+def has(home: TritonHome, extra: str) -> bool:
+    """Whether an install has put an extra into the models' environment."""
     stamp = read_stamp(home.environment)
-    return stamp is not None and TORCH_PACKAGES[0] in stamp["packages"]
+    return stamp is not None and set(EXTRAS[extra]) <= set(stamp["packages"])
 
 
 def read_stamp(place: Path) -> dict[str, Any] | None:

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from limner.workers.encoder.errors import TritonFailed
+from limner.workers.encoder.calibration import INT8, calibration_identity, calibration_texts
+from limner.workers.encoder.errors import TritonFailed, TritonNotInstalled
 from limner.workers.encoder.home import TritonHome
-from limner.workers.encoder.install import run
+from limner.workers.encoder.install import has, run
 from limner.workers.encoder.resolve import EncoderModel, digest, weight_files
 
 Say = Callable[[str], None]
@@ -74,9 +75,14 @@ def fill_weights(model: EncoderModel, home: TritonHome, target: Path, say: Say) 
 def exported(model: EncoderModel, home: TritonHome, say: Say) -> Path:
     """Return the folder of the exported graph and tokenizer, exporting them if no other encoder has needed them yet."""
     exporter = Path(__file__).with_name("export.py").read_text()
-    key = digest({"files": model.files, "pooling": model.pooling, "normalize": model.normalize, "code": exporter})
+    made_of = {"files": model.files, "pooling": model.pooling, "normalize": model.normalize, "code": exporter}
+    if model.precision == INT8:
+        made_of |= {"int8": calibration_identity(), "tokens": str(model.max_tokens), "prefix": model.prefix}
+    key = digest(made_of)
     place = home.exports / key[:32]
     if not place.is_dir():
+        if model.precision == INT8:
+            require_quantizer(model, home)
         say(f"exporting encoder {model.name}")
         building = place.with_suffix(f".{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
@@ -91,8 +97,28 @@ def exported(model: EncoderModel, home: TritonHome, say: Say) -> Path:
             [sys.executable, "-m", "limner.workers.encoder.export", json.dumps(job)],
             f"export of encoder {model.name!r}",
         )
+        if model.precision == INT8:
+            quantize(model, home, building)
         building.rename(place)
     return place
+
+
+def require_quantizer(model: EncoderModel, home: TritonHome) -> None:
+    """Raise TritonNotInstalled unless the models' environment can make int8 of a model."""
+    if not has(home, INT8):
+        raise TritonNotInstalled(
+            f"encoder {model.name!r} has precision int8, and what quantizes it is not installed in {home.environment}: "
+            "run `limner triton install --int8`, or choose another precision"
+        )
+
+
+def quantize(model: EncoderModel, home: TritonHome, folder: Path) -> None:
+    """Add graph.xml and graph.bin, in int8, to an exported folder; about 15 s for a small BERT."""
+    texts = [model.prefix + text for text in calibration_texts()]
+    job = json.dumps({"folder": str(folder), "texts": texts, "max_tokens": model.max_tokens})
+    script = Path(__file__).with_name("quantize.py")
+    run([str(home.python), str(script)], f"quantization of encoder {model.name!r}", job)
+    (folder / "graph.onnx").unlink()
 
 
 def drop_unused_exports(home: TritonHome) -> None:

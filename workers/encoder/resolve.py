@@ -10,6 +10,7 @@ from typing import Any
 
 from limner.language.errors import LimnerError
 from limner.language.models import Encoder
+from limner.workers.encoder.calibration import INT8, calibration_identity
 from limner.workers.encoder.hashes import FileHashes
 
 TOKENIZER_FILES = (
@@ -62,6 +63,7 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
 
     `precision: auto` is part of the fingerprint as written, not as a machine interprets it: vectors of one
     encoder computed in bfloat16 on a CPU and in half precision on a GPU are interchangeable (cosine 0.9999).
+    int8 is not (cosine 0.995): what it is calibrated with is part of the fingerprint, too.
     Raises LimnerError for a missing package, folder or file.
     """
     if encoder.model is None:
@@ -90,6 +92,8 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
     split = encoder.split
     if split is not None:  # as a key of its own: encoders without it stay what they were
         identity["split"] = [split.most, split.overlap]
+    if encoder.precision == INT8:
+        identity["int8"] = calibration_identity()
     hashes.save()
     return EncoderModel(
         name=encoder.encoder,

@@ -41,6 +41,7 @@ def test_a_folder_is_relative_to_the_project(folder: Path, tmp_path: Path) -> No
         {"max_tokens": 64},
         {"normalize": False},
         {"precision": "float32"},
+        {"precision": "int8"},
         {"split": {}},
     ],
 )

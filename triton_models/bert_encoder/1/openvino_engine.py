@@ -1,4 +1,4 @@
-"""The CPU engine: the pooled graph in OpenVINO, in bfloat16 where the processor computes it natively."""
+"""The CPU engine: the pooled graph in OpenVINO, in bfloat16 where the processor computes it natively, or in int8."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import openvino as ov
 from batching import cut_bucketed, shapes
 from encoder import Floats, MicroBatch, Options
+from precision import precision_hint, require_int8
 
 STREAMS = 2
 LONE_ROWS = 4
@@ -21,13 +22,16 @@ class OpenVinoEngine:
     """
 
     def __init__(self, folder: Path, options: Options) -> None:
-        """Compile `folder`/graph.onnx; raises ValueError for a precision this processor does not compute."""
+        """Compile the folder's graph; raises ValueError for a precision this processor does not compute."""
         core = ov.Core()
         hint = precision_hint(options.precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        self.name = f"openvino {hint}, {options.threads} threads"
+        int8 = options.precision == "int8"
+        if int8:
+            require_int8(Path("/proc/cpuinfo").read_text())
+        self.name = f"openvino {'int8' if int8 else hint}, {options.threads} threads"
         self.budget = options.token_budget or 512
         self.streams = min(STREAMS, options.threads)
-        graph = core.read_model(str(folder / "graph.onnx"))
+        graph = core.read_model(str(folder / ("graph.xml" if int8 else "graph.onnx")))
 
         def compiled(streams: int) -> Any:
             # Pinning is off: with another process on the same cores it halves the throughput.
@@ -82,15 +86,3 @@ class OpenVinoEngine:
                 out[index] = request.get_output_tensor(0).data
         except Exception as error:  # noqa: BLE001
             self.error = error
-
-
-def precision_hint(precision: str, capabilities: Sequence[str]) -> str:
-    """OpenVINO's name for a spec's precision; `auto` is bf16 only where native (emulated it is slow)."""
-    if precision == "auto":
-        return "bf16" if "BF16" in capabilities else "f32"
-    if precision == "float16" and "FP16" not in capabilities:
-        raise ValueError("precision float16 needs a GPU; on this CPU choose auto, float32 or bfloat16")
-    known = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-    if precision not in known:
-        raise ValueError(f"precision {precision!r}: expected auto, float32, bfloat16 or float16")
-    return known[precision]
