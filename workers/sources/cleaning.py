@@ -78,11 +78,15 @@ class Cleaning:
         sql = self._text(sql)
         sql = self._missing(sql)
         sql = self._range(sql)
-        return self._conditions(sql)
+        sql = self._conditions(sql)
+        unread = [] if raw else [quoted("__raw." + name) for name in self._kept(raw=False)]
+        return f"SELECT * EXCLUDE ({', '.join(unread)}) FROM ({sql})" if unread else sql
 
     def order(self, *, raw: bool) -> list[str]:
         """ORDER BY terms of the canonical order: ts, created, tie_break, then (`raw`) all raw columns by name."""
-        terms = ["__ts NULLS FIRST", "__created NULLS FIRST"]
+        terms = ["__ts NULLS FIRST"]
+        if self.source.created_timestamp is not None:
+            terms.append("__created NULLS FIRST")
         terms += [f"{quoted(name)} NULLS FIRST" for name in self.source.tie_break]
         for name in sorted(self.scan.physical) if raw else ():
             physical, column = self.scan.physical[name], quoted("__raw." + name)
@@ -97,7 +101,9 @@ class Cleaning:
 
     def order_columns(self, *, raw: bool) -> set[str]:
         """The columns of the query that `order` reads."""
-        names = {"__ts", "__created", *self.source.tie_break}
+        names = {"__ts", *self.source.tie_break}
+        if self.source.created_timestamp is not None:
+            names.add("__created")
         return names | {
             "__raw." + name for name in self.scan.physical if raw and logical_type(self.scan.physical[name])
         }
@@ -127,12 +133,16 @@ class Cleaning:
             ts = f"{source.since}::BIGINT"
         created = "NULL::BIGINT" if source.created_timestamp is None else self._zone(source.created_timestamp)
         picks += [f"{ts} AS __ts", f"{created} AS __created"]
-        declared = [name for name in (source.event_timestamp, source.created_timestamp) if name is not None]
-        kept = [*self._checked(), *declared, *(self.scan.physical if raw else ())]
-        picks += [f"{quoted(name)} AS {quoted('__raw.' + name)}" for name in dict.fromkeys(kept)]
+        kept = self._kept(raw=raw)
+        picks += [f"{quoted(name)} AS {quoted('__raw.' + name)}" for name in kept]
         picks += map(quoted, CLAIM if self.scan.claimed else ())
         needed = self.scan.physical if raw else dict.fromkeys((*own, *kept))
         return f"SELECT {', '.join(picks)} FROM ({self.scan.sql(list(needed))})"
+
+    def _kept(self, *, raw: bool) -> list[str]:
+        """Raw columns that are carried along: those that the checks need, or all."""
+        declared = [name for name in (self.source.event_timestamp, self.source.created_timestamp) if name is not None]
+        return list(dict.fromkeys([*self._checked(), *declared, *(self.scan.physical if raw else ())]))
 
     def _meet(self, sql: str) -> str:
         """Only the rows that the source's `where` lets in."""
@@ -163,10 +173,14 @@ class Cleaning:
     def _place(self, sql: str) -> str:
         """When a row became known, whether the bounds hold it, and its times by their names."""
         lag = self.source.lag.micros if self.source.lag is not None else 1
-        known = f"CASE WHEN __ts IS NOT NULL THEN greatest(__ts + {max(lag, 1)}, coalesce(__created, __ts + 1)) END"
+        known = f"__ts + {max(lag, 1)}"
+        if self.source.created_timestamp is not None:
+            known = f"CASE WHEN __ts IS NOT NULL THEN greatest({known}, coalesce(__created, __ts + 1)) END"
         bounds = self.bounds
         sql = f"SELECT *, {known} AS __known FROM ({sql})"
-        named = "".join(f", make_timestamptz({of}) AS {quoted(name)}" for name, of in self.times.items())
+        named = "".join(
+            f", make_timestamptz({of}) AS {quoted(name)}" for name, of in self.times.items() if name in self.columns
+        )
         sql = (
             f"SELECT *, NULL::INTEGER AS __fate, __known IS NULL OR __known > {bounds.known_after} AS __new{named} "
             f"FROM ({sql}) WHERE (__known IS NULL OR __known <= {bounds.until})"
