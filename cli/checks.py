@@ -116,6 +116,7 @@ def triton(root: Path) -> Iterator[Finding]:
     from limner.cli.commands.triton import encoders
     from limner.language.repo import load
     from limner.workers.encoder import serving
+    from limner.workers.encoder.balance import places
     from limner.workers.encoder.home import TritonHome
     from limner.workers.encoder.install import require_installed
 
@@ -123,10 +124,10 @@ def triton(root: Path) -> Iterator[Finding]:
         yield Finding("triton", "ok", "not needed: the specs declare no encoder with a model")
         return
     chosen = project.settings(root).triton
-    if _listens(chosen.host, chosen.grpc_port):
+    if any(map(_listens, places(chosen))):
         for health in serving.status(chosen, encoders(root)):
             state: State = "ok" if health.ok else "failed"
-            detail = health.detail or f"answers at {chosen.url}"
+            detail = health.detail or f"answers at {health.url}"
             yield Finding(f"encoder {health.encoder}", state, detail, "" if health.ok else "limner triton up")
         return
     try:
@@ -213,9 +214,10 @@ def registry(root: Path) -> Iterator[Finding]:
         yield Finding("registry", "ok", f"{len(views)} feature views")
 
 
-def _listens(host: str, port: int) -> bool:
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, port), timeout=1):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
             return True
     except OSError:
         return False

@@ -80,7 +80,7 @@ def up(
     )
     found = serving.up(TritonHome(root), settings, encoders(root), _say)
     _report(found, json)
-    if settings.url != configured.url:
+    if settings.url not in configured.addresses:
         _say(f"runs look for Triton at {configured.url}: set batch_engine.triton.url to {settings.url}")
     return 0
 
@@ -129,12 +129,14 @@ def _report(found: "list[Health]", json: bool) -> None:
         output.emit_json([asdict(health) for health in found])
         return
     say = output.console().print
+    several = len({health.url for health in found}) > 1
     for health in found:
         colour = "green" if health.ok else "red"
         latency = "" if health.latency_ms is None else f", {health.latency_ms:.1f} ms"
         detail = f": {health.detail}" if health.detail else f" {health.fingerprint[:12]}{latency}"
         say(f"[{colour}]{health.state}[/{colour}] ", end="")
-        say(f"{health.encoder}{detail}", markup=False, soft_wrap=True)
+        where = f" at {health.url}" if several else ""
+        say(f"{health.encoder}{where}{detail}", markup=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from limner.workers.encoder.balance import connect, servers
 from limner.workers.encoder.errors import EncoderUnavailable
 from limner.workers.encoder.patience import Patience
 from limner.workers.encoder.requests import cut_requests
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.encoder.settings import TritonSettings
-from limner.workers.encoder.transport import Fault, Floats, GrpcTransport, Transport, TransportError
+from limner.workers.encoder.transport import Fault, Floats, Transport, TransportError
 
 PROBE = b"a text that any encoder can encode"
 CHECK_SECONDS = 5.0
@@ -33,7 +34,7 @@ class Encoded:
 
 
 class TritonEncoder:
-    """One encoder served by Triton. It may be pickled: each process opens its own channel when it calls."""
+    """One encoder served by Triton. It may be pickled: each process opens its own connections when it calls."""
 
     def __init__(self, settings: TritonSettings, model: EncoderModel, transport: Transport | None = None) -> None:
         self.settings = settings
@@ -42,29 +43,43 @@ class TritonEncoder:
         self._transport = transport
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the channel behind."""
+        """Leave the connections behind."""
         return {**self.__dict__, "_transport": None}
 
     @property
     def transport(self) -> Transport:
-        """The channel to Triton."""
+        """The connections to Triton."""
         if self._transport is None:
-            self._transport = GrpcTransport(self.settings.url)
+            self._transport = connect(self.settings)
         return self._transport
 
     def check(self) -> None:
-        """Compare fingerprints and make a real inference; raises EncoderUnavailable that says what to do."""
-        try:
-            self.require_fingerprint()
+        """Compare fingerprints and make a real inference; raises EncoderUnavailable that says what to do.
+
+        Of several servers one must answer, and each that answers must serve this encoder.
+        """
+        unreachable = answering = None
+        for server in servers(self.transport):
             try:
-                self._probe()
+                self._check(server)
+                answering = server
             except TransportError as error:
-                if error.fault is not Fault.DEAD or not self.settings.mend:
-                    raise
-                self._mend()
-                self._probe()
+                error.at = server
+                if error.fault not in (Fault.UNAVAILABLE, Fault.TIMEOUT):
+                    raise self._unavailable(error) from error
+                unreachable = error
+        if unreachable is not None and answering is None:
+            raise self._unavailable(unreachable) from unreachable
+
+    def _check(self, server: Transport) -> None:
+        self.require_fingerprint(server)
+        try:
+            self._probe(server)
         except TransportError as error:
-            raise self._unavailable(error) from error
+            if error.fault is not Fault.DEAD or not self.settings.mend:
+                raise
+            self._mend(server)
+            self._probe(server)
 
     def device(self) -> str:
         """Where the server runs the encoder: gpu, cpu, or "" where it does not say."""
@@ -73,12 +88,12 @@ class TritonEncoder:
         except TransportError:
             return ""
 
-    def require_fingerprint(self) -> None:
-        """Raise EncoderUnavailable if Triton serves this encoder with other weights or settings."""
-        served = self.transport.parameters(self.model.name).get("FINGERPRINT", "")
+    def require_fingerprint(self, server: Transport) -> None:
+        """Raise EncoderUnavailable if a server serves this encoder with other weights or settings."""
+        served = server.parameters(self.model.name).get("FINGERPRINT", "")
         if served != self.model.fingerprint:
             raise EncoderUnavailable(
-                f"Triton at {self.settings.url} serves encoder {self.model.name!r} as "
+                f"{self._where(server)} serves encoder {self.model.name!r} as "
                 f"{served[:12] or 'unknown'}, the spec asks for {self.model.fingerprint[:12]}: "
                 f"run `limner triton up` to serve what the spec says"
             )
@@ -170,16 +185,16 @@ class TritonEncoder:
                     if blamed > 1:
                         raise
                 if error.fault is Fault.MISSING:
-                    self._require_no_other_version()
+                    self._require_no_other_version(error.at or self.transport)
                 if not patience.pause():
                     raise self._unavailable(error) from error
                 if error.fault is Fault.DEAD:
                     self._mend_if_dead(error)
 
-    def _require_no_other_version(self) -> None:
+    def _require_no_other_version(self, server: Transport) -> None:
         """A model being loaded is missing for a while; waiting is vain only if another took its place."""
         try:
-            self.require_fingerprint()
+            self.require_fingerprint(server)
         except TransportError:
             return
 
@@ -187,14 +202,15 @@ class TritonEncoder:
         """Load a dead model again, unless another process has done so already."""
         if not self.settings.mend:
             raise self._unavailable(cause) from cause
+        server = cause.at or self.transport
         with MENDING:
             try:
-                self._probe()
+                self._probe(server)
             except TransportError as error:
                 if error.fault is not Fault.DEAD:
                     return
                 try:
-                    self._mend()
+                    self._mend(server)
                 except TransportError as failed:
                     raise self._unavailable(failed) from failed
 
@@ -205,21 +221,25 @@ class TritonEncoder:
         if error.fault is Fault.DEAD:
             self._mend_if_dead(error)
         try:
-            vectors = self._probe()
+            vectors = self._probe(self.transport)
         except TransportError as failed:
             raise self._unavailable(failed) from failed
         if not (np.isfinite(vectors).all() and vectors.any()):
             raise self._unavailable(error) from error
 
-    def _probe(self) -> Floats:
-        return self.transport.infer(self.model.name, self.version, [PROBE], CHECK_SECONDS)
+    def _probe(self, server: Transport) -> Floats:
+        return server.infer(self.model.name, self.version, [PROBE], CHECK_SECONDS)
 
-    def _mend(self) -> None:
-        self.transport.unload(self.model.name)
-        self.transport.load(self.model.name)
+    def _mend(self, server: Transport) -> None:
+        server.unload(self.model.name)
+        server.load(self.model.name)
+
+    def _where(self, server: Transport | None) -> str:
+        several = server is not None and len(servers(self.transport)) > 1
+        return f"Triton at {server.url if server is not None and several else self.settings.url}"
 
     def _unavailable(self, error: TransportError) -> EncoderUnavailable:
-        where = f"Triton at {self.settings.url}"
+        where = self._where(error.at)
         if error.fault is Fault.MISSING:
             return EncoderUnavailable(
                 f"{where} does not serve encoder {self.model.name!r} ({error}): run `limner triton up`"

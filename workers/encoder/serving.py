@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limner.workers.encoder import server
+from limner.workers.encoder.balance import places
 from limner.workers.encoder.client import PROBE
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.home import TritonHome
@@ -23,13 +24,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Health:
-    """One encoder's state, by a real inference: ok, outdated, missing, dead or unreachable; latency in ms."""
+    """One encoder's state at a server, by a real inference: ok, outdated, missing, dead, unreachable; latency in ms."""
 
     encoder: str
     state: str
     detail: str = ""
     latency_ms: float | None = None
     fingerprint: str = ""
+    url: str = ""
 
     @property
     def ok(self) -> bool:
@@ -49,6 +51,11 @@ def up(
     Each model has answered a real inference when this returns. Doing it again does nothing. Raises
     TritonNotInstalled, TritonFailed.
     """
+    if len(settings.addresses) > 1:
+        raise TritonFailed(
+            f"triton.url names several servers ({settings.url}): `up` starts one on this machine, at the port that "
+            "--grpc-port names; serve the others where they are"
+        )
     if settings.host not in LOCAL:
         raise TritonFailed(
             f"triton.url is {settings.url}, another machine: `up` starts a server on this one; serve "
@@ -92,12 +99,15 @@ def down(home: TritonHome, say: Say = lambda line: None) -> bool:
 
 
 def status(settings: TritonSettings, models: Sequence[EncoderModel]) -> list[Health]:
-    """Make a real inference with each model: a dead model process still reports ready."""
-    transport = GrpcTransport(settings.url)
-    try:
-        return [health(model, transport) for model in models]
-    finally:
-        transport.close()
+    """Make a real inference with each model at each server: a dead model process still reports ready."""
+    found = []
+    for place in places(settings):
+        transport = GrpcTransport(place)
+        try:
+            found += [health(model, transport) for model in models]
+        finally:
+            transport.close()
+    return found
 
 
 def ensure_served(model: EncoderModel, transport: Transport, say: Say, reload: bool) -> None:
@@ -122,11 +132,11 @@ def health(model: EncoderModel, transport: Transport) -> Health:
         served = transport.parameters(model.name).get("FINGERPRINT", "")
         if served != model.fingerprint:
             detail = f"serves {served[:12]}, the spec asks for {model.fingerprint[:12]}"
-            return Health(model.name, "outdated", detail, fingerprint=served)
+            return Health(model.name, "outdated", detail, fingerprint=served, url=transport.url)
         started = time.perf_counter()
         transport.infer(model.name, model.version, [PROBE], PROBE_SECONDS)
         latency = (time.perf_counter() - started) * 1000
     except TransportError as error:
         states = {Fault.UNAVAILABLE: "unreachable", Fault.MISSING: "missing", Fault.TIMEOUT: "unreachable"}
-        return Health(model.name, states.get(error.fault, "dead"), str(error))
-    return Health(model.name, "ok", latency_ms=latency, fingerprint=served)
+        return Health(model.name, states.get(error.fault, "dead"), str(error), url=transport.url)
+    return Health(model.name, "ok", latency_ms=latency, fingerprint=served, url=transport.url)

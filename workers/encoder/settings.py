@@ -15,11 +15,12 @@ MOST_ROWS = 1024  # max_batch_size in config.pbtxt
 class TritonSettings:
     """The keys of `batch_engine.triton` in feature_store.yaml.
 
-    `url` is the gRPC address, host:port; `http_port` and `metrics_port` concern only a server started here by
+    `url` is the gRPC address, host:port; several with commas between, or dns:///host:port for all addresses of a
+    name, share the requests. `http_port` and `metrics_port` concern only a server started here by
     `limner triton up`. At most `in_flight` requests of up to `rows_per_request` texts (and
     `chars_per_request` characters) are outstanding. Each has `deadline_s` seconds and is sent up to
     `attempts` times, with growing pauses of about 30 s in all. `mend` allows a dead model process to be
-    reloaded through the model- control API.
+    reloaded through the model-control API.
     """
 
     url: str = f"127.0.0.1:{GRPC_PORT}"
@@ -33,11 +34,13 @@ class TritonSettings:
     mend: bool = True
 
     def __post_init__(self) -> None:
-        host, _, port = self.url.rpartition(":")
-        if not host or not port.isdigit():
-            raise LimnerError(
-                f"triton url {self.url!r}: expected host:port of Triton's gRPC endpoint, e.g. 127.0.0.1:8001"
-            )
+        for address in self.addresses:
+            host, _, port = address.removeprefix("dns:///").rpartition(":")
+            if not host or not port.isdigit():
+                raise LimnerError(
+                    f"triton url {self.url!r}: expected host:port of Triton's gRPC endpoint, e.g. 127.0.0.1:8001; "
+                    "several with commas between"
+                )
         for key in ("rows_per_request", "chars_per_request", "in_flight", "deadline_s", "attempts"):
             if getattr(self, key) <= 0:
                 raise LimnerError(f"triton {key} {getattr(self, key)!r}: expected more than 0")
@@ -67,14 +70,19 @@ class TritonSettings:
         return asdict(self)
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses in `url`."""
+        return tuple(address.strip() for address in self.url.split(","))
+
+    @property
     def host(self) -> str:
-        """The host part of `url`."""
-        return self.url.rpartition(":")[0]
+        """The host of the first address."""
+        return self.addresses[0].removeprefix("dns:///").rpartition(":")[0]
 
     @property
     def grpc_port(self) -> int:
-        """The port part of `url`."""
-        return int(self.url.rpartition(":")[2])
+        """The port of the first address."""
+        return int(self.addresses[0].rpartition(":")[2])
 
     def at(self, grpc_port: int) -> "TritonSettings":
         """Return the same settings for a server on this machine at another gRPC port."""

@@ -36,15 +36,18 @@ class Fault(Enum):
 
 
 class TransportError(Exception):
-    """A failed call; the text is the server's own message."""
+    """A failed call; the text is the server's own message. `at`: the connection, where there are several."""
 
     def __init__(self, fault: Fault, message: str) -> None:
         self.fault = fault
+        self.at: Transport | None = None
         super().__init__(message)
 
 
 class Transport(Protocol):
-    """What is needed of Triton. Every call raises TransportError and nothing else."""
+    """What is needed of Triton, at the address `url`. Every call raises TransportError and nothing else."""
+
+    url: str
 
     def infer(self, model: str, version: str, texts: Sequence[bytes], timeout: float) -> Floats:
         """Vectors [n, dim] of n UTF-8 texts."""
@@ -66,7 +69,7 @@ class Transport(Protocol):
 
 
 class GrpcTransport:
-    """A channel to one address. Threads may share it; it is not passed between processes."""
+    """A connection of its own to one address. Threads may share it; it is not passed between processes."""
 
     def __init__(self, url: str) -> None:
         from tritonclient.grpc import InferenceServerClient
@@ -86,6 +89,7 @@ class GrpcTransport:
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.use_local_subchannel_pool", 1),
         ]
+        self.url = url
         self.client = Client(url, channel_args=options)
         self._finalizer = weakref.finalize(self, self.client.close)
 
