@@ -4,13 +4,15 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from limner.language.closure import closure
 from limner.workers import report
+from limner.workers.carry.begin import Beginning, begin
+from limner.workers.carry.kept import RECORD, Handed, write_record
 from limner.workers.context import RunContext
 from limner.workers.derive.fit import Fits
 from limner.workers.fitting import fits_by
@@ -26,7 +28,9 @@ from limner.workers.plan import ViewPlan
 from limner.workers.shard import ShardResult, ShardTask, run_shard
 from limner.workers.sources.inputs import inputs_fingerprint
 from limner.workers.staged import Staged, stage_rows
+from limner.workers.windows.carried import UnlikeStateError
 from limner.workers.windows.compute import Task
+from limner.workers.windows.timeline import tick_at_or_before
 
 Switch = Callable[[Path, str], object]
 
@@ -96,10 +100,13 @@ def _extend(
     plan: ViewPlan, history: History, interval: Interval, inputs: str | None, stage: Path, context: RunContext
 ) -> tuple[int, dict[str, object]]:
     fits = fits_by(plan, interval.end, history.folder, stage / "fits", context)
-    staged = stage_rows(plan, interval, stage, context)
-    if staged.texts_failed:
-        inputs = None  # rows made without those texts are not final: the next run over them tries again
-    results, name = _shards(plan, history, interval, inputs, staged, fits, context)
+    beginning = begin(plan, history, interval, context.shards)
+    try:
+        made = _rows(plan, history, interval, inputs, stage, fits, context, beginning)
+    except UnlikeStateError as error:
+        beginning = replace(beginning, handed=None, why=str(error))
+        made = _rows(plan, history, interval, inputs, stage, fits, context, beginning)
+    inputs, staged, results, name = made
     folder = history.folder / name
     segment = Segment(
         after=interval.start,
@@ -110,9 +117,40 @@ def _extend(
     base = [f"{name}/{_base_file(r.number)}" for r in results if r.base] if interval.base else []
     folder.mkdir(parents=True, exist_ok=True)
     _version(plan).write(history.folder)
-    history.commit(segment, base)
+    history.commit(segment, base, _hand_on(plan, history, interval, name, staged) if beginning.keep else ())
     rows = sum(r.changes + r.base for r in results)
-    return rows, {**staged.summary(), "history_rows": rows}
+    carried = {"carried": beginning.handed is not None, **({"not_carried": beginning.why} if beginning.why else {})}
+    return rows, {**staged.summary(), "history_rows": rows, **carried}
+
+
+def _rows(
+    plan: ViewPlan,
+    history: History,
+    interval: Interval,
+    inputs: str | None,
+    stage: Path,
+    fits: Fits,
+    context: RunContext,
+    beginning: Beginning,
+) -> tuple[str | None, Staged, list[ShardResult], str]:
+    """Stage the rows and run the shards. UnlikeStateError where sums were handed on that are not those of the rows."""
+    staged = stage_rows(plan, interval, stage, context, beginning)
+    if staged.differs:
+        raise UnlikeStateError(staged.differs)
+    if staged.texts_failed:
+        inputs = None  # rows made without those texts are not final: the next run over them tries again
+    return inputs, staged, *_shards(plan, history, interval, inputs, staged, fits, context, beginning)
+
+
+def _hand_on(plan: ViewPlan, history: History, interval: Interval, name: str, staged: Staged) -> list[str]:
+    """Write the record of what this run hands on; returns its file and those of the shards."""
+    handed = Handed(
+        at=tick_at_or_before(plan.view.grid, interval.end),
+        files=tuple(f"{name}/{_state_file(number)}" for number in range(staged.shards)),
+        seen={source: each.seen for source, each in staged.prepared.items() if each.seen is not None},
+    )
+    write_record(history.folder / name / RECORD, handed)
+    return [f"{name}/{RECORD}", *handed.files]
 
 
 def _version(plan: ViewPlan) -> Version:
@@ -133,10 +171,12 @@ def _shards(
     staged: Staged,
     fits: Fits,
     context: RunContext,
+    beginning: Beginning,
 ) -> tuple[list[ShardResult], str]:
     """Run the shards that a killed run of the same inputs has not finished; the folder's name is their identity."""
     identity = inputs[:16] if inputs is not None else uuid.uuid4().hex[:16]
-    name = f"{interval.start}-{interval.end}-{staged.shards}-{'base-' if interval.base else ''}{identity}"
+    how = "base-" if interval.base else "on-" if beginning.handed is not None else ""
+    name = f"{interval.start}-{interval.end}-{staged.shards}-{how}{identity}"
     folder = history.folder / name
     task = Task(
         plan.join_keys,
@@ -148,7 +188,9 @@ def _shards(
         interval.base,
         plan.hidden,
         fits,
+        beginning.keep,
     )
+    handed = beginning.handed
     pending, done = [], []
     for number in range(staged.shards):
         shard = ShardTask(
@@ -160,6 +202,8 @@ def _shards(
             requests=staged.requests,
             embeddings=plan.data / "embeddings",
             encoders=plan.encoders,
+            carried=history.folder / handed.files[number] if handed is not None else None,
+            state=folder / _state_file(number) if beginning.keep else None,
         )
         finished = _finished(shard, _key(plan, interval, number), inputs, context)
         if finished is None:
@@ -188,7 +232,7 @@ def _finished(shard: ShardTask, key: TaskKey, inputs: str | None, context: RunCo
     """What an earlier, killed run of this very task wrote; None if it must be computed."""
     if inputs is None or not context.ledger.task_done(key, inputs) or not shard.changes.exists():
         return None
-    if shard.base is not None and not shard.base.exists():
+    if any(file is not None and not file.exists() for file in (shard.base, shard.state)):
         return None
     import pyarrow.parquet as pq
 
@@ -202,6 +246,10 @@ def _key(plan: ViewPlan, interval: Interval, number: int) -> TaskKey:
 
 def _file(number: int) -> str:
     return f"{number:04d}.parquet"
+
+
+def _state_file(number: int) -> str:
+    return f"{number:04d}-state.parquet"
 
 
 def _base_file(number: int) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from limner.workers.carry.kept import read_state, write_state
 from limner.workers.history.files import write_atomic
 from limner.workers.sources.prepare import PrepareRequest, seen_before
 from limner.workers.text.cache import EmbeddingCache
@@ -31,6 +32,8 @@ class ShardTask:
     requests: Mapping[str, PrepareRequest]  # by source
     embeddings: Path
     encoders: Mapping[str, AnyEncoder]
+    carried: Path | None = None  # the state to go on from
+    state: Path | None = None  # where the state at the end goes
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class ShardResult:
 def run_shard(shard: ShardTask) -> ShardResult:
     """Compute and write one shard. The same rows give the same bytes."""
     tables = {source: pq.read_table(path) for source, path in shard.rows.items()}
-    bounded = [request for request in shard.requests.values() if request.lower is not None]
+    carried = read_state(shard.carried) if shard.carried is not None else None
+    bounded = [request for request in shard.requests.values() if request.lower is not None and carried is None]
     base = tick_at_or_before(shard.task.grid, shard.task.start)
 
     def known_before(keys: pa.Table) -> Bools:
@@ -53,8 +57,14 @@ def run_shard(shard: ShardTask) -> ShardResult:
         return np.array([row in found for row in _rows(keys)], bool)
 
     history = compute(
-        tables, shard.task, stored_vectors(shard.embeddings, shard.encoders), known_before if bounded else None
+        tables,
+        shard.task,
+        stored_vectors(shard.embeddings, shard.encoders),
+        known_before if bounded else None,
+        carried,
     )
+    if shard.state is not None and history.state is not None:
+        write_state(shard.state, history.state)
     write_part(shard.changes, history.changes)
     if shard.base is not None:
         write_part(shard.base, history.base)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.language.features import Latest
+from limner.language.windows import Window
 from limner.workers import report
+from limner.workers.carry.begin import ALONE, Beginning
 from limner.workers.context import RunContext
 from limner.workers.intervals import Interval
 from limner.workers.members import MemberRequest, check_covered, stage_member
@@ -20,6 +22,7 @@ from limner.workers.text.learning import learned
 from limner.workers.text.terms import TermsModel
 from limner.workers.windows.compute import arrow_type
 from limner.workers.windows.derived import breaks
+from limner.workers.windows.ranges import stretches
 from limner.workers.windows.timeline import tick_at_or_before
 
 _NEVER = -(2**62)  # µs, before any instant
@@ -32,6 +35,11 @@ class Staged:
     requests: Mapping[str, PrepareRequest]
     prepared: Mapping[str, Prepared]
     texts_failed: int
+
+    @property
+    def differs(self) -> str:
+        """Why a source may not be what the run saw whose sums were handed on: then nothing was staged. "": it is."""
+        return next((each.differs for each in self.prepared.values() if each.differs), "")
 
     @property
     def shards(self) -> int:
@@ -55,7 +63,15 @@ class Staged:
         return {f"{source}: {key}": n for source, each in self.prepared.items() for key, n in of(each).items()}
 
 
-def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext, *, tell: bool = True) -> Staged:
+def stage_rows(
+    plan: ViewPlan,
+    interval: Interval,
+    stage: Path,
+    context: RunContext,
+    beginning: Beginning = ALONE,
+    *,
+    tell: bool = True,
+) -> Staged:
     """Read and clean each source below the folder `stage`, and see to it that every text has its vector.
 
     With `tell` false nobody is told of rows in quarantine: they are read once more for another run to report.
@@ -63,10 +79,14 @@ def stage_rows(plan: ViewPlan, interval: Interval, stage: Path, context: RunCont
     """
     if plan.members:
         return Staged({}, _histories(plan, interval, stage, context), texts_failed=0)
-    requests = {each.source: _request(plan, each, interval, stage / each.source, context) for each in plan.readings}
+    requests = {
+        each.source: _request(plan, each, interval, stage / each.source, context, beginning) for each in plan.readings
+    }
     # One at a time: each takes the memory it may, and all cores.
     found = dict(context.workers.map(_prepare, requests.items(), in_flight=1))
     prepared = {source: found[source] for source in requests}
+    if any(each.differs for each in prepared.values()):
+        return Staged(requests, prepared, texts_failed=0)
     for source, each in prepared.items() if tell else ():
         _tell(plan, source, each, context)
     return Staged(requests, prepared, _encode(plan, prepared, requests, context))
@@ -105,18 +125,25 @@ def _prepare(asked: tuple[str, PrepareRequest]) -> tuple[str, Prepared]:
     return source, prepare(request)
 
 
-def _request(plan: ViewPlan, reading: Reading, interval: Interval, stage: Path, context: RunContext) -> PrepareRequest:
+def _request(
+    plan: ViewPlan, reading: Reading, interval: Interval, stage: Path, context: RunContext, beginning: Beginning
+) -> PrepareRequest:
     base = tick_at_or_before(plan.view.grid, interval.start)
     stage.mkdir(parents=True, exist_ok=True)
     # The values at the beginning need every entity ever seen, however long ago; later values only what can
     # still be in a window.
     # Where a fit begins to hold, all values may change.
+    handed = beginning.handed
     whole = (
         interval.base
+        or beginning.keep
         or reading.reach is None
         or any(base < each <= interval.end for each in breaks(plan.view.grid, plan.computed))
     )
     lower = None if whole or reading.reach is None else base - reading.reach
+    apart = stretches(_windows(plan, reading.source), base, interval.end) if handed is not None else None
+    if apart is not None:
+        lower = min((low for low, _ in apart), default=interval.end)
     return PrepareRequest(
         specs=plan.specs,
         source=reading.source,
@@ -136,7 +163,16 @@ def _request(plan: ViewPlan, reading: Reading, interval: Interval, stage: Path, 
         run_id=context.run_id,
         memory_limit=context.memory_limit,
         data=plan.data,
+        stretches=apart,
+        before=handed.seen[reading.source] if handed is not None else None,
+        keep_at=tick_at_or_before(plan.view.grid, interval.end) if beginning.keep else None,
     )
+
+
+def _windows(plan: ViewPlan, source: str) -> set[Window]:
+    return {
+        window for output in plan.computed if output.source == source for window in output.feature.looks(output.window)
+    }
 
 
 def _tell(plan: ViewPlan, source: str, prepared: Prepared, context: RunContext) -> None:

@@ -123,7 +123,10 @@ def cases(draw: Draw, views: int = 1, rows: int = 24, summed: bool = False) -> C
         docs.append(doc)
     if not layout.happened:
         layout.source["since"] = from_micros(clock.instant(draw)).isoformat()
-    docs.append(layout.source | draw(cleaning(layout)))
+    cleaned = draw(cleaning(layout))
+    if summed and draw(st.integers(0, 3)):  # duplicates that lie far apart need all rows
+        cleaned.get("clean", {}).pop("drop_duplicates", None)
+    docs.append(layout.source | cleaned)
     others: dict[str, dict[str, LogicalType]] = {}
     if draw(st.integers(0, 3)) == 0:
         more = draw(neighbours(draw(st.sampled_from([zone, "Asia/Shanghai"])), layout))
@@ -154,7 +157,7 @@ def cases(draw: Draw, views: int = 1, rows: int = 24, summed: bool = False) -> C
         st.integers(0, clock.ticks).map(lambda n: clock.first + n * clock.step),
         st.integers(start, end),
     )
-    cuts = sorted({cut for cut in draw(st.lists(inside, max_size=3)) if start < cut < end})
+    cuts = sorted({cut for cut in draw(st.lists(inside, min_size=summed, max_size=3)) if start < cut < end})
     probes = sorted(set(draw(st.lists(inside, max_size=3))))
     long = st.sampled_from([1, clock.step, *clock.windows, 7 * clock.step]) | st.integers(1, 3 * clock.step)
     withdrawn = draw(st.lists(st.none() | long, max_size=5)) if draw(st.integers(0, 3)) == 0 else []

@@ -39,12 +39,15 @@ from tests.oracle.generate import Case
 from tests.oracle.oracle import Oracle, counts, prefix_of, render
 from tests.oracle.worlds import arrow_of, oracle_of, settle
 
+EDITS = ["come", "come", "go", "turn", "change"]
+
 
 class Project:
     """A case laid out as a project in `root`: raw files and the specs as a YAML file would give them."""
 
     def __init__(self, case: Case, root: Path) -> None:
         self.case, self.root = case, root
+        self.there: dict[str, list[int]] = {}  # by source of events the numbers of the rows in its files, once edited
         settle(case)
         self.specs = load_texts({"specs.yaml": yaml.safe_dump_all(case.docs, allow_unicode=True)})
         for name, table in case.tables.items():
@@ -67,6 +70,34 @@ class Project:
             next((self.root / "data" / name).glob("all.*")).unlink()
             for part in range(3):
                 self._write(name, str(part), list(range(count))[part::3][::-1])
+
+    def edit_events(self, edits: Sequence[tuple[str, int]]) -> None:
+        """Change the files of events as somebody might who thinks that nobody looks: see `EDITS`."""
+        for name in self.case.sources:
+            table = self.case.tables[name]
+            numbers = self.there.setdefault(name, list(range(len(table.rows))))
+            files = sorted(path for path in (self.root / "data" / name).glob("*.*"))
+            for what, number in edits:
+                if what == "come":  # rows that were missing, or come again, in a file of their own
+                    more = [(number + beside) % len(table.rows) for beside in (0, 5, 11)]
+                    numbers += more
+                    self._write(name, f"more{len(files)}", more)
+                    files.append(files[0])
+            if any(what != "come" for what, _ in edits):
+                for what, number in edits:
+                    if what == "go" and len(numbers) > 1:
+                        del numbers[number % len(numbers)]
+                    if what == "turn":
+                        numbers.reverse()
+                    if what == "change":
+                        column = sorted(table.types)[number % len(table.types)]
+                        place = numbers[number % len(numbers)]
+                        other = table.rows[numbers[(number + 1) % len(numbers)]][column]
+                        table.rows.append({**table.rows[place], column: other})
+                        numbers[number % len(numbers)] = len(table.rows) - 1
+                for path in (self.root / "data" / name).glob("*.*"):
+                    path.unlink()
+                self._write(name, "all", numbers)
 
     def _write(self, source: str, file: str, numbers: Sequence[int]) -> None:
         table = arrow_of(self.case.tables[source]).take(pa.array(numbers, pa.int64()))

@@ -5,11 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
+from hypothesis import strategies as st
 
+from limner.workers.history.manifest import MANIFEST, History
+from limner.workers.plan import ViewPlan
 from tests.oracle.compare import Timeline, check_changes, check_values, interesting
 from tests.oracle.generate import Case, cases
-from tests.oracle.pipeline import Project, run, visible
+from tests.oracle.pipeline import EDITS, Project, run, visible
 from tests.oracle.profiles import many
 from tests.oracle.worlds import exact
 
@@ -71,3 +74,48 @@ def test_rows_may_come_when_they_become_known(case: Case) -> None:
             project.keep_events(known_by=until, keys=whole.join_keys)
             found = run(grown, after, until).history
         assert [exact(table) for table in visible(found, whole.join_keys)] == expected
+
+
+@many(150)
+@given(cases(summed=True))
+def test_runs_that_go_on_from_sums_give_what_all_rows_give(case: Case) -> None:
+    """One run equals consecutive runs over its parts, each but the first from what the one before handed on."""
+    with tempfile.TemporaryDirectory(dir=FAST) as folder:
+        project = Project(case, Path(folder))
+        whole, parts = project.plan("view_0", "whole"), project.plan("view_0", "parts")
+        history = run(whole, case.start, case.end).history
+        expected = [exact(table) for table in visible(history, whole.join_keys)]
+        for until in (*case.cuts, case.end):
+            result = run(parts, case.start, until, shards=2)
+            event(f"carried: {result.summary['carried']} {result.summary.get('not_carried', '')}")
+        assert [exact(table) for table in visible(result.history, whole.join_keys)] == expected
+
+
+edit = st.tuples(st.sampled_from(EDITS), st.integers(0, 100))
+edits = st.lists(edit, max_size=6) | st.lists(st.tuples(st.just("come"), st.integers(0, 100)), max_size=3)
+
+
+@many(150)
+@given(cases(summed=True), st.lists(edits, min_size=4, max_size=4))
+def test_runs_see_rows_that_changed_behind_them(case: Case, changes: list[list[tuple[str, int]]]) -> None:
+    """A run with sums handed on gives what it gives without, whatever has come, gone or changed among old rows."""
+    with tempfile.TemporaryDirectory(dir=FAST) as folder:
+        project = Project(case, Path(folder))
+        on, full = project.plan("view_0", "on"), project.plan("view_0", "full")
+        edges = [case.start, *case.cuts, case.end]
+        for (after, until), some in zip(pairwise(edges), changes, strict=False):
+            forget_sums(full)
+            found, expected = run(on, after, until), run(full, after, until)
+            event(f"carried: {found.summary['carried']} {found.summary.get('not_carried', '')}")
+            assert not expected.summary["carried"]
+            tables = [visible(each.history, on.join_keys) for each in (found, expected)]
+            assert [exact(table) for table in tables[0]] == [exact(table) for table in tables[1]]
+            project.edit_events(some)
+
+
+def forget_sums(plan: ViewPlan) -> None:
+    """Take from the next run what the last one handed on."""
+    history = History(plan.folder / plan.fingerprint)
+    if history.coverage() is not None:
+        manifest = history.manifest().model_copy(update={"handed": ()})
+        (history.folder / MANIFEST).write_text(manifest.model_dump_json())

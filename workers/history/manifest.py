@@ -24,23 +24,28 @@ class Segment(BaseModel):
 
 
 class Manifest(BaseModel):
-    """A contiguous run of segments, and the values at its beginning (`base`: rows at or before the first `after`)."""
+    """A contiguous run of segments, and the values at its beginning (`base`: rows at or before the first `after`).
+
+    `handed`: files that are no rows, with which the run after the newest segment may begin.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: int = 1
     base: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
+    handed: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> tuple[int, int] | None:
         """(after, until] of all segments; None before the first."""
         return (self.segments[0].after, self.segments[-1].until) if self.segments else None
 
-    def with_segment(self, new: Segment, base: Sequence[str]) -> "Manifest":
+    def with_segment(self, new: Segment, base: Sequence[str], handed: Sequence[str] = ()) -> "Manifest":
         """Put `new` in the place of whatever it overlaps; it must touch or overlap the coverage.
 
-        Its `base` counts where it begins at or before the coverage.
+        Its `base` counts where it begins at or before the coverage, `handed` where it ends with or after it.
         """
+        newest = self.coverage is None or new.until >= self.coverage[1]
         if self.coverage is not None:
             begin, end = self.coverage
             if new.after > end or new.until < begin:
@@ -53,7 +58,11 @@ class Manifest(BaseModel):
                 later.append(old.model_copy(update={"after": max(old.after, new.until)}))
         first = not earlier
         return self.model_copy(
-            update={"base": tuple(base) if first else self.base, "segments": (*earlier, new, *later)}
+            update={
+                "base": tuple(base) if first else self.base,
+                "segments": (*earlier, new, *later),
+                "handed": tuple(handed) if newest else self.handed,
+            }
         )
 
 
@@ -102,17 +111,20 @@ class History:
             parts += [Part(self.folder / name, segment.after, segment.until) for name in segment.files]
         return parts
 
-    def commit(self, segment: Segment, base: Sequence[str]) -> Manifest:
+    def commit(self, segment: Segment, base: Sequence[str], handed: Sequence[str] = ()) -> Manifest:
         """Make a segment visible, durably, and remove files that no longer are. The caller holds the view's lock."""
-        manifest = self.manifest().with_segment(segment, base)
+        before = self.manifest()
+        manifest = before.with_segment(segment, base, handed)
         replace(self.folder / MANIFEST, manifest.model_dump_json(indent=1).encode())
-        self._remove_unused(manifest)
+        self._remove_unused(manifest, before)
         return manifest
 
-    def _remove_unused(self, manifest: Manifest) -> None:
-        used = {*manifest.base, *(name for segment in manifest.segments for name in segment.files)}
+    def _remove_unused(self, manifest: Manifest, before: Manifest) -> None:
+        used = {*manifest.base, *(name for segment in manifest.segments for name in segment.files), *manifest.handed}
         folders = {name.split("/")[0] for name in used}
         for child in self.folder.iterdir():
             if child.is_dir() and child.name not in folders:
                 shutil.rmtree(child)
+        for name in set(before.handed) - used:
+            (self.folder / name).unlink(missing_ok=True)
         sweep(self.folder)

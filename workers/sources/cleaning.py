@@ -259,7 +259,12 @@ class Cleaning:
 
 def in_reach(bounds: Bounds) -> str:
     """The predicate of rows that are needed because they may be in a window, or are new."""
-    return "true" if bounds.lower is None else f"(__ts >= {bounds.lower} OR __known > {bounds.known_after})"
+    if bounds.lower is None:
+        return "true"
+    if bounds.stretches is None:
+        return f"(__ts >= {bounds.lower} OR __known > {bounds.known_after})"
+    inside = "".join(f"(__ts >= {low} AND __ts < {high}) OR " for low, high in bounds.stretches)
+    return f"({inside}__known > {bounds.known_after})"
 
 
 def _judged(sql: str, cases: Iterable[tuple[str, int]]) -> str:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from limner.language.models import Source
 from limner.language.repo import Specs
 from limner.workers.sources.files import found
 
@@ -17,6 +18,12 @@ def inputs_fingerprint(specs: Specs, sources: Sequence[str], root: Path) -> str 
     if None in found.values():
         return None
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
+
+
+def identities(source: Source, root: Path) -> dict[str, tuple[int, int]]:
+    """By the path (relative to `root`) of each file of a source its size and time of modification (ns)."""
+    status = {os.path.relpath(file, root): file.stat() for file in found(source, root).paths}
+    return {file: (each.st_size, each.st_mtime_ns) for file, each in status.items()}
 
 
 def input_fingerprint(specs: Specs, source: str, root: Path) -> str | None:

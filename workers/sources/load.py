@@ -25,11 +25,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A table of clean rows, the ORDER BY terms of their canonical order, and the columns those terms read."""
+    """A table of clean rows, the ORDER BY terms of their canonical order, and the columns those terms read.
+
+    `columns` are those that the rows need.
+    """
 
     table: str
     order: Sequence[str]
     order_columns: Sequence[str]
+    columns: Sequence[str]
 
 
 def load(
@@ -82,7 +86,8 @@ def load(
             bench.run(f"DELETE FROM {table} WHERE {losers}")
         if (back or also) and bounds.lower is not None:
             bench.run(f"DELETE FROM {table} WHERE NOT {reach}")
-    return Loaded(table, cleaning.order(raw=total_order), sorted(cleaning.order_columns(raw=total_order)))
+    read = sorted(cleaning.order_columns(raw=total_order))
+    return Loaded(table, cleaning.order(raw=total_order), read, cleaning.columns)
 
 
 def duplicates(bench: Workbench, table: str, keys: Sequence[str], order: Sequence[str]) -> str:

@@ -6,14 +6,16 @@ from limner.language.errors import LimnerError
 from limner.language.scope import ALIASES, Scope, scope
 from limner.workers.sources.digests import Texts
 from limner.workers.sources.duck import working
+from limner.workers.sources.evidence import Evidence
 from limner.workers.sources.identity import count_strangers, identity_of
-from limner.workers.sources.load import Tally
+from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Enrichment, Join
 from limner.workers.sources.request import Prepared, PrepareRequest
 from limner.workers.sources.rows import load_rows, needed, workbench
 from limner.workers.sources.scan import Bounds
 from limner.workers.sources.seen import seen_before
 from limner.workers.sources.staging import count_unmatched, output_of, write_quarantine, write_shard
+from limner.workers.sources.witness import look, rows_in
 from limner.workers.sources.workbench import Workbench
 
 __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
@@ -22,8 +24,11 @@ __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
 def prepare(request: PrepareRequest) -> Prepared:
     """Read, clean and stage the rows of one source. Raises LimnerError where it cannot be read."""
     with workbench(request) as (bench, work):
+        seen, differs = look(request, bench, work) if request.keep_at is not None else (None, "")
+        if differs:
+            return Prepared(shards=(), texts={}, rows_read=0, rows_kept=0, differs=differs)
         tally = Tally()
-        bounds = Bounds(request.lower, request.known_after, request.until)
+        bounds = request.bounds
         columns = scope(request.specs, request.source, request.raw)
         rows = load_rows(request, bench, work, bounds, columns, tally)
         with working(request.source, "joining, sorting and staging its rows"):
@@ -37,6 +42,8 @@ def prepare(request: PrepareRequest) -> Prepared:
             shards = [write_shard(request, bench, rows, output, texts, number) for number in range(request.shards)]
             text_files = texts.write()
             file = write_quarantine(request, bench, tally)
+            if seen is not None:
+                seen = _counted(request, bench, rows, seen)
         return Prepared(
             shards=tuple(path for path, _ in shards),
             texts=text_files,
@@ -48,7 +55,21 @@ def prepare(request: PrepareRequest) -> Prepared:
             unmatched=tally.unmatched,
             files_read=tally.files_read,
             files_left=tally.files_left,
+            seen=seen,
         )
+
+
+def _counted(request: PrepareRequest, bench: Workbench, rows: Loaded, seen: Evidence) -> Evidence:
+    """What was seen, as of `request.keep_at`, with its rows; without them where duplicates were dropped."""
+    assert request.keep_at is not None
+    before, found = request.before, None
+    if not request.specs.sources[request.source].clean.drop_duplicates:
+        after = "" if before is None else f" AND __known > {before.at}"
+        found = rows_in(bench, rows.table, rows.columns, f"__known <= {request.keep_at}{after}")
+        if before is not None:
+            alike = before.rows is not None and before.rows.by == found.by
+            found = found + before.rows if alike and before.rows is not None else None
+    return seen.model_copy(update={"at": request.keep_at, "rows": found})
 
 
 def _joins(

@@ -8,6 +8,8 @@ from limner.language.features.text import Measure
 from limner.language.models import LogicalType
 from limner.language.repo import Specs
 from limner.language.template import Template
+from limner.workers.sources.evidence import Evidence
+from limner.workers.sources.scan import Bounds
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class PrepareRequest:
     `columns`: cleaned columns needed; `raw`: raw schemas by source name; `texts`: by digest column, `measures`: by the
     column of the numbers. Rows are needed where known <= until and (ts >= lower, None for all, or known > known_after).
     `total_order`: sort rows that tie by all raw columns too. `stage`: an empty folder to write to.
+
+    A run that goes on from the sums of another one needs, of the rows known at `before.at`, only those with
+    low <= ts < high in one of the `stretches`, and none where the source is not what was seen `before`. With `keep_at`
+    it says what it has seen, as of that instant: all rows known by then, or what was seen before and all since.
     """
 
     specs: Specs
@@ -55,6 +61,14 @@ class PrepareRequest:
     threads: int | None = None
     measures: Mapping[str, RowMeasure] = field(default_factory=dict)
     data: Path | None = None  # where quarantined rows go; None: root/data
+    stretches: tuple[tuple[int, int], ...] | None = None
+    before: Evidence | None = None
+    keep_at: int | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The rows that are needed."""
+        return Bounds(self.lower, self.known_after, self.until, stretches=self.stretches)
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,8 @@ class Prepared:
     of distinct (digest, text with prefix). Where an identity map says whose rows are, a row is there (and
     kept) once for each stretch of time in which it is somebody's, with `__known` and `__until` (null: it stays).
     Rows read and kept are all that the bounds hold; dropped, quarantined (reason -> rows) and unmatched (lookup or
-    map -> rows) count only rows that became known after `known_after`, or whose time is unknown.
+    map -> rows) count only rows that became known after `known_after`, or whose time is unknown. `differs`: why the
+    source may not be what was seen before; then nothing was staged.
     """
 
     shards: tuple[Path, ...]
@@ -79,6 +94,8 @@ class Prepared:
     unmatched: Mapping[str, int] = field(default_factory=dict)
     files_read: int = 0  # of the source itself, without lookups
     files_left: int = 0  # whose folders say that they have no row to be read
+    seen: Evidence | None = None
+    differs: str = ""
 
 
 def written_texts(request: PrepareRequest) -> dict[str, RowText]:

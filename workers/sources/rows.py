@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from limner.language.errors import LimnerError
-from limner.language.scope import Scope
+from limner.language.scope import Scope, scope
+from limner.workers.sources.cleaning import Cleaning
 from limner.workers.sources.duck import connection
 from limner.workers.sources.identity import attribute, changed, identity_of, key_types, load_owners
 from limner.workers.sources.instants import Instants
 from limner.workers.sources.load import Loaded, Tally, load
 from limner.workers.sources.request import PrepareRequest, written_texts
-from limner.workers.sources.scan import Bounds, open_scan
+from limner.workers.sources.scan import Bounds, Scan, open_scan
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import quoted
 
@@ -52,11 +53,9 @@ def load_rows(
             f"source {request.source!r} says neither event_timestamp nor since: it can be looked up, but no view can "
             "read it; add one"
         )
-    own = {name for name in needed(request) if name in columns.own}
-    own |= {ours for dimension in source.lookup for ours, _ in source.lookup_pairs(dimension)}
+    own = _own(request, columns)
     identity, also = identity_of(request), ""
     if identity is not None:
-        own |= {ours for ours, _ in identity.pairs}
         load_owners(request, identity, bench, work, bounds, tally)
         also = changed(identity, bench, bounds.known_after) if bounds.lower is not None else ""
     loaded = load(
@@ -72,7 +71,7 @@ def load_rows(
         "__rows",
         types=columns.own,
         wanted=own,
-        keys=[key for key in request.join_keys if key in columns.own],
+        keys=_own_keys(request, columns),
         bounds=bounds,
         total_order=request.total_order,
         timed=True,
@@ -84,6 +83,24 @@ def load_rows(
     if identity is not None:
         attribute(identity, bench, loaded.table, shard_of(request), request.join_keys)
     return loaded
+
+
+def cleaning_of(request: PrepareRequest, bench: Workbench, scan: Scan, bounds: Bounds) -> Cleaning:
+    """The cleaning of the rows that `load_rows` fills its table with, duplicates among them."""
+    columns = scope(request.specs, request.source, request.raw)
+    return Cleaning(scan, columns.own, _own(request, columns), _own_keys(request, columns), bounds, bench, timed=True)
+
+
+def _own(request: PrepareRequest, columns: Scope) -> set[str]:
+    """The source's own columns that are asked for, written into texts, looked up by or ids."""
+    source, identity = request.specs.sources[request.source], identity_of(request)
+    own = {name for name in needed(request) if name in columns.own}
+    own |= {ours for dimension in source.lookup for ours, _ in source.lookup_pairs(dimension)}
+    return own if identity is None else own | {ours for ours, _ in identity.pairs}
+
+
+def _own_keys(request: PrepareRequest, columns: Scope) -> list[str]:
+    return [key for key in request.join_keys if key in columns.own]
 
 
 def needed(request: PrepareRequest) -> set[str]:

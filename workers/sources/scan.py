@@ -30,14 +30,15 @@ CLAIM = tuple(f"__limner_{name}" for name in _CLAIMED)
 class Bounds:
     """Which rows are needed: known <= until, and (ts >= lower, or known > known_after). Microseconds UTC.
 
-    `lower` None: all rows; `before`: of those only rows with ts < before. A row is new where known > known_after: what
-    becomes of it is counted now.
+    `lower` None: all rows; `before`: of those only rows with ts < before; `stretches`: of those with ts >= lower only
+    rows with low <= ts < high in one of them. A row is new where known > known_after: what becomes of it is counted.
     """
 
     lower: int | None
     known_after: int
     until: int
     before: int | None = None
+    stretches: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,14 @@ def open_scan(
     stage: Path,
     bounds: Bounds,
     columns: Mapping[str, LogicalType],
+    only: Collection[Path] | None = None,
 ) -> Scan:
-    """Find the files, or stage the table; `columns` are those that `describe` found.
+    """Find the files (`only`: none but these), or stage the table; `columns` are those that `describe` found.
 
     Raises LimnerError where the source cannot be read.
     """
     if source.database is None:
-        return _open_files(bench, source, root, bounds, columns)
+        return _open_files(bench, source, root, bounds, columns, only)
     low, late = earliest(source, bounds), bounds.known_after
     target = stage / f"table-{source.source}-{bench.name()}.parquet"
     stage_table(
@@ -109,7 +111,12 @@ def open_scan(
 
 
 def _open_files(
-    bench: Workbench, source: Source, root: Path, bounds: Bounds, columns: Mapping[str, LogicalType]
+    bench: Workbench,
+    source: Source,
+    root: Path,
+    bounds: Bounds,
+    columns: Mapping[str, LogicalType],
+    only: Collection[Path] | None,
 ) -> Scan:
     files = found(source, root)
     check_keys(source, files)
@@ -120,6 +127,8 @@ def _open_files(
     where = _where(source, physical, bounds, low)
     table = FileTable(bench.database, source, old, CLAIM if source.partitions else ())
     numbers = met(bench, source, files, table)
+    if only is not None:
+        numbers = [number for number in numbers if files.paths[number] in only]
     if not source.partitions:
         picked = files.only(numbers)
         whole = len(numbers) == len(files)
@@ -128,18 +137,21 @@ def _open_files(
     said = claims(source, files)
     # Every row of a file whose folder a run needs is looked at: one that lies elsewhere must be found out there. Of the
     # other files only rows written late can be needed.
-    inside = [n for n in numbers if needed(said[n], low, _end(bounds))]
+    parts: list[tuple[int | None, int]] = [(low, _end(bounds))]
+    if bounds.stretches is not None:
+        parts = [*_recent(source, bounds)]
+    inside = [n for n in numbers if any(needed(said[n], begin, end) for begin, end in parts)]
     late = [
         n for n in numbers if source.created_timestamp and n not in set(inside) and needed(said[n], None, _end(bounds))
     ]
-    parts: list[str] = []
-    for some, only in ((inside, ""), (late, where)):
+    tables: list[str] = []
+    for some, met_by in ((inside, ""), (late, where)):
         extra = [[None if (c := said[n]) is None else getattr(c, name) for n in some] for name in _CLAIMED]
-        if some or not parts:
+        if some or not tables:
             rows = _named(source, old, CLAIM, table.sql(files.only(some), extra, all_files=False))
-            parts.append(f"SELECT * FROM {rows}{only}")
+            tables.append(f"SELECT * FROM {rows}{met_by}")
     read = files.only(sorted([*inside, *late]))
-    return Scan(source, f"({' UNION ALL '.join(parts)})", physical, "", read, len(files), claimed=True)
+    return Scan(source, f"({' UNION ALL '.join(tables)})", physical, "", read, len(files), claimed=True)
 
 
 def _named(source: Source, physical: Mapping[str, str], more: Sequence[str], table: str) -> str:
@@ -163,6 +175,12 @@ def earliest(source: Source, bounds: Bounds) -> int | None:
     return min(bounds.lower, bounds.known_after - lag)
 
 
+def _recent(source: Source, bounds: Bounds) -> list[tuple[int, int]]:
+    """The stretches of event time in which rows are needed whenever they were created."""
+    new = bounds.known_after - (source.lag.micros if source.lag is not None else 0)
+    return [*(bounds.stretches or ()), (new, _end(bounds))]
+
+
 def duplicates_reach_back(source: Source) -> bool:
     """Whether a row may be a duplicate of one outside the bounds."""
     keys = source.clean.drop_duplicates
@@ -179,14 +197,20 @@ def _where(source: Source, physical: Mapping[str, str], bounds: Bounds, low: int
     kept = f"{column} < {_bound(_end(bounds), physical[name], NAIVE_MARGIN)}"
     if low is not None:
         recent = f"{column} >= {_bound(low, physical[name], -NAIVE_MARGIN)}"
+        if bounds.stretches is not None:
+            recent = " OR ".join(
+                f"{column} >= {_bound(begin, physical[name], -NAIVE_MARGIN)} "
+                f"AND {column} < {_bound(end, physical[name], NAIVE_MARGIN)}"
+                for begin, end in _recent(source, bounds)
+            )
         if source.created_timestamp is not None:
             created = source.created_timestamp
             if not _comparable(physical.get(created, "")):
                 recent = "true"
             else:
                 late = _bound(bounds.known_after, physical[created], -NAIVE_MARGIN)
-                recent = f"({recent} OR {quoted(created)} > {late})"
-        kept = f"{kept} AND {recent}"
+                recent = f"{recent} OR {quoted(created)} > {late}"
+        kept = f"{kept} AND ({recent})"
     return f" WHERE ({kept}) OR {column} IS NULL"
 
 
@@ -200,6 +224,10 @@ def _comparable(physical: str) -> bool:
 
 
 def _bound(instant: int, physical: str, margin: int) -> str:
-    """A literal of the column's own type: a cast of the column would hide it from the files' statistics."""
+    """A literal of the column's own type: a cast of the column would hide it from the files' statistics.
+
+    Where local time has to be read first, it is `margin` µs off.
+    """
     kind = physical if physical.endswith("_NS") else ""
-    return timestamp_literal(instant + margin, zoned=physical in ZONED, nanoseconds=kind)
+    zoned = physical in ZONED
+    return timestamp_literal(instant if zoned else instant + margin, zoned=zoned, nanoseconds=kind)
