@@ -16,8 +16,9 @@ from feast.protos.feast.types.Value_pb2 import (
 )
 
 from limner.language.models import LogicalType
-from limner.workers.online.pack import EPOCH, Column, Layout, instant, unpack_list, unpack_map
+from limner.workers.online.pack import EPOCH, Column, Layout, instant
 from limner.workers.online.schema import ViewSchema
+from limner.workers.online.unpack import unpack_list, unpack_map
 
 MICROS = 1_000_000
 _FLOAT_LIST_TAG = b"\x82\x01"  # field 16 of Value, length-delimited

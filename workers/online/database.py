@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from limner.workers.online.locate import Place
 
 Progress = Callable[[int], object]
+Memo = dict[Any, Any]
 T = TypeVar("T")
 
 
@@ -45,7 +46,11 @@ class Waiting:
 
 
 class Snapshot(Protocol):
-    """All that is read of one snapshot is of one state."""
+    """All that is read of one snapshot is of one state. `memo` keeps what was worked out of it until that is past."""
+
+    @property
+    def memo(self) -> Memo:
+        """Empty at first."""
 
     def served(self) -> dict[str, Generation]:
         """The generation each view serves."""

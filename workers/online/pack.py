@@ -17,27 +17,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.arrow_types import arrow_type
+from limner.workers.online.unpack import DAMAGED, NUMPY, SPAN, VERSION, Unpacked, unpack_list, unpack_map
 
 if TYPE_CHECKING:  # pydantic is half of the time that importing `limner.Store` would take
     from limner.language.models import LogicalType
 
-VERSION = 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMPY = {"int": "<i8", "float": "<f8", "timestamp": "<i8", "bool": "<u1"}
 _ITEM = {
     "int": struct.Struct("<q"),
     "float": struct.Struct("<d"),
     "timestamp": struct.Struct("<q"),
     "bool": struct.Struct("<?"),
 }
-_SPAN = struct.Struct("<II")
+Shape = Literal["number", "bool", "vector", "text", "list", "map"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,17 @@ class Column:
     def arrow(self) -> pa.DataType:
         """Its Arrow type in a history and in answers."""
         return arrow_type(self.base, many=self.many, dim=self.dim, keyed=self.keyed)
+
+    @property
+    def shape(self) -> Shape:
+        """What it is made of."""
+        if self.keyed:
+            return "map"
+        if self.dim is not None:
+            return "vector"
+        if self.many:
+            return "list"
+        return "text" if self.base == "string" else "bool" if self.base == "bool" else "number"
 
     @property
     def tailed(self) -> bool:
@@ -88,6 +98,26 @@ class Layout:
         self.size = at
 
     @cached_property
+    def types(self) -> tuple[pa.DataType, ...]:
+        """The Arrow type of each column."""
+        return tuple(column.arrow for column in self.columns)
+
+    @cached_property
+    def places(self) -> tuple[slice, ...]:
+        """The bytes of each column's slot."""
+        return tuple(slice(at, at + column.size) for at, column in zip(self.offsets, self.columns, strict=True))
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What each column is made of."""
+        return tuple(column.shape for column in self.columns)
+
+    @cached_property
+    def missing(self) -> bytes:
+        """The fixed part of a row of nulls."""
+        return bytes((VERSION,)).ljust(self.size, b"\0")
+
+    @cached_property
     def index(self) -> dict[str, int]:
         """Column name to position."""
         return {column.name: position for position, column in enumerate(self.columns)}
@@ -100,41 +130,30 @@ class Layout:
         rows = table.num_rows
         fixed = np.zeros((rows, self.size), dtype=np.uint8)
         fixed[:, 0] = VERSION
-        tails: list[tuple[int, list[bytes | None]]] = []
+        ends = np.full(rows, self.size, dtype=np.int64)
+        tails: list[list[bytes]] = []
         for position, column in enumerate(self.columns):
-            array = _flat(table.column(column.name), column)
+            array = _flat(table.column(column.name), self.types[position])
+            slot = fixed[:, self.offsets[position] : self.offsets[position] + column.size]
             valid = array.is_valid().to_numpy(zero_copy_only=False)
-            fixed[valid, 1 + position // 8] |= np.uint8(1 << (position % 8))
+            fixed[:, 1 + position // 8] |= np.left_shift(valid, position % 8, dtype=np.uint8, casting="unsafe")
             if column.tailed:
-                tails.append((position, [None if item is None else _tail(item, column) for item in _items(array)]))
+                tails.append(_tails(array, column))
+                lengths = np.fromiter(map(len, tails[-1]), np.int64, rows)
+                spans = np.stack((ends, lengths), axis=1).astype("<u4")
+                spans[~valid] = 0
+                slot[:] = spans.view(np.uint8)
+                ends += lengths
             else:
-                start = self.offsets[position]
-                fixed[valid, start : start + column.size] = _slots(array.drop_null(), column)
-        if not tails:
-            whole = fixed.tobytes()
-            return [whole[at : at + self.size] for at in range(0, rows * self.size, self.size)]
-        return [
-            self._with_tail(fixed[row], [(position, items[row]) for position, items in tails]) for row in range(rows)
-        ]
-
-    def _with_tail(self, fixed: "np.ndarray[Any, np.dtype[np.uint8]]", items: list[tuple[int, bytes | None]]) -> bytes:
-        """A whole value: the fixed part, its spans filled in, and the tail."""
-        head = bytearray(fixed.tobytes())
-        end = self.size
-        parts = []
-        for position, item in items:
-            if item is not None:
-                _SPAN.pack_into(head, self.offsets[position], end, len(item))
-                end += len(item)
-                parts.append(item)
-        return b"".join((head, *parts))
+                slot[valid] = _slots(array.drop_null(), column)
+        whole = fixed.tobytes()
+        heads = [whole[at : at + self.size] for at in range(0, rows * self.size, self.size)]
+        return list(map(b"".join, zip(heads, *tails, strict=True))) if tails else heads
 
     def check(self, value: bytes) -> None:
         """LimnerError if `value` is of another version or too short: never guess at bytes."""
         if len(value) < self.size or value[0] != VERSION:
-            raise LimnerError(
-                "an online value is damaged or was written by another version: run `limner materialize` again"
-            )
+            raise LimnerError(DAMAGED)
 
     def raw(self, value: bytes, position: int) -> bytes | None:
         """The bytes of one column, None where null; of a tailed column, those in the tail."""
@@ -142,7 +161,7 @@ class Layout:
             return None
         start, column = self.offsets[position], self.columns[position]
         if column.tailed:
-            start, length = _SPAN.unpack_from(value, start)
+            start, length = SPAN.unpack_from(value, start)
             return value[start : start + length]
         return value[start : start + column.size]
 
@@ -164,58 +183,17 @@ class Layout:
 
     def arrow(self, values: Sequence[bytes | None], position: int) -> pa.Array:
         """One column of many values as an Arrow array; None is a row of nulls."""
-        column = self.columns[position]
-        raws = [None if value is None else self.raw(value, position) for value in values]
-        if column.tailed:
-            unpack = unpack_map if column.keyed else unpack_list if column.many else None
-            if unpack is None:
-                return pa.array([None if raw is None else raw.decode() for raw in raws], pa.string())
-            return pa.array([None if raw is None else unpack(raw, column.base) for raw in raws], column.arrow)
-        missing = np.array([raw is None for raw in raws], dtype=bool)
-        joined = b"".join(raw for raw in raws if raw is not None)
-        if column.dim is not None:
-            return _vectors(np.frombuffer(joined, dtype="<f4"), missing, column.dim)
-        numbers = np.zeros(len(raws), dtype=_NUMPY[column.base])
-        numbers[~missing] = np.frombuffer(joined, dtype=_NUMPY[column.base])
-        if column.base == "bool":
-            return pa.array(numbers.astype(bool), mask=missing)
-        return pa.array(numbers, mask=missing).cast(column.arrow)
+        return Unpacked(self, values).arrow(position)
 
     def matrix(
         self, values: Sequence[bytes], position: int
     ) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", list[int]]:
         """A vector column as float32 [n, dim], with the positions in `values` that have a vector."""
-        raws = [(row, self.raw(value, position)) for row, value in enumerate(values)]
-        dim = self.columns[position].dim
+        found = Unpacked(self, values)
+        dim, known = self.columns[position].dim, found.present[:, position].astype(bool)
         assert dim is not None
-        joined = b"".join(raw for _, raw in raws if raw is not None)
-        return np.frombuffer(joined, dtype="<f4").reshape(-1, dim), [row for row, raw in raws if raw is not None]
-
-
-def unpack_list(raw: bytes, base: "LogicalType") -> list[Any]:
-    """The items of a list in a tail: str, int, float, bool, or int µs of timestamps."""
-    if base != "string":
-        items = np.frombuffer(raw, dtype=_NUMPY[base]).tolist()
-        return [bool(item) for item in items] if base == "bool" else items
-    return _unpack_strings(raw)[0]
-
-
-def unpack_map(raw: bytes, base: "LogicalType") -> list[tuple[str, Any]]:
-    """The entries of a map in a tail, in the order of their keys; values as in `unpack_list`."""
-    keys, end = _unpack_strings(raw)
-    return list(zip(keys, unpack_list(raw[end:], base), strict=True))
-
-
-def _unpack_strings(raw: bytes) -> tuple[list[str], int]:
-    """The strings of a list, and where its bytes end."""
-    (count,) = struct.unpack_from("<I", raw)
-    lengths = struct.unpack_from(f"<{count}I", raw, 4)
-    at = 4 + 4 * count
-    strings = []
-    for length in lengths:
-        strings.append(raw[at : at + length].decode())
-        at += length
-    return strings, at
+        flat = found.slot(position)[known].tobytes()
+        return np.frombuffer(flat, dtype="<f4").reshape(-1, dim), np.flatnonzero(known).tolist()
 
 
 def instant(micros: int) -> datetime:
@@ -227,11 +205,11 @@ def _python(item: Any, base: "LogicalType") -> Any:
     return instant(item) if base == "timestamp" else item
 
 
-def _flat(array: pa.Array | pa.ChunkedArray, column: Column) -> pa.Array:
-    """One contiguous array in the column's type."""
+def _flat(array: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    """One contiguous array of a type."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    return array if array.type == column.arrow else array.cast(column.arrow)
+    return array if array.type == kind else array.cast(kind)
 
 
 def _slots(array: pa.Array, column: Column) -> "np.ndarray[Any, np.dtype[np.uint8]]":
@@ -248,8 +226,16 @@ def _slots(array: pa.Array, column: Column) -> "np.ndarray[Any, np.dtype[np.uint
         numbers = array.to_numpy(zero_copy_only=False).astype("<u1")
     else:
         plain = array.cast(pa.int64()) if column.base == "timestamp" else array
-        numbers = plain.to_numpy(zero_copy_only=False).astype(_NUMPY[column.base], copy=False)
+        numbers = plain.to_numpy(zero_copy_only=False).astype(NUMPY[column.base], copy=False)
     return np.ascontiguousarray(numbers).view(np.uint8).reshape(rows, column.size)
+
+
+def _tails(array: pa.Array, column: Column) -> list[bytes]:
+    """The bytes of each row in the tail; none where null."""
+    if not column.keyed and not column.many:
+        texts: list[bytes] = array.cast(pa.binary()).fill_null(b"").to_pylist()
+        return texts
+    return [b"" if item is None else _tail(item, column) for item in _items(array)]
 
 
 def _items(array: pa.Array) -> list[Any]:
@@ -266,19 +252,11 @@ def _items(array: pa.Array) -> list[Any]:
 def _tail(item: Any, column: Column) -> bytes:
     if column.keyed:
         return _pack_list([key for key, _ in item], "string") + _pack_list([each for _, each in item], column.base)
-    return _pack_list(item, column.base) if column.many else bytes(item.encode())
+    return _pack_list(item, column.base)
 
 
 def _pack_list(items: list[Any], base: "LogicalType") -> bytes:
     if base != "string":
-        return np.asarray(items, dtype=_NUMPY[base]).tobytes()
+        return np.asarray(items, dtype=NUMPY[base]).tobytes()
     encoded = [text.encode() for text in items]
     return b"".join((struct.pack(f"<{len(encoded) + 1}I", len(encoded), *map(len, encoded)), *encoded))
-
-
-def _vectors(
-    flat: "np.ndarray[Any, np.dtype[np.float32]]", missing: "np.ndarray[Any, np.dtype[np.bool_]]", dim: int
-) -> pa.Array:
-    """A list<float32> array from the vectors that exist."""
-    offsets = np.concatenate(([0], np.cumsum(np.where(missing, 0, dim)))).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, pa.float32()), mask=pa.array(missing))

@@ -9,6 +9,7 @@ from limner.language.errors import LimnerError
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.pack import Column
 from limner.workers.online.schema import ViewSchema
+from limner.workers.online.unpack import Unpacked
 
 STAMP = pa.timestamp("us", tz="UTC")
 Row = tuple[int, bytes]  # event timestamp (µs UTC) and packed value
@@ -24,7 +25,9 @@ class Rows:
         self.served = served
         self.keys = keys
         self._snapshot = snapshot
+        self._encoded: dict[tuple[tuple[str, str], ...], list[bytes]] = {}
         self._found: dict[str, list[Row | None]] = {}
+        self._unpacked: dict[str, Unpacked] = {}
 
     def of(self, view: str) -> list[Row | None]:
         """The rows of a view; None for an entity that it does not know, or where it is not yet computed."""
@@ -35,18 +38,20 @@ class Rows:
     def join_keys(self, view: str) -> dict[str, pa.Array]:
         """The join keys as columns, in the types of a view's entity."""
         schema = self.served[view].schema
-        return schema.key_arrays(map(schema.decode, encode(schema, self.keys)))
+        return schema.key_columns(self._keys(schema))
 
     def stamps(self, view: str) -> pa.Array:
         """Event timestamps: from when on a row's values hold."""
-        return pa.array([None if row is None else row[0] for row in self.of(view)], pa.int64()).cast(STAMP)
+        return pa.array([None if row is None else row[0] for row in self.of(view)], STAMP)
 
     def column(self, view: str, feature: str) -> pa.Array | None:
         """A feature as a column; None where it is declared but not yet computed."""
         layout = None if view not in self.served else self.served[view].schema.layout
         if layout is None or feature not in layout.index:
             return None
-        return layout.arrow([None if row is None else row[1] for row in self.of(view)], layout.index[feature])
+        if view not in self._unpacked:
+            self._unpacked[view] = Unpacked(layout, [None if row is None else row[1] for row in self.of(view)])
+        return self._unpacked[view].arrow(layout.index[feature])
 
     def value(self, view: str, feature: str) -> Any:
         """A feature of the first entity as a Python value."""
@@ -54,6 +59,7 @@ class Rows:
         layout = None if row is None else self.served[view].schema.layout
         if row is None or layout is None or feature not in layout.index:
             return None
+        layout.check(row[1])
         return layout.get(row[1], layout.index[feature])
 
     def declared(self, view: str, feature: str) -> Column | None:
@@ -65,22 +71,32 @@ class Rows:
         generation = self.served.get(view)
         if generation is None:
             return [None] * len(self.keys)
-        wanted = encode(generation.schema, self.keys)
+        wanted = self._keys(generation.schema)
         found = self._snapshot.fetch(generation, list(dict.fromkeys(wanted)))
-        for _, value in found.values():
-            generation.schema.layout.check(value)
         return [found.get(key) for key in wanted]
+
+    def _keys(self, schema: ViewSchema) -> list[bytes]:
+        """The keys as bytes: the same for all views of one entity."""
+        if schema.keys not in self._encoded:
+            self._encoded[schema.keys] = encode(schema, self.keys)
+        return self._encoded[schema.keys]
 
 
 def rows_of(keys: Sequence[Any] | Mapping[str, Sequence[Any]]) -> list[Any]:
     """Keys as dicts or tuples."""
     if isinstance(keys, Mapping):
         return [dict(zip(keys, row, strict=True)) for row in zip(*keys.values(), strict=True)]
+    if set(map(type, keys)) <= {int, str}:
+        return [(key,) for key in keys]
     return [key if isinstance(key, Mapping | tuple | list) else (key,) for key in keys]
 
 
 def encode(schema: ViewSchema, rows: Sequence[Any]) -> list[bytes]:
     """Keys as a view's own bytes. LimnerError for a join key that is missing or of another type."""
+    if schema.simple and set(map(len, rows)) == {1} and {type(row) for row in rows} == {tuple}:
+        simple = schema.encode_simple([row[0] for row in rows])
+        if simple is not None:
+            return simple
     names = [name for name, _ in schema.keys]
     encoded = []
     for row in rows:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.online.database import Generation
+from limner.workers.online.database import Generation, Memo
 from limner.workers.online.locate import RedisPlace
 from limner.workers.online.redis_state import STAMP, Names, State, connect, explained, load
 from limner.workers.request.program import Program
@@ -29,7 +29,7 @@ class RedisDatabase:
         self.place = place
         self.client = connect(place)
         self.names = Names(place.prefix)
-        self._known: State | None = None
+        self._known: tuple[State, Memo] | None = None
 
     def exists(self) -> bool:
         """Always: a server where nothing was written answers, too."""
@@ -38,7 +38,7 @@ class RedisDatabase:
     def check(self) -> None:
         """LimnerError where there is nothing to read."""
         with explained(self.place):
-            if self._current().version == "":
+            if self._current()[0].version == "":
                 raise LimnerError(f"there are no online values yet in {self.place}: run `limner materialize START END`")
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class RedisDatabase:
         """What `answer` makes of one state. It begins with the state that is known, and again if that is past."""
         with explained(self.place):
             for _ in range(ATTEMPTS):
-                snapshot = RedisSnapshot(self.client, self.names, self._known or self._current())
+                snapshot = RedisSnapshot(self.client, self.names, *(self._known or self._current()))
                 try:
                     found = answer(snapshot)
                 except StateMovedError:
@@ -70,20 +70,21 @@ class RedisDatabase:
         """The newest state. LimnerError where values are asked for after it is past."""
         with explained(self.place):
             try:
-                yield RedisSnapshot(self.client, self.names, self._current())
+                yield RedisSnapshot(self.client, self.names, *self._current())
             except StateMovedError:
                 raise LimnerError(f"online store {self.place}: it changed while it was read: try again") from None
 
-    def _current(self) -> State:
+    def _current(self) -> tuple[State, Memo]:
         """The newest state."""
-        self._known = load(self.client, self.names)
-        return self._known
+        known = self._known = (load(self.client, self.names), {})
+        return known
 
 
 class RedisSnapshot:
     """One state. Values that are of another one raise StateMovedError; `seen` says that some were of this one."""
 
-    def __init__(self, client: "Redis", names: Names, state: State) -> None:
+    def __init__(self, client: "Redis", names: Names, state: State, memo: Memo) -> None:
+        self.memo = memo
         self._client = client
         self._names = names
         self._state = state
@@ -91,7 +92,11 @@ class RedisSnapshot:
 
     def served(self) -> dict[str, Generation]:
         """The generation each view serves."""
-        return {view: self._state.generation(id_) for view, id_ in sorted(self._state.served.items())}
+        found: dict[str, Generation] | None = self.memo.get("served")
+        if found is None:
+            served = sorted(self._state.served.items())
+            found = self.memo["served"] = {view: self._state.generation(id_) for view, id_ in served}
+        return found
 
     def unserved(self) -> list[Generation]:
         """Generations that no view serves: they wait, or a run is filling them, or was killed while it did."""
@@ -108,7 +113,11 @@ class RedisSnapshot:
 
     def programs(self) -> dict[str, Program]:
         """The request views, by name."""
-        return {name: Program.from_json(text) for name, text in sorted(self._state.programs.items())}
+        found: dict[str, Program] | None = self.memo.get("programs")
+        if found is None:
+            texts = sorted(self._state.programs.items())
+            found = self.memo["programs"] = {name: Program.from_json(text) for name, text in texts}
+        return found
 
     def fetch(self, generation: Generation, keys: Sequence[bytes]) -> Mapping[bytes, tuple[int, bytes]]:
         """Event timestamp (µs UTC) and packed value of those of `keys` that have one."""

@@ -13,11 +13,16 @@ end
 
 # KEYS: the generation, its newer rows. ARGV: keys of those. A row goes where the one that is there is not newer.
 MERGE = f"""{_NEWER}
-for _, key in ipairs(ARGV) do
-    local row, held = redis.call('HGET', KEYS[2], key), redis.call('HGET', KEYS[1], key)
-    if row and not (held and older(row, held)) then
-        redis.call('HSET', KEYS[1], key, row)
+local rows, held = redis.call('HMGET', KEYS[2], unpack(ARGV)), redis.call('HMGET', KEYS[1], unpack(ARGV))
+local taken = {{}}
+for i, key in ipairs(ARGV) do
+    if rows[i] and not (held[i] and older(rows[i], held[i])) then
+        table.insert(taken, key)
+        table.insert(taken, rows[i])
     end
+end
+if #taken > 0 then
+    redis.call('HSET', KEYS[1], unpack(taken))
 end
 """
 

@@ -28,6 +28,8 @@ def fields_of(programs: Mapping[str, Program], chosen: Mapping[str, Sequence[str
 
 def requested(fields: Mapping[str, Column], request: Request | None, rows: int, name: str) -> dict[str, pa.Array]:
     """The columns of a request. LimnerError for a field that is missing, unknown or of another type."""
+    if request is None and not fields:
+        return {}
     each = [request or {}] * rows if request is None or isinstance(request, Mapping) else list(request)
     if len(each) != rows:
         raise LimnerError(f"{len(each)} requests for {rows} keys: give one for all of them, or one a key")

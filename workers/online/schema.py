@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from operator import index
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
@@ -73,12 +74,26 @@ class ViewSchema:
         except (TypeError, ValueError, struct.error):
             raise LimnerError(f"join key {name!r} of view {self.view!r} is an integer, not {value!r}") from None
 
+    @property
+    def simple(self) -> bool:
+        """Whether the key is one integer."""
+        return len(self.keys) == 1 and self.keys[0][1] == "int"
+
+    def encode_simple(self, keys: Sequence[Any]) -> list[bytes] | None:
+        """The keys of a simple view, as `encode` gives them; None where some are no plain 64-bit integers."""
+        if set(map(type, keys)) != {int}:
+            return None
+        try:
+            whole = struct.pack(f">{len(keys)}q", *keys)
+        except struct.error:
+            return None
+        return [whole[at : at + 8] for at in range(0, len(whole), 8)]
+
     def encode_table(self, table: pa.Table | pa.RecordBatch) -> list[bytes]:
         """The keys of a table's rows."""
         columns = [table.column(name).to_pylist() for name, _ in self.keys]
-        if len(self.keys) == 1 and self.keys[0][1] == "int":
-            return [_INT.pack(value) for value in columns[0]]
-        return [self.encode(key) for key in zip(*columns, strict=True)]
+        simple = self.encode_simple(columns[0]) if self.simple else None
+        return simple if simple is not None else [self.encode(key) for key in zip(*columns, strict=True)]
 
     def decode(self, key: bytes) -> tuple[Any, ...]:
         """The join-key values of an encoded key."""
@@ -93,6 +108,13 @@ class ViewSchema:
                 values.append(key[at + 4 : at + 4 + length].decode())
                 at += 4 + length
         return tuple(values)
+
+    def key_columns(self, encoded: Sequence[bytes]) -> dict[str, pa.Array]:
+        """Join-key columns of encoded keys."""
+        if self.simple:
+            keys = np.frombuffer(b"".join(encoded), dtype=">i8").astype(np.int64)
+            return {self.keys[0][0]: pa.array(keys)}
+        return self.key_arrays(map(self.decode, encoded))
 
     def key_arrays(self, keys: Iterable[Sequence[Any]]) -> dict[str, pa.Array]:
         """Join-key columns of an answer."""

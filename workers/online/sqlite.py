@@ -7,13 +7,13 @@ its place in one transaction; a reader's transaction sees one or the other, neve
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.online.database import Generation
+from limner.workers.online.database import Generation, Memo
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
 
@@ -75,6 +75,7 @@ class Database:
             with explained(self.path):
                 connection = self._open()
             self._local.opened = (os.getpid(), connection)
+            self._local.memo = None
         return connection
 
     def close(self) -> None:
@@ -132,6 +133,16 @@ class Database:
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={FORMAT}")
 
+    def _memo(self, connection: sqlite3.Connection) -> Memo:
+        """What this thread worked out of the state that a transaction has begun to read."""
+        if not self.readonly:  # `data_version` does not count a connection's own changes
+            return {}
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        known: tuple[int, Memo] | None = getattr(self._local, "memo", None)
+        if known is None or known[0] != version:
+            known = self._local.memo = (version, {})
+        return known[1]
+
     def read(self, answer: Callable[["Snapshot"], T]) -> T:
         """What `answer` makes of one state of the file."""
         with self.reading() as snapshot:
@@ -144,7 +155,7 @@ class Database:
         with explained(self.path):
             connection.execute("BEGIN")
             try:
-                yield Snapshot(connection)
+                yield Snapshot(connection, self._memo(connection))
             finally:
                 connection.execute("ROLLBACK")
 
@@ -152,18 +163,23 @@ class Database:
 class Snapshot:
     """Reads within one transaction: all answers come from the same state."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, memo: Memo | None = None) -> None:
         self._connection = connection
+        self.memo = {} if memo is None else memo
 
     def served(self) -> dict[str, Generation]:
         """The generation each view serves."""
-        rows = self._connection.execute(
-            "SELECT g.id, g.description, g.loaded, s.as_of, s.view "
-            "FROM served s JOIN generation g ON g.id = s.generation ORDER BY s.view"
-        )
-        return {
-            view: Generation(id_, ViewSchema.from_json(text), loaded, as_of) for id_, text, loaded, as_of, view in rows
-        }
+        found: dict[str, Generation] | None = self.memo.get("served")
+        if found is None:
+            rows = self._connection.execute(
+                "SELECT g.id, g.description, g.loaded, s.as_of, s.view "
+                "FROM served s JOIN generation g ON g.id = s.generation ORDER BY s.view"
+            )
+            found = self.memo["served"] = {
+                view: Generation(id_, ViewSchema.from_json(text), loaded, as_of)
+                for id_, text, loaded, as_of, view in rows
+            }
+        return found
 
     def unserved(self) -> list[Generation]:
         """Generations that no view serves: a run is filling them, or was killed while it did."""
@@ -184,11 +200,14 @@ class Snapshot:
 
     def programs(self) -> dict[str, Program]:
         """The request views, by name; none in a file that was written before there were any."""
-        exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'request_view'"
-        if self._connection.execute(exists).fetchone() is None:
-            return {}
-        rows = self._connection.execute("SELECT name, program FROM request_view ORDER BY name")
-        return {name: Program.from_json(text) for name, text in rows}
+        found: dict[str, Program] | None = self.memo.get("programs")
+        if found is None:
+            exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'request_view'"
+            rows: Iterable[tuple[str, str]] = ()
+            if self._connection.execute(exists).fetchone() is not None:
+                rows = self._connection.execute("SELECT name, program FROM request_view ORDER BY name")
+            found = self.memo["programs"] = {name: Program.from_json(text) for name, text in rows}
+        return found
 
     def fetch(self, generation: Generation, keys: Sequence[bytes]) -> Mapping[bytes, tuple[int, bytes]]:
         """Event timestamp (µs UTC) and packed value of those of `keys` that have one."""

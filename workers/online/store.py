@@ -7,7 +7,6 @@ store.similar("shopper_taste", "taste", 14, 5)   # the five nearest neighbours b
 store.profile("shopper_now", 14, request={"now": datetime.now(UTC)})   # features that need a request
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,9 @@ from limner.workers.online.locate import online_place, repository
 from limner.workers.online.opening import open_database
 from limner.workers.online.pack import Column, instant
 from limner.workers.online.reading import Rows, encode, rows_of
-from limner.workers.online.requests import Request, answer, fields_of, requested
+from limner.workers.online.requests import Request, answer, requested
 from limner.workers.online.schema import ViewSchema
+from limner.workers.online.selection import choose, select
 from limner.workers.request.fields import kind_of
 from limner.workers.request.program import Program
 from limner.workers.request.texts import TextEncoders
@@ -95,15 +95,13 @@ class Store:
 
     def join_keys(self, name: str) -> tuple[str, ...]:
         """The join keys of a view, request view or profile, in the order of its entity."""
-        with self._database.reading() as snapshot:
-            members, served, programs = _members(snapshot, name, None)
-        first = next(view for view in _stored(members, programs) if view in served)
-        return tuple(key for key, _ in served[first].schema.keys)
+        chosen = self._database.read(lambda snapshot: select(snapshot, name, None))
+        first = next(view for view in chosen.stored if view in chosen.served)
+        return tuple(key for key, _ in chosen.served[first].schema.keys)
 
     def request_fields(self, name: str) -> dict[str, Column]:
         """The fields that a request must bring for a profile or request view, with their types; none for a view."""
-        members, _, programs = self._database.read(lambda snapshot: _members(snapshot, name, None))
-        return fields_of(programs, members)
+        return self._database.read(lambda snapshot: select(snapshot, name, None)).fields
 
     def read(
         self,
@@ -126,20 +124,20 @@ class Store:
     def _table(
         self, snapshot: Snapshot, name: str, keys: list[Any], features: list[str] | None, request: Request | None
     ) -> pa.Table:
-        members, served, programs = _members(snapshot, name, features)
-        rows = Rows(snapshot, served, keys)
-        given = requested(fields_of(programs, members), request, len(rows.keys), name)
+        selection = select(snapshot, name, features)
+        rows = Rows(snapshot, selection.served, keys)
+        given = requested(selection.fields, request, len(keys), name)
         columns: dict[str, pa.Array] = {}
-        for view in _stored(members, programs):
-            if view in served:
+        for view in selection.stored:
+            if view in selection.served:
                 columns |= rows.join_keys(view)
-        repeated = _repeated(members)
-        for view, chosen in members.items():
-            arrays = self._columns(view, chosen, rows, programs, given)
+        repeated = selection.repeated
+        for view, chosen in selection.members.items():
+            arrays = self._columns(view, chosen, rows, selection.programs, given)
             columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
-            if name == view and view not in programs:
+            if name == view and view not in selection.programs:
                 columns["event_timestamp"] = rows.stamps(view)
-        return pa.table(columns)
+        return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def profile(self, name: str, key: Key, *, request: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """One entity's profile (or view) as a dict, join keys first; None if nothing in it knows the entity.
@@ -152,27 +150,26 @@ class Store:
     def _dict(
         self, snapshot: Snapshot, name: str, key: Key, request: Mapping[str, Any] | None
     ) -> dict[str, Any] | None:
-        members, served, programs = _members(snapshot, name, None)
-        rows = Rows(snapshot, served, rows_of([key]))
-        given = requested(fields_of(programs, members), request, 1, name)
-        repeated = _repeated(members)
+        selection = select(snapshot, name, None)
+        rows = Rows(snapshot, selection.served, rows_of([key]))
+        given = requested(selection.fields, request, 1, name)
         found: dict[str, Any] = {}
         known = False
-        for view in _stored(members, programs):
-            if view in served:
-                schema = served[view].schema
+        for view in selection.stored:
+            if view in selection.served:
+                schema = selection.served[view].schema
                 encoded = encode(schema, rows.keys)[0]
                 found |= dict(zip((n for n, _ in schema.keys), schema.decode(encoded), strict=True))
                 known |= rows.of(view) != [None]
         if not known:
             return None
-        for view, chosen in members.items():
-            if view in programs:
-                arrays = self._columns(view, chosen, rows, programs, given)
+        for view, chosen in selection.members.items():
+            if view in selection.programs:
+                arrays = self._columns(view, chosen, rows, selection.programs, given)
                 values = {n: array[0].as_py() for n, array in arrays.items()}
             else:
                 values = {n: rows.value(view, n) for n in chosen}
-            found |= {f"{view}__{n}" if n in repeated else n: value for n, value in values.items()}
+            found |= {f"{view}__{n}" if n in selection.repeated else n: value for n, value in values.items()}
         return found
 
     def _columns(
@@ -207,53 +204,18 @@ def _vectors(
     snapshot: Snapshot, view: str, feature: str, key: Key
 ) -> tuple[ViewSchema, int, bytes, dict[bytes, bytes]]:
     """A view's schema, the position of a vector in it, a key as bytes, and all packed values by key."""
-    members, served, programs = _members(snapshot, view, [feature])
-    found = next(iter(members))
-    if found in programs:
+    selection = select(snapshot, view, [feature])
+    found = next(iter(selection.members))
+    if found in selection.programs:
         raise LimnerError(f"{feature!r} is computed when it is read: name the view whose vectors to compare")
-    generation = served[found]
+    generation = selection.served[found]
     schema = generation.schema
     position = schema.layout.index[feature]
     if schema.columns[position].dim is None:
         vectors = [column.name for column in schema.columns if column.dim is not None]
-        raise LimnerError(f"feature {feature!r} of {view!r} is not a vector{_choose(feature, vectors)}")
+        raise LimnerError(f"feature {feature!r} of {view!r} is not a vector{choose(feature, vectors)}")
     wanted = encode(schema, rows_of([key]))[0]
     return schema, position, wanted, {encoded: value for encoded, _, value in snapshot.scan(generation)}
-
-
-def _members(
-    snapshot: Snapshot, name: str, features: Iterable[str] | None
-) -> tuple[dict[str, list[str]], dict[str, Generation], dict[str, Program]]:
-    """View -> features of a view or profile; those that are asked for by name are checked."""
-    served, profiles, programs = snapshot.served(), snapshot.profiles(), snapshot.programs()
-    if name in served:
-        members = {name: [column.name for column in served[name].schema.columns]}
-    elif name in programs:
-        members = {name: [column.name for column in programs[name].features]}
-    elif name in profiles:
-        members = json.loads(profiles[name])
-    else:
-        raise LimnerError(
-            f"there is no view or profile {name!r} online{_choose(name, [*served, *programs, *profiles])}"
-        )
-    if features is not None:
-        wanted = list(features)
-        unknown = [n for n in wanted if not any(n in chosen for chosen in members.values())]
-        if unknown:
-            known = [n for chosen in members.values() for n in chosen]
-            raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{_choose(unknown[0], known)}")
-        members = {view: [n for n in wanted if n in chosen] for view, chosen in members.items()}
-        members = {view: chosen for view, chosen in members.items() if chosen}
-    if not any(view in served for view in _stored(members, programs)):
-        what = "request view" if name in programs else "profile"
-        raise LimnerError(f"no view of {what} {name!r} has online values yet: run `limner materialize START END`")
-    return members, served, programs
-
-
-def _stored(members: Mapping[str, Iterable[str]], programs: Mapping[str, Program]) -> list[str]:
-    """The views whose values are stored: of a request view, those that it reads."""
-    views = (stored for view in members for stored in (programs[view].views if view in programs else [view]))
-    return list(dict.fromkeys(views))
 
 
 def _types(fields: Sequence[Column]) -> dict[str, str]:
@@ -270,19 +232,6 @@ def _describe(snapshot: Snapshot, generation: Generation) -> View:
         None if generation.as_of is None else instant(generation.as_of),
         snapshot.count(generation),
     )
-
-
-def _repeated(members: Mapping[str, list[str]]) -> set[str]:
-    names = [name for chosen in members.values() for name in chosen]
-    return {name for name in names if names.count(name) > 1}
-
-
-def _choose(name: str, candidates: Sequence[str]) -> str:
-    """`: did you mean ...`, or the list of what there is."""
-    nearest = difflib.get_close_matches(name, candidates, n=1)
-    if nearest:
-        return f": did you mean {nearest[0]!r}?"
-    return f"; there is {', '.join(sorted(candidates))}" if candidates else ""
 
 
 def _say(schema: ViewSchema, key: bytes) -> str:
