@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("start-up", "spec", "encode", "aggregate", "online-write", "online-read")
+NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read")
 
 FileOption = Annotated[
     Path | None,
@@ -128,6 +128,24 @@ def _encoder(root: Path, name: str) -> "Encoder":
     if name not in encoders:
         raise LimnerError(f"no encoder {name!r} with a model: the specs have {', '.join(encoders) or 'none'}")
     return encoders[name]
+
+
+@app.command("join", short_help="Training sets, beside DuckDB's bare join and Feast's default store.")
+def join(
+    entity_rows: Annotated[
+        int | None, typer.Option(min=1, help="Entity rows.", show_default="two sizes of both")
+    ] = None,
+    history_rows: Annotated[
+        int | None, typer.Option(min=100, help="History rows of the three views.", show_default=False)
+    ] = None,
+    rounds: RoundsOption = 5,
+    limit: Annotated[int, typer.Option(min=0, help="Seconds for one answer of Feast's default store.")] = 20,
+    json: FileOption = None,
+) -> int:
+    """Join 60 scalars and a vector of three views to the same entity rows as of each row's instant."""
+    from limner.benchmarks import join
+
+    return measured(join.run, json, entity_rows=entity_rows, history_rows=history_rows, rounds=rounds, limit=limit)
 
 
 @app.command("online-write", short_help="Profiles a second into SQLite and Valkey, beside Feast's stock path.")
