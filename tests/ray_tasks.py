@@ -19,6 +19,14 @@ def process_id(_item: object) -> int:
     return os.getpid()
 
 
+def node_id(_item: object) -> str:
+    """Return the node that runs the task, after a while: a task too short would leave the others none."""
+    import ray
+
+    time.sleep(0.2)
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def fail(kind: str) -> None:
     """Raise what `kind` names; anything else takes a while."""
     match kind:

@@ -102,7 +102,7 @@ class Cluster:
         if self._joined:
             return
         if self.address is None:
-            _keep_local()
+            keep_local()
         import ray
 
         if ray.is_initialized():
@@ -216,7 +216,7 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
 
 
-def _keep_local() -> None:
+def keep_local() -> None:
     """Make Ray on this machine listen on loopback only and keep to itself; best before Ray is imported.
 
     Ray turns 127.0.0.1 into the machine's own address, and so opens its ports to the network, unless clusters

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read")
+NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read", "scale-out")
 
 FileOption = Annotated[
     Path | None,
@@ -171,6 +171,20 @@ def online_read(
     from limner.benchmarks import online_read
 
     return measured(online_read.run, json, profiles=profiles, reads=reads, rounds=rounds)
+
+
+@app.command("scale-out", short_help="The same work on one Ray node and on two.")
+def scale_out(
+    events: Annotated[int, typer.Option(min=1000, help="Events.")] = 300_000,
+    entities: Annotated[int, typer.Option(min=1, help="Entities.")] = 5_000,
+    days: Annotated[int, typer.Option(min=1, help="Days of the backfill.")] = 30,
+    rounds: RoundsOption = 5,
+    json: FileOption = None,
+) -> int:
+    """Materialize the same on local Ray clusters of one and two nodes, in turns; the bytes must be the same."""
+    from limner.benchmarks import scale_out
+
+    return measured(scale_out.run, json, events=events, entities=entities, days=days, rounds=rounds)
 
 
 @app.command("all", short_help="Every benchmark, one after the other.")
