@@ -14,10 +14,11 @@ from typing import Any
 os.environ["NNCF_CI"] = "1"  # else NNCF tells its makers of each use
 
 
-def quantized(graph: Path, feeds: list[dict[str, Any]]) -> Any:
+def quantized(graph: Path, feeds: list[dict[str, Any]], smoothing: float) -> Any:
     """The OpenVINO model of `graph`, quantized as NNCF does it for transformers."""
     import nncf
     import openvino as ov
+    from nncf.quantization import advanced_parameters as advanced
 
     return nncf.quantize(
         ov.Core().read_model(str(graph)),
@@ -26,6 +27,9 @@ def quantized(graph: Path, feeds: list[dict[str, Any]]) -> Any:
         preset=nncf.QuantizationPreset.MIXED,
         target_device=nncf.TargetDevice.CPU,
         subset_size=len(feeds),
+        advanced_parameters=advanced.AdvancedQuantizationParameters(
+            smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(matmul=smoothing)
+        ),
     )
 
 
@@ -48,7 +52,8 @@ def main() -> None:
     folder = Path(job["folder"])
     import openvino as ov
 
-    model = quantized(folder / "graph.onnx", list(fed(folder / "tokenizer.json", job["texts"], job["max_tokens"])))
+    feeds = list(fed(folder / "tokenizer.json", job["texts"], job["max_tokens"]))
+    model = quantized(folder / "graph.onnx", feeds, job["smoothing"])
     ov.save_model(model, str(folder / "graph.xml"), compress_to_fp16=False)
 
 

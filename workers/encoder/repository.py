@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from limner.workers.encoder.calibration import INT8, calibration_identity, calibration_texts
+from limner.workers.encoder.calibration import INT8, SMOOTHING, calibration_identity, calibration_texts
 from limner.workers.encoder.errors import TritonFailed, TritonNotInstalled
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.install import has, run
@@ -115,7 +115,7 @@ def require_quantizer(model: EncoderModel, home: TritonHome) -> None:
 def quantize(model: EncoderModel, home: TritonHome, folder: Path) -> None:
     """Add graph.xml and graph.bin, in int8, to an exported folder; about 15 s for a small BERT."""
     texts = [model.prefix + text for text in calibration_texts()]
-    job = json.dumps({"folder": str(folder), "texts": texts, "max_tokens": model.max_tokens})
+    job = json.dumps({"folder": str(folder), "texts": texts, "max_tokens": model.max_tokens, "smoothing": SMOOTHING})
     script = Path(__file__).with_name("quantize.py")
     run([str(home.python), str(script)], f"quantization of encoder {model.name!r}", job)
     (folder / "graph.onnx").unlink()

@@ -63,7 +63,7 @@ def resolve(encoder: Encoder, root: Path) -> EncoderModel:
 
     `precision: auto` is part of the fingerprint as written, not as a machine interprets it: vectors of one
     encoder computed in bfloat16 on a CPU and in half precision on a GPU are interchangeable (cosine 0.9999).
-    int8 is not (cosine 0.995): what it is calibrated with is part of the fingerprint, too.
+    int8 is not (cosine 0.997): what it is calibrated with is part of the fingerprint, too.
     Raises LimnerError for a missing package, folder or file.
     """
     if encoder.model is None:

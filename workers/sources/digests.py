@@ -5,7 +5,7 @@ from pathlib import Path
 
 from limner.workers.sources.measures import measured
 from limner.workers.sources.request import PrepareRequest, RowMeasure, RowText
-from limner.workers.sources.texts import counts, digest, finished, register
+from limner.workers.sources.texts import DIGEST, counts, finished, register
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
 
@@ -17,11 +17,9 @@ class Texts:
         self._request = request
         self._bench = bench
         self._functions: dict[str, str] = {}
-        self._finish: dict[str, str] = {}
         self._tables: dict[str, str] = {}
         for name, text in request.texts.items():
-            self._functions[name] = self._function(_digest_of(text), "BLOB")
-            self._finish[name] = self._function(_finish_of(text), "VARCHAR")
+            self._functions[name] = self._function(_finish_of(text), "VARCHAR")
             self._tables[name] = f"__texts_{len(self._tables)}"
             bench.run(f"CREATE TABLE {self._tables[name]} (digest BLOB, text VARCHAR)")
         for name, measure in request.measures.items():
@@ -34,16 +32,15 @@ class Texts:
         for number, (name, function) in enumerate(self._functions.items()):
             text, facts = quoted("__text." + name), f"__facts_{number}"
             distinct = f"SELECT DISTINCT {text} AS text FROM __shard_texts"
-            self._bench.run(
-                f"CREATE OR REPLACE TABLE {facts} AS SELECT text, {function}(text) AS fact FROM ({distinct})"
-            )
+            looked_at = f"SELECT text, {function}(text) AS fact FROM ({distinct})"
+            if name in self._tables:
+                looked_at = f"SELECT text, fact AS finished, {DIGEST.format('fact')} AS fact FROM ({looked_at})"
+            self._bench.run(f"CREATE OR REPLACE TABLE {facts} AS {looked_at}")
             made.append(f"{facts}.fact AS {quoted(name)}")
             joins.append(f"LEFT JOIN {facts} ON r.{text} = {facts}.text")
             if name in self._tables:
-                some = f"SELECT fact, any_value(text) AS text FROM {facts} WHERE fact IS NOT NULL GROUP BY fact"
-                self._bench.run(
-                    f"INSERT INTO {self._tables[name]} SELECT fact, {self._finish[name]}(text) FROM ({some})"
-                )
+                some = f"SELECT DISTINCT fact, finished FROM {facts} WHERE fact IS NOT NULL"
+                self._bench.run(f"INSERT INTO {self._tables[name]} {some}")
         rows = f"SELECT r.*, {', '.join(made)} FROM __shard_texts r {' '.join(joins)}"
         self._bench.run(f"CREATE OR REPLACE TABLE __shard_rows AS {rows}")
         return "__shard_rows"
@@ -65,12 +62,10 @@ class Texts:
         return name
 
 
-def _digest_of(text: RowText) -> Callable[[str], bytes | None]:
-    return lambda written: digest(written, text.prefix) if counts(written, text.languages) else None
-
-
 def _finish_of(text: RowText) -> Callable[[str], str | None]:
-    return lambda written: finished(written, text.prefix)
+    if not text.languages:
+        return lambda written: finished(written, text.prefix)
+    return lambda written: finished(written, text.prefix) if counts(written, text.languages) else None
 
 
 def _measure_of(each: RowMeasure) -> Callable[[str], int | None]:

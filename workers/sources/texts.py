@@ -1,6 +1,5 @@
 """Texts of rows: columns written into a template, and the digest a text is known by."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from limner.workers.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# What a finished text is known by, as an SQL expression of it: the first 16 bytes of sha256 over its UTF-8 bytes.
+DIGEST = "unhex(left(sha256({}), 32))"
 REMEMBERED = 1 << 15
 SHORT = 200
 
@@ -33,12 +34,6 @@ def finished(text: str, prefix: str) -> str | None:
     """What an encoder is given: white space collapsed, prefix in front; None where nothing is left of `text`."""
     collapsed = " ".join(text.split())
     return prefix + collapsed if collapsed else None
-
-
-def digest(text: str, prefix: str) -> bytes | None:
-    """The first 16 bytes of sha256 over the UTF-8 bytes of the finished text; None where there is no text."""
-    done = finished(text, prefix)
-    return None if done is None else hashlib.sha256(done.encode()).digest()[:16]
 
 
 def counts(text: str, languages: tuple[str, ...]) -> bool:

@@ -17,6 +17,7 @@ from limner.workers.windows.column import Floats, Ints, Output
 
 Float32s = npt.NDArray[np.float32]
 _CHUNK = 1 << 21  # (place, cell) pairs expanded at a time: bounds memory to some tens of MB
+_PLACES = 1 << 10  # places pooled at a time: their vectors, float64, stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _pairs(cells: _Cells, at: Ints, newest: int | None) -> Iterator[tuple[Ints, 
     while begin < len(at):
         done = pairs[begin - 1] if begin else 0
         stop = max(begin + 1, int(np.searchsorted(pairs, done + _CHUNK, side="right")))
+        stop = min(stop, begin + _PLACES, len(at))
         width = (high - low)[begin:stop]
         row = np.repeat(np.arange(stop - begin), width)
         offset = np.concatenate([[0], np.cumsum(width)[:-1]])
