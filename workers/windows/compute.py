@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from limner.workers.windows.carried import Edges, State, Sums, UnlikeStateError,
 from limner.workers.windows.conditions import masks
 from limner.workers.windows.derived import breaks, derived_columns
 from limner.workers.windows.entities import Block, blocks
+from limner.workers.windows.flows import Columns, Flowing, flow
 from limner.workers.windows.rows import Rows
 
 EVENT_TIMESTAMP = "event_timestamp"
@@ -98,8 +100,8 @@ def compute(
         state = together([nothing, *(part.state for part in parts if part.state is not None)])
         state = state if carried is None else carried.with_changes(state)
     return History(
-        base=pa.concat_tables([empty, *(part.base for part in parts)]).combine_chunks(),
-        changes=pa.concat_tables([empty, *(part.changes for part in parts)]).combine_chunks(),
+        base=pa.concat_tables([empty, *(part.base for part in parts)]),
+        changes=pa.concat_tables([empty, *(part.changes for part in parts)]),
         state=state,
     )
 
@@ -133,12 +135,21 @@ def _block(
     spans = {(name, window): line.span(each, window) for name, each in stays.items() for window in each.windows}
     selected = _selected(block, task)
 
-    def look(output: OutputSpec, window: Window, sums: Sums | None) -> Rows:
-        first, last = spans[output.source, window]
+    columns = {name: Columns(rows.table) for name, rows in block.sources.items()}
+
+    @cache
+    def seen(source: str, window: Window) -> Rows:
+        first, last = spans[source, window]
         index = np.flatnonzero(first < last)
-        rows = block.sources[output.source]
+        rows = block.sources[source]
         entity, time = rows.events.entity[index], rows.events.time[index]
-        return Rows(rows.table, index, first[index], last[index], line.size, entity, time, output.zone, sums)
+        flowing = Flowing(columns[source], flow(first, last, line.size))
+        return Rows(rows.table, index, first[index], last[index], line.size, entity, time, "UTC", None, flowing)
+
+    def look(output: OutputSpec, window: Window, sums: Sums | None) -> Rows:
+        rows = seen(output.source, window)
+        assert rows.flowing is not None
+        return replace(rows, zone=output.zone, sums=sums, flowing=replace(rows.flowing, sums=sums))
 
     made: dict[str, c.Output] = {}
     handed: dict[str, Sums] = {}

@@ -7,6 +7,7 @@ splitting an interval, or retrying a task, gives the same bits. The idea is Kuli
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,11 @@ class Limbs:
     def size(self) -> int:
         """Number of values."""
         return int(self.limb.shape[1])
+
+    @cached_property
+    def floats(self) -> Floats:
+        """The values, each rounded once to the nearest float64 (ties to even)."""
+        return to_floats(self)
 
 
 def of_floats(values: Floats) -> Limbs:
@@ -88,19 +94,23 @@ def product(left: Limbs, right: Limbs) -> Limbs:
 
 def spans(column: Limbs, first: Ints, last: Ints, size: int) -> Limbs:
     """Running totals: value i counts at places first[i] <= place < last[i]; `size` places."""
-    limb = column.limb
+    return Limbs(_upto(column, first, size) - _upto(column, last, size), column.exponent)
+
+
+def running(column: Limbs, order: Ints | None = None) -> Ints:
+    """[limbs, n + 1] limbs of the totals of the first 0, 1, ... values in their order, or in another one."""
+    limb = column.limb if order is None else column.limb[:, order]
     if limb.size and int(np.abs(limb).max()) > _MOST // limb.shape[1]:
         limb = carry(limb)
-    return Limbs(_upto(limb, first, size) - _upto(limb, last, size), column.exponent)
-
-
-def _upto(limb: Ints, place: Ints, size: int) -> Ints:
-    """[limbs, size] the total of the values whose place is at or before each place."""
-    if len(place) and (place[1:] < place[:-1]).any():  # rows that are late
-        order = np.argsort(place, kind="stable")
-        limb, place = limb[:, order], place[order]
-    total = np.zeros((len(limb), len(place) + 1), np.int64)
+    total = np.zeros((len(limb), limb.shape[1] + 1), np.int64)
     np.cumsum(limb, axis=1, out=total[:, 1:])
+    return total
+
+
+def _upto(column: Limbs, place: Ints, size: int) -> Ints:
+    """[limbs, size] the total of the values whose place is at or before each place."""
+    late = len(place) and (place[1:] < place[:-1]).any()
+    total = running(column, np.argsort(place, kind="stable") if late else None)
     return np.take(total, np.cumsum(np.bincount(place, minlength=size)[:size]), axis=1)
 
 

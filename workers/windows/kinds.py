@@ -42,6 +42,8 @@ _KINDS: dict[type[f.FeatureBase], Callable[..., c.Output]] = {
     f.Streak: streaks.streak,
 }
 
+# Those that need no rows, but how many they are and what they add up to.
+_FLOWING = (totals.count, totals.total_of, totals.mean)
 
 _POOLS: dict[str, type[f.Mean | f.Sum | f.Max | f.Min | f.Std]] = {
     "mean": f.Mean,
@@ -64,10 +66,17 @@ def evaluate(feature: f.FeatureBase, looks: Sequence[Rows], selected: Bools | No
     """
     if isinstance(feature, f.Share):
         assert selected is not None
+        if looks[0].flowing is not None:
+            return totals.share(feature, looks[0].flowing, selected)
         return totals.share(feature, looks[0], selected[looks[0].index])
+    distinct = isinstance(feature, f.Count) and feature.distinct
+    kind: Callable[..., c.Output] = totals.distinct if distinct else _KINDS[type(feature)]
+    by = isinstance(feature, f.Categorized) and feature.by is not None
+    flowing = looks[0].flowing
+    if kind in _FLOWING and flowing is not None and not by:
+        return kind(feature, flowing if selected is None else flowing.where(selected))
     if selected is not None:
         looks = [rows.where(selected[rows.index]) for rows in looks]
-    kind = _KINDS[type(feature)]
     if isinstance(feature, f.Categorized) and feature.by is not None:
         return maps.by_category(kind, feature, looks[0])
     return kind(feature, *looks)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from limner.workers.windows import column as c
 from limner.workers.windows import exact
 from limner.workers.windows.carried import Sums
+from limner.workers.windows.flows import Flowing
 
 Ints = c.Ints
 Bools = c.Bools
@@ -35,6 +36,7 @@ class Rows:
     time: Ints  # [visible] event timestamp, µs
     zone: str  # of local time
     sums: Sums | None = None  # what rows that are not here add to counts and totals
+    flowing: Flowing | None = None  # all rows of the window, to be counted and added up
 
     def where(self, mask: Bools) -> "Rows":
         """The rows where `mask` (shape [visible]) holds."""
@@ -45,6 +47,7 @@ class Rows:
             last=self.last[mask],
             entity=self.entity[mask],
             time=self.time[mask],
+            flowing=None,
         )
 
     def changes(self) -> "Changes":
@@ -67,6 +70,21 @@ class Rows:
         """Number of rows at each place."""
         found = running(self.first, self.last, self.places)
         return found if self.sums is None else self.sums.count(found)
+
+    def counted(self, column: str | None) -> Ints:
+        """[places] how many rows there are, with a value in a column."""
+        if column is None:
+            return self.count()
+        return self.where(np.asarray(self.table[column].take(pa.array(self.index)).is_valid())).count()
+
+    def summed(self, column: str) -> exact.Limbs:
+        """[places] exact sums of a numeric column."""
+        kept, values, _ = self.numbers(column)
+        return kept.total(values)
+
+    def integers(self, column: str) -> bool:
+        """Whether a numeric column holds integers."""
+        return bool(pa.types.is_integer(self.table.schema.field(column).type))
 
     def numbers(self, name: str) -> tuple["Rows", exact.Limbs, bool]:
         """The rows whose numeric column is not null, their exact values, and whether they are integers."""

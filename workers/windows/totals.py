@@ -1,9 +1,9 @@
 """Kinds that count or add up: running totals over the spans of rows."""
 
 import math
+from typing import Protocol, Self
 
 import numpy as np
-import pyarrow as pa
 
 from limner.language import features as f
 from limner.language.errors import LimnerError
@@ -12,13 +12,29 @@ from limner.workers.windows import exact, spans
 from limner.workers.windows.rows import Bools, Ints, Rows, running
 
 
-def count(feature: f.Count, rows: Rows) -> c.Output:
-    """Rows, rows with a value, or distinct values."""
-    if feature.distinct:
-        return distinct(feature, rows)
-    if feature.column is not None:
-        rows = rows.where(np.asarray(rows.table[feature.column].take(pa.array(rows.index)).is_valid()))
-    return c.of_ints(rows.count())
+class Summed(Protocol):
+    """Rows of a window that are counted and added up: `Rows`, or where few have to be looked at, `Flowing`."""
+
+    def where(self, mask: Bools) -> Self:
+        """The rows where a mask holds."""
+        ...
+
+    def counted(self, column: str | None) -> Ints:
+        """[places] how many rows there are, with a value in a column."""
+        ...
+
+    def summed(self, column: str) -> exact.Limbs:
+        """[places] exact sums of a numeric column."""
+        ...
+
+    def integers(self, column: str) -> bool:
+        """Whether a numeric column holds integers."""
+        ...
+
+
+def count(feature: f.Count, rows: Summed) -> c.Output:
+    """Rows, or rows with a value."""
+    return c.of_ints(rows.counted(feature.column))
 
 
 def distinct(feature: f.Count | f.Distinct, rows: Rows) -> c.Output:
@@ -30,13 +46,12 @@ def distinct(feature: f.Count | f.Distinct, rows: Rows) -> c.Output:
     return c.of_ints(running(found.first, found.last, rows.places))
 
 
-def total_of(feature: f.Sum, rows: Rows) -> c.Output:
+def total_of(feature: f.Sum, rows: Summed) -> c.Output:
     """The exact sum, rounded once; of integers an integer."""
-    kept, values, integers = rows.numbers(feature.sum)
-    total = kept.total(values)
-    if integers:
+    total = rows.summed(feature.sum)
+    if rows.integers(feature.sum):
         return c.of_ints(int64(feature.sum, total))
-    return c.of_floats(exact.to_floats(total), np.ones(rows.places, bool), None)
+    return c.of_floats(total.floats, np.ones(total.size, bool), None)
 
 
 def int64(name: str, total: exact.Limbs) -> Ints:
@@ -49,12 +64,10 @@ def int64(name: str, total: exact.Limbs) -> Ints:
     return values
 
 
-def mean(feature: f.Mean, rows: Rows) -> c.Output:
+def mean(feature: f.Mean, rows: Summed) -> c.Output:
     """The rounded sum over the number of values."""
-    rows, values, _ = rows.numbers(feature.mean)
-    count = rows.count()
-    total = exact.to_floats(rows.total(values))
-    return c.of_floats(total / np.maximum(count, 1), count > 0, feature.default)
+    count = rows.counted(feature.mean)
+    return c.of_floats(rows.summed(feature.mean).floats / np.maximum(count, 1), count > 0, feature.default)
 
 
 def deviation(feature: f.Std, rows: Rows) -> c.Output:
@@ -93,14 +106,11 @@ def _root(top: int, bottom: int) -> float:
     return float(root << shift) if shift >= 0 else root / (1 << -shift)
 
 
-def share(feature: f.Share, rows: Rows, selected: Bools) -> c.Output:
-    """The part of a sum, or of the rows, that is `selected` (shape [visible])."""
+def share(feature: f.Share, rows: Summed, selected: Bools) -> c.Output:
+    """The part of a sum, or of the rows, where `selected` holds."""
     if feature.column is None:
-        part, whole = rows.where(selected).count().astype(np.float64), rows.count().astype(np.float64)
+        part, whole = rows.where(selected).counted(None).astype(np.float64), rows.counted(None).astype(np.float64)
     else:
-        kept, values, _ = rows.numbers(feature.column)
-        chosen = selected[np.isin(rows.index, kept.index, assume_unique=True)]
-        whole = exact.to_floats(kept.total(values))
-        part = exact.to_floats(kept.where(chosen).total(exact.Limbs(values.limb[:, chosen], values.exponent)))
+        whole, part = rows.summed(feature.column).floats, rows.where(selected).summed(feature.column).floats
     present = whole != 0
     return c.of_floats(part / np.where(present, whole, 1.0), present, feature.default)
