@@ -204,6 +204,7 @@ def _shards(
             encoders=plan.encoders,
             carried=history.folder / handed.files[number] if handed is not None else None,
             state=folder / _state_file(number) if beginning.keep else None,
+            known=tuple(each.known[number] for each in staged.prepared.values() if each.known),
         )
         finished = _finished(shard, _key(plan, interval, number), inputs, context)
         if finished is None:

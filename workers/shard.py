@@ -34,6 +34,7 @@ class ShardTask:
     encoders: Mapping[str, AnyEncoder]
     carried: Path | None = None  # the state to go on from
     state: Path | None = None  # where the state at the end goes
+    known: tuple[Path, ...] = ()  # join keys that belong to it, though none of the rows may be theirs
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ def run_shard(shard: ShardTask) -> ShardResult:
         carried,
     )
     if shard.state is not None and history.state is not None:
-        write_state(shard.state, history.state)
+        state = history.state
+        for path in shard.known:
+            state = state.with_known(pq.read_table(path).select(shard.task.join_keys))
+        write_state(shard.state, state)
     write_part(shard.changes, history.changes)
     if shard.base is not None:
         write_part(shard.base, history.base)

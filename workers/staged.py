@@ -136,7 +136,6 @@ def _request(
     handed = beginning.handed
     whole = (
         interval.base
-        or beginning.keep
         or reading.reach is None
         or any(base < each <= interval.end for each in breaks(plan.view.grid, plan.computed))
     )

@@ -55,7 +55,7 @@ def write_state(path: Path, state: State) -> None:
             for place, limb in enumerate(each.limb):
                 columns[f"{name}.{number}.{place}"] = pa.array(limb).cast(pa.int32())
     table = pa.table(columns).replace_schema_metadata({_SUMS: json.dumps(described).encode()})
-    write_atomic(path, lambda target: pq.write_table(table, target, compression="zstd", write_statistics=False))
+    write_atomic(path, lambda target: pq.write_table(table, target, compression="lz4", write_statistics=False))
 
 
 def read_state(path: Path) -> State:

@@ -6,7 +6,7 @@ from limner.language.errors import LimnerError
 from limner.language.scope import ALIASES, Scope, scope
 from limner.workers.sources.digests import Texts
 from limner.workers.sources.duck import working
-from limner.workers.sources.evidence import Evidence
+from limner.workers.sources.evidence import Evidence, Rows
 from limner.workers.sources.identity import count_strangers, identity_of
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Enrichment, Join
@@ -15,7 +15,7 @@ from limner.workers.sources.rows import load_rows, needed, workbench
 from limner.workers.sources.scan import Bounds
 from limner.workers.sources.seen import seen_before
 from limner.workers.sources.staging import count_unmatched, output_of, write_quarantine, write_shard
-from limner.workers.sources.witness import look, rows_in
+from limner.workers.sources.witness import look, older_rows, rows_in
 from limner.workers.sources.workbench import Workbench
 
 __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
@@ -42,8 +42,12 @@ def prepare(request: PrepareRequest) -> Prepared:
             shards = [write_shard(request, bench, rows, output, texts, number) for number in range(request.shards)]
             text_files = texts.write()
             file = write_quarantine(request, bench, tally)
+            older: Rows | None = None
+            known: tuple[Path, ...] = ()
+            if seen is not None and request.lower is not None and request.before is None:
+                older, known = older_rows(request, bench, work)
             if seen is not None:
-                seen = _counted(request, bench, rows, seen)
+                seen = _counted(request, bench, rows, seen, older)
         return Prepared(
             shards=tuple(path for path, _ in shards),
             texts=text_files,
@@ -56,19 +60,22 @@ def prepare(request: PrepareRequest) -> Prepared:
             files_read=tally.files_read,
             files_left=tally.files_left,
             seen=seen,
+            known=known,
         )
 
 
-def _counted(request: PrepareRequest, bench: Workbench, rows: Loaded, seen: Evidence) -> Evidence:
+def _counted(request: PrepareRequest, bench: Workbench, rows: Loaded, seen: Evidence, older: Rows | None) -> Evidence:
     """What was seen, as of `request.keep_at`, with its rows; without them where duplicates were dropped."""
     assert request.keep_at is not None
     before, found = request.before, None
+    earlier = older if before is None else before.rows
     if not request.specs.sources[request.source].clean.drop_duplicates:
         after = "" if before is None else f" AND __known > {before.at}"
         found = rows_in(bench, rows.table, rows.columns, f"__known <= {request.keep_at}{after}")
-        if before is not None:
-            alike = before.rows is not None and before.rows.by == found.by
-            found = found + before.rows if alike and before.rows is not None else None
+        if earlier is not None and earlier.by == found.by:
+            found += earlier
+        elif before is not None:
+            found = None
     return seen.model_copy(update={"at": request.keep_at, "rows": found})
 
 

@@ -40,7 +40,8 @@ class PrepareRequest:
 
     A run that goes on from the sums of another one needs, of the rows known at `before.at`, only those with
     low <= ts < high in one of the `stretches`, and none where the source is not what was seen `before`. With `keep_at`
-    it says what it has seen, as of that instant: all rows known by then, or what was seen before and all since.
+    it says what it has seen, as of that instant: all rows known by then; of those that are not staged it adds to what
+    was seen before, or else looks at them once more.
     """
 
     specs: Specs
@@ -81,7 +82,8 @@ class Prepared:
     kept) once for each stretch of time in which it is somebody's, with `__known` and `__until` (null: it stays).
     Rows read and kept are all that the bounds hold; dropped, quarantined (reason -> rows) and unmatched (lookup or
     map -> rows) count only rows that became known after `known_after`, or whose time is unknown. `differs`: why the
-    source may not be what was seen before; then nothing was staged.
+    source may not be what was seen before; then nothing was staged. `known`: where older rows were looked at once more,
+    a Parquet file a shard with their join keys.
     """
 
     shards: tuple[Path, ...]
@@ -95,6 +97,7 @@ class Prepared:
     files_read: int = 0  # of the source itself, without lookups
     files_left: int = 0  # whose folders say that they have no row to be read
     seen: Evidence | None = None
+    known: tuple[Path, ...] = ()
     differs: str = ""
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from limner.workers.sources.evidence import Evidence, Rows
 from limner.workers.sources.inputs import identities, inputs_fingerprint
 from limner.workers.sources.request import PrepareRequest
-from limner.workers.sources.rows import cleaning_of
+from limner.workers.sources.rows import cleaning_of, shard_of
 from limner.workers.sources.scan import Bounds, Scan, open_scan
 from limner.workers.sources.workbench import Workbench
-from limner.workers.sql import quoted
+from limner.workers.sql import literal, quoted
 
 
 def look(request: PrepareRequest, bench: Workbench, work: Path) -> tuple[Evidence, str]:
@@ -65,12 +65,40 @@ def _rows(request: PrepareRequest, bench: Workbench, scan: Scan, bounds: Bounds)
         return rows_in(bench, f"({cleaning.query(raw=False)})", cleaning.columns, "__fate IS NULL")
 
 
+def older_rows(request: PrepareRequest, bench: Workbench, work: Path) -> tuple[Rows, tuple[Path, ...]]:
+    """The rows known by `request.known_after` that lie before `request.lower`, and a Parquet file a shard with their
+    join keys, each once.
+    """
+    bounds = Bounds(None, request.known_after, request.known_after, before=request.lower)
+    source = request.specs.sources[request.source]
+    scan = open_scan(bench, source, request.root, work, bounds, request.raw[request.source])
+    cleaning = cleaning_of(request, bench, scan, bounds)
+    keys = ", ".join(map(quoted, request.join_keys))
+    with scan.reading("looking at earlier rows"):
+        bench.run(
+            f"CREATE TABLE __older AS SELECT {keys}, {shard_of(request)} AS __shard, count(*) AS n, "
+            f"sum({_hash(cleaning.columns)}) AS h FROM ({cleaning.query(raw=False)}) WHERE __fate IS NULL GROUP BY ALL"
+        )
+    files = tuple(request.stage / f"known-{number:04d}.parquet" for number in range(request.shards))
+    for number, file in enumerate(files):
+        few = f"SELECT {keys} FROM __older WHERE __shard = {number} ORDER BY ALL"
+        bench.run(f"COPY ({few}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION lz4)")
+    ((count, hashes),) = bench.rows("SELECT coalesce(sum(n), 0), coalesce(sum(h), 0) FROM __older")
+    return _found(count, hashes), files
+
+
 def rows_in(bench: Workbench, table: str, columns: Collection[str], where: str) -> Rows:
     """The rows of a table of clean rows where a predicate holds, by these columns and their times."""
+    ((count, hashes),) = bench.rows(f"SELECT count(*), coalesce(sum({_hash(columns)}), 0) FROM {table} WHERE {where}")
+    return _found(count, hashes)
+
+
+def _hash(columns: Collection[str]) -> str:
+    listed = ", ".join(map(quoted, (*sorted(columns), "__ts", "__known")))
+    return f"hash({listed})::HUGEINT"
+
+
+def _found(count: int, hashes: int) -> Rows:
     import duckdb
 
-    listed = ", ".join(map(quoted, (*sorted(columns), "__ts", "__known")))
-    ((count, hashes),) = bench.rows(
-        f"SELECT count(*), coalesce(sum(hash({listed})::HUGEINT), 0) FROM {table} WHERE {where}"
-    )
-    return Rows(count=count, hashes=int(hashes), by=duckdb.__version__)
+    return Rows(count=int(count), hashes=int(hashes), by=duckdb.__version__)

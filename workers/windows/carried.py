@@ -27,8 +27,8 @@ class UnlikeStateError(Exception):
 class State:
     """What windows hold at one instant: a row of `keys` for each entity known by then, in any order.
 
-    `sums`: by output, the counts and totals that it is made of, in the order in which its kind asks for them; nothing
-    where there are no entities.
+    `sums`: by output, the counts and totals that it is made of, in the order in which its kind asks for them; without
+    an output all are 0.
     """
 
     keys: pa.Table
@@ -49,6 +49,7 @@ class State:
         """This state with the entities of `new` as they are there."""
         if not len(new.keys) or not len(self.keys):
             return new if len(new.keys) else self
+        none = sums.zeros(len(self.keys))
         place = self.find(new.keys)
         old = place >= 0
         source = np.arange(len(self.keys))
@@ -59,10 +60,19 @@ class State:
             {
                 name: tuple(
                     sums.compact(sums.take(sums.concat(pair), source))
-                    for pair in zip(each, new.sums[name], strict=True)
+                    for pair in zip(self.sums.get(name, [none] * len(each)), each, strict=True)
                 )
-                for name, each in self.sums.items()
+                for name, each in new.sums.items()
             },
+        )
+
+    def with_known(self, keys: pa.Table) -> "State":
+        """This state with entities that are known but may not be there: their windows are empty."""
+        more = keys.filter(pa.array(self.find(keys) < 0))
+        some = np.append(np.arange(len(self.keys)), np.full(len(more), -1))
+        return State(
+            pa.concat_tables([self.keys, more]).combine_chunks(),
+            {name: tuple(sums.take(each, some) for each in found) for name, found in self.sums.items()},
         )
 
 

@@ -14,8 +14,12 @@ def zeros(size: int) -> Limbs:
 
 def take(column: Limbs, places: Ints) -> Limbs:
     """The values at some places; a place of -1 is 0."""
-    limb = column.limb[:, np.maximum(places, 0)] if column.size else np.zeros((1, len(places)), np.int64)
-    return Limbs(np.where(places < 0, 0, limb), column.exponent)
+    if not column.size:
+        return zeros(len(places))
+    limb = np.take(column.limb, places, axis=1, mode="wrap")
+    if len(places) and places.min() < 0:
+        limb[:, places < 0] = 0
+    return Limbs(limb, column.exponent)
 
 
 def add(left: Limbs, right: Limbs) -> Limbs:
