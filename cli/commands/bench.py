@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from limner.cli import bench_report, output
+from limner.cli.commands.capacity import capacity
 from limner.cli.options import ProjectOption
 from limner.language.errors import LimnerError
 
@@ -185,6 +186,9 @@ def scale_out(
     from limner.benchmarks import scale_out
 
     return measured(scale_out.run, json, events=events, entities=entities, days=days, rounds=rounds)
+
+
+app.command("capacity", short_help="A model: a billion events on a cluster.")(capacity)
 
 
 @app.command("all", short_help="Every benchmark, one after the other.")
