@@ -140,7 +140,10 @@ def join(
         int | None, typer.Option(min=100, help="History rows of the three views.", show_default=False)
     ] = None,
     rounds: RoundsOption = 5,
-    limit: Annotated[int, typer.Option(min=0, help="Seconds for one answer of Feast's default store.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds for an answer of Feast's default store, 0: none.", show_default=False),
+    ] = None,
     json: FileOption = None,
 ) -> int:
     """Join 60 scalars and a vector of three views to the same entity rows as of each row's instant."""
