@@ -94,7 +94,7 @@ def scaling(
 @app.command("encode", short_help="Texts turned into profiles' vectors, against the encoder alone and Feast alone.")
 def encode(
     texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round; three rows in ten are repeats.")] = 8000,
-    stock_rows: Annotated[int, typer.Option(min=64, help="Rows a round for Feast alone.")] = 1500,
+    stock_rows: Annotated[int, typer.Option(min=64, help="Rows a round for Feast alone.")] = 3000,
     rounds: RoundsOption = 5,
     encoder: Annotated[
         str | None,
