@@ -9,7 +9,8 @@ Each round has new texts, three in ten rows a repeat, and all contenders of a ro
   is part of it; Ray and Triton are up.
 - *changed view*: the view's window is changed and the same interval materialized: all of the above over again, but for
   the encoding. *another view*: a second view over the same texts. *the same again*: nothing is left to do.
-- *Feast alone*: see `stock_vectors`; over the first rows of the round. Some 2 s of its time do not depend on how many they are.
+- *Feast alone*: see `stock_vectors`; over the first rows of the round. Some 2 s of its time do not
+  depend on how many they are.
 
 The ratio to Feast alone is one of rows a second: both turn the same rows into the same vectors. That Feast encodes the
 repeats, too, is part of it; the ratio in texts encoded a second is told beside it.

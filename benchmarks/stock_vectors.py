@@ -1,7 +1,7 @@
 """Vectors of texts as a user of Feast alone makes them today: its Ray engine and a pandas UDF.
 
-Feast's Ray engine runs a BatchFeatureView whose UDF is handed pandas frames, and encodes them with sentence-transformers
-in float32, the default of both. What a careful user would do is done: the model is loaded once a worker process, and
+Feast's Ray engine runs a BatchFeatureView whose UDF is handed pandas frames; it encodes them with sentence-transformers
+in float32, as it does by default. What a careful user would do is done: the model is loaded once a worker process, and
 torch is given every core there (Feast makes a single task of these rows, in however many files they lie, and Ray gives
 a task one thread: half the rate on two cores). Feast's Ray offline store reads the rows, vectors go to stock SQLite.
 

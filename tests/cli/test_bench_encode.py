@@ -1,0 +1,35 @@
+"""What `limner bench encode` is fed with is what its figures say."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from limner.benchmarks.review_rows import review_rows
+from limner.cli.main import run
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def test_three_rows_in_ten_repeat_a_text(tmp_path: Path) -> None:
+    rows = review_rows(700, 1, START, 30)
+    assert (len(rows), len(set(rows.texts)), set(rows.which)) == (1000, 700, set(range(700)))
+    rows.write(tmp_path, files=3)
+    written = pq.read_table(tmp_path)
+    assert written.num_rows == 1000
+    assert len(written["text"].unique()) == 700
+    assert written["written_at"].to_pylist()[0] == START
+
+
+def test_rounds_have_texts_of_their_own_and_the_first_rows_are_the_first() -> None:
+    one, two = review_rows(100, 1, START, 30), review_rows(100, 2, START, 30)
+    assert not set(one.texts) & set(two.texts)
+    few = one.first(20)
+    assert [few.texts[number] for number in few.which] == [one.texts[number] for number in one.which[:20]]
+    assert len(few.texts) == len(set(few.which))
+
+
+def test_an_unknown_device_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "encode", "--device", "tpu"]) == 1
+    assert "expected auto, cpu or gpu" in capsys.readouterr().err
