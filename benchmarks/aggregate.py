@@ -61,6 +61,11 @@ class Ours:
         self.next_day.append(self.project.materialize(self.end - DAY, self.end))
         return backfill
 
+    def forget(self) -> None:
+        """Forget the rounds so far."""
+        for kept in (self.stages, self.backfill, self.next_day):
+            kept.clear()
+
 
 def our_project(root: Path, specs: str, events: Path, days: int) -> Ours:
     """A project in `root` over a file of events."""
@@ -98,8 +103,7 @@ def run(
         cores = cluster.cpus
         for each in (sums, kinds):
             each.round(0)
-            for kept in (each.stages, each.backfill, each.next_day):
-                kept.clear()  # it warmed up, and it is what the peak is of
+            each.forget()  # it warmed up, and it is what the peak is of
         highest = peak[0]
         function = FunctionAlone(source, sums.end)
         contenders: dict[str, Contender] = {

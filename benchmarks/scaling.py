@@ -1,5 +1,8 @@
 """Whether the cost of a materialization grows linearly: sizes in turns, an exponent fitted, a plot.
 
+The share of the next day is told for each size, too: what a run costs whatever it does (some tenths of a second) weighs
+less the larger the history is. Its target is held to at the largest size.
+
 A size is a number of events; entities grow with it (so many events each), or stay. The exponent is the slope of the
 least-squares line through (log events, log seconds) of one round; 1 is linear.
 """
@@ -50,7 +53,7 @@ def run(
         list(cluster.map(str, range(2 * cluster.cpus)))
         cores = cluster.cpus
         first.round(0)
-        first.stages.clear()
+        first.forget()
         with peak_memory() as peak:  # the driver's and the workers' heaps only grow: one peak, of the largest size
             seconds = in_turns({name: each.round for name, each in projects.items()}, rounds, warm=0)
     stages = {name: [stage.seconds for stage in each.stages] for name, each in projects.items()}
@@ -59,6 +62,11 @@ def run(
         report.measure(f"{label}: materialize", "s", seconds[name])
         rates = [stage.rows_read / stage.seconds / cores for stage in each.stages]
         report.measure(f"{label}: scan and windows", "events/s/core", rates)
+        report.measure(f"{label}: the next day", "s", each.next_day)
+    for name, each in projects.items():
+        target = 0.05 if int(name) == max(map(int, projects)) else None
+        label = f"{int(name):,} events: the next day over the backfill"
+        report.compare(label, each.next_day, each.backfill, target=target, better="less")
     report.measure("peak memory, all processes", "GB", [peak[0] / 1e9])
     for what, measured in (("materialize", seconds), ("scan and windows", stages)):
         found = [exponent({int(name): values[turn] for name, values in measured.items()}) for turn in range(rounds)]
