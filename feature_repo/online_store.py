@@ -1,13 +1,13 @@
 """Feast's online store over the packed SQLite file: a row a view and entity, decoded as far as it is asked for."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from feast import Entity, FeatureService, FeatureView, RepoConfig
+from feast import Entity, FeatureService, FeatureView, RepoConfig, utils
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.online_response import OnlineResponse
@@ -21,7 +21,8 @@ from limner.feature_repo.errors import FeastFacingError, facing_feast
 from limner.feature_repo.feast_types import columns_of, keys_of
 from limner.feature_repo.on_demand_online import Asked
 from limner.feature_repo.quiet import hush
-from limner.feature_repo.values import Row, batch_of, decoder, encoded_keys
+from limner.feature_repo.values import Row, batch_of, decoder, encoded_entities, encoded_keys
+from limner.feature_repo.wire import append, feature_vectors
 from limner.workers.online.database import Database, Generation, Snapshot, Writer
 from limner.workers.online.locate import DEFAULT_PATH, DEFAULT_URL, REDIS_TYPE, STORE_TYPE, Place, RedisPlace
 from limner.workers.online.opening import open_database, open_writer
@@ -94,6 +95,43 @@ class LimnerOnlineStore(OnlineStore):
                 _ANSWERING.reset(token)
 
         return self._database(place).read(within)
+
+    def _read_features_per_fv(
+        self,
+        config: RepoConfig,
+        grouped_refs: list[tuple[FeatureView, list[str]]],
+        join_key_values: dict[str, list[Value]],
+        entity_name_to_join_key_map: dict[str, str],
+        online_features_response: GetOnlineFeaturesResponse,
+        full_feature_names: bool,
+        include_feature_view_version_metadata: bool,
+    ) -> None:
+        """What Feast does view by view and value by value, a column at a time and of one moment."""
+        asked = [
+            (view, features, utils._get_unique_entities(view, join_key_values, entity_name_to_join_key_map))
+            for view, features in grouped_refs
+        ]
+
+        def answer(snapshot: Snapshot) -> list[list[Any]]:
+            found = []
+            for view, features, (entities, places, count) in asked:
+                generation = snapshot.served().get(view.name)
+                if generation is None:
+                    found.append(feature_vectors(None, features, [None] * count))
+                else:
+                    rows = _placed(snapshot, generation, entities, places, count)
+                    found.append(feature_vectors(generation.schema, features, rows))
+            return found
+
+        place = online_place(config)
+        if self._database(place).exists():
+            with facing_feast():
+                found = self._read(place, answer)
+        else:
+            found = [feature_vectors(None, features, [None] * count) for _, features, (_, _, count) in asked]
+        names, versions = full_feature_names, include_feature_view_version_metadata
+        for (view, features, _), vectors in zip(asked, found, strict=True):
+            append(online_features_response, view, features, vectors, full_names=names, versions=versions)
 
     def get_online_features(
         self,
@@ -172,6 +210,19 @@ def online_place(config: RepoConfig) -> Place:
     if isinstance(settings, LimnerRedisOnlineStoreConfig):
         return RedisPlace.of(settings.url, settings.prefix, config.project)
     return (Path(config.repo_path or ".") / str(settings.path)).absolute()
+
+
+def _placed(
+    snapshot: Snapshot, generation: Generation, entities: Sequence[Mapping[str, Value]], places: Any, count: int
+) -> list[Any]:
+    """The rows of an answer: each entity's in the places where it was asked for, None where it is not known."""
+    keys = encoded_entities(generation.schema, entities)
+    found = snapshot.fetch(generation, keys)
+    rows: list[Any] = [None] * count
+    for key, where in zip(keys, places, strict=True):
+        for place in where:
+            rows[place] = found.get(key)
+    return rows
 
 
 def _answers(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -38,7 +39,7 @@ def decoder(schema: ViewSchema, features: Sequence[str]) -> Decode:
     for feature in features:
         position = layout.index[feature]
         column, start = layout.columns[position], layout.offsets[position]
-        steps.append((feature, position, start, start + column.size, column.tailed, _builder(column)))
+        steps.append((feature, position, start, start + column.size, column.tailed, builder(column)))
 
     def decode(packed: bytes) -> dict[str, Value]:
         present = int.from_bytes(packed[1 : 1 + layout.bitmap], "little")
@@ -55,13 +56,14 @@ def decoder(schema: ViewSchema, features: Sequence[str]) -> Decode:
     return decode
 
 
-def _builder(column: Column) -> Callable[[bytes], Value]:
+def builder(column: Column) -> Callable[[bytes], Value]:
+    """From the bytes of a slot or tail to a Feast value."""
     if column.keyed:
         return lambda raw: _map(raw, column.base)
     if column.dim is not None:
         # A FloatList on the wire is the little-endian float32 array itself behind two headers.
-        inner = _PACKED_TAG + _varint(4 * column.dim)
-        head = _FLOAT_LIST_TAG + _varint(len(inner) + 4 * column.dim) + inner
+        inner = _PACKED_TAG + varint(4 * column.dim)
+        head = _FLOAT_LIST_TAG + varint(len(inner) + 4 * column.dim) + inner
         return lambda raw: _parsed(head + raw)
     if column.many:
         return _LISTS[column.base]
@@ -119,14 +121,19 @@ def plain_value(value: Any, column: Column) -> Value:
 
 def encoded_keys(schema: ViewSchema, keys: Sequence[EntityKey]) -> list[bytes]:
     """Feast's entity keys as ours."""
-    encoded = []
-    for key in keys:
-        values = {
-            name: getattr(value, value.WhichOneof("val"))
-            for name, value in zip(key.join_keys, key.entity_values, strict=True)
-        }
-        encoded.append(schema.encode([values[name] for name, _ in schema.keys]))
-    return encoded
+    return encoded_entities(schema, [dict(zip(key.join_keys, key.entity_values, strict=True)) for key in keys])
+
+
+def encoded_entities(schema: ViewSchema, entities: Sequence[Mapping[str, Value]]) -> list[bytes]:
+    """Entities, a mapping from join key to Feast's value each, as our keys."""
+    rows = [[_given(each[name]) for name, _ in schema.keys] for each in entities]
+    simple = schema.encode_simple([row[0] for row in rows]) if schema.simple else None
+    return simple if simple is not None else [schema.encode(row) for row in rows]
+
+
+def _given(value: Value) -> Any:
+    kind = value.WhichOneof("val")
+    return None if kind is None else getattr(value, kind)
 
 
 def batch_of(
@@ -186,7 +193,9 @@ def _plain(value: Value | None, column: Column) -> Any:
     return list(plain.val) if many else plain
 
 
-def _varint(number: int) -> bytes:
+@lru_cache(maxsize=4096)
+def varint(number: int) -> bytes:
+    """A number that is not negative, as protobuf writes it."""
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
