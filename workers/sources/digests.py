@@ -5,7 +5,7 @@ from pathlib import Path
 
 from limner.workers.sources.measures import measured
 from limner.workers.sources.request import PrepareRequest, RowMeasure, RowText
-from limner.workers.sources.texts import DIGEST, counts, finished, register
+from limner.workers.sources.texts import DIGEST, UNFINISHED, counts, finished, register
 from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
 
@@ -16,23 +16,23 @@ class Texts:
     def __init__(self, request: PrepareRequest, bench: Workbench) -> None:
         self._request = request
         self._bench = bench
-        self._functions: dict[str, str] = {}
+        self._facts: dict[str, str] = {}  # SQL expressions of `text`
         self._tables: dict[str, str] = {}
         for name, text in request.texts.items():
-            self._functions[name] = self._function(_finish_of(text), "VARCHAR")
+            self._facts[name] = self._finished(text)
             self._tables[name] = f"__texts_{len(self._tables)}"
             bench.run(f"CREATE TABLE {self._tables[name]} (digest BLOB, text VARCHAR)")
         for name, measure in request.measures.items():
-            self._functions[name] = self._function(_measure_of(measure), "BIGINT")
+            self._facts[name] = f"{self._function(_measure_of(measure), 'BIGINT')}(text)"
 
     def add(self, output: str) -> str:
         """Make the columns of one shard's `output`, and put its texts on record; returns a table of the rows."""
         self._bench.run(f"CREATE OR REPLACE TABLE __shard_texts AS {output}")
         made, joins = [], []
-        for number, (name, function) in enumerate(self._functions.items()):
+        for number, (name, fact) in enumerate(self._facts.items()):
             text, facts = quoted("__text." + name), f"__facts_{number}"
             distinct = f"SELECT DISTINCT {text} AS text FROM __shard_texts"
-            looked_at = f"SELECT text, {function}(text) AS fact FROM ({distinct})"
+            looked_at = f"SELECT text, {fact} AS fact FROM ({distinct})"
             if name in self._tables:
                 looked_at = f"SELECT text, fact AS finished, {DIGEST.format('fact')} AS fact FROM ({looked_at})"
             self._bench.run(f"CREATE OR REPLACE TABLE {facts} AS {looked_at}")
@@ -55,6 +55,14 @@ class Texts:
                 f"TO {literal(str(files[name]))} (FORMAT parquet, COMPRESSION lz4)"
             )
         return files
+
+    def _finished(self, text: RowText) -> str:
+        """What an encoder is given of `text`. Python sees only texts that there is something to do about."""
+        call = f"{self._function(_finish_of(text), 'VARCHAR')}(text)"
+        if text.languages:
+            return call
+        ready = f"{literal(text.prefix)} || text" if text.prefix else "text"
+        return f"CASE WHEN regexp_matches(text, {literal(UNFINISHED)}) THEN {call} ELSE {ready} END"
 
     def _function(self, function: Callable[[str], object], gives: str) -> str:
         name = self._bench.name()

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 # What a finished text is known by, as an SQL expression of it: the first 16 bytes of sha256 over its UTF-8 bytes.
 DIGEST = "unhex(left(sha256({}), 32))"
+# Matches a text that `finished` changes: white space other than single spaces between words, or nothing at all.
+UNFINISHED = (
+    r"[\x09-\x0d\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
+    r"|  |^ | $|^$"
+)
 REMEMBERED = 1 << 15
 SHORT = 200
 
