@@ -33,6 +33,7 @@ def described(root: "Path", name: str) -> dict[str, Any]:
     from limner.language.layout import layout
     from limner.language.repo import load
     from limner.language.suggest import did_you_mean
+    from limner.workers.carry.begin import prevented
     from limner.workers.fitting import read_fits
     from limner.workers.plan import plan_view
 
@@ -55,7 +56,7 @@ def described(root: "Path", name: str) -> dict[str, Any]:
         if isinstance(each.feature, Vector):
             features[each.name]["layout"] = [vars(place) for place in layout(each, types)]
             features[each.name]["projected"] = None if each.feature.project is None else each.feature.project.pca
-    return {"view": name, "fingerprint": plan.fingerprint, "features": features}
+    return {"view": name, "fingerprint": plan.fingerprint, "not_carried": prevented(plan), "features": features}
 
 
 def _fit(fit: "Fit | None", instant: int) -> dict[str, Any]:
@@ -78,6 +79,9 @@ def render(view: dict[str, Any]) -> None:
     for name, feature in view["features"].items():
         table.add_row(name, feature["kind"], feature["type"], feature["description"])
     console.print(table)
+    why = view["not_carried"]
+    next_run = f"computes from all rows of its windows: {why}" if why else "goes on from the sums of the last one"
+    console.print(f"\nThe next run {next_run}.", soft_wrap=True)
     for name, feature in view["features"].items():
         if "fit" in feature:
             console.print(f"\n[bold]{name}[/bold] · {_told(feature['fit'])}")

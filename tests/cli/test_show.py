@@ -13,6 +13,9 @@ def test_a_view_is_shown_before_anything_is_online(limner: Limner, project: Path
     done = limner("-C", project, "show", "user_activity", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["view"] == "user_activity"
+    why = json.loads(done.out)["not_carried"]
+    plain = limner("-C", project, "show", "user_activity")
+    assert f"The next run computes from all rows of its windows: {why}." in " ".join(plain.out.split())
 
 
 def test_a_key_that_looks_like_a_view_is_a_key(limner: Limner, project: Path) -> None:

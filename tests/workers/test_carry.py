@@ -13,8 +13,9 @@ from limner.language.columns import cleaned
 from limner.language.fingerprint import fingerprint
 from limner.language.outputs import outputs
 from limner.language.repo import load_texts
+from limner.workers import run as run_module
 from limner.workers.context import RunContext
-from limner.workers.history.manifest import MANIFEST
+from limner.workers.history.manifest import MANIFEST, History
 from limner.workers.ledger import Ledger
 from limner.workers.plan import ViewPlan
 from limner.workers.report import silent
@@ -82,6 +83,7 @@ class Shop:
 
     def __init__(self, root: Path, specs: str = SPECS) -> None:
         self.root, self.specs = root, specs
+        self.ledger: Any = Forgetful()
         self.old = [*orders(range(0, 1), users=(7,)), *orders(range(9, 10), users=(7,)), *orders(range(0, 10))]
         write(root / "orders" / "old.parquet", self.old)
         write(root / "products.parquet", [{"product": f"p{n}", "price": n + 0.1} for n in range(2)])
@@ -104,7 +106,7 @@ class Shop:
 
     def run(self, data: str, after: int, until: int, shards: int = 2) -> RunResult:
         """Materialize over days."""
-        context = RunContext(InProcess(), cast(Any, None), silent, cast(Ledger, Forgetful()), "run", shards)
+        context = RunContext(InProcess(), cast(Any, None), silent, cast(Ledger, self.ledger), "run", shards)
         return materialize(self.plan(data), BEGIN + after * DAY, BEGIN + until * DAY, context)
 
     def both(self, shards: int = 2) -> RunResult:
@@ -270,3 +272,66 @@ def test_an_earlier_interval_leaves_the_sums_alone(shop: Shop) -> None:
     touch(shop)
     assert shop.run("on", 3, 4).summary["not_carried"] == "the interval ends before the history does"
     assert shop.both().summary["carried"]
+
+
+class Remembering(Forgetful):
+    """A ledger that remembers what was done."""
+
+    def __init__(self) -> None:
+        self.done: set[Any] = set()
+
+    def task_done(self, key: Any, inputs: Any) -> bool:
+        """Whether it was."""
+        return (key, inputs) in self.done
+
+    def record_task(self, *task: Any) -> None:
+        """For the next run."""
+        self.done.add((task[1], task[2]))
+
+
+@pytest.mark.parametrize("moment", ["write_record", "commit"])
+def test_a_run_that_dies_leaves_the_sums_of_the_one_before(
+    shop: Shop, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one goes on from them, with the shards that were done, and leaves no file of the dead one behind."""
+    shop.ledger = Remembering()
+    owner: Any = History if moment == "commit" else run_module
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, moment, die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.run("on", 8, 9)
+    assert len(handed(shop, "*-state.parquet")) == 4
+    assert len(handed(shop, "handed-on.json")) == (2 if moment == "commit" else 1)
+    told = len(shop.ledger.done)
+    write(shop.root / "orders" / "new.parquet", orders(range(8, 9), users=(1, 9)))
+    assert shop.both().summary["carried"]
+    assert len(shop.ledger.done) > told  # a file came: they were made from other inputs
+    assert len(handed(shop, "*-state.parquet")) == 2
+    assert len(list((shop.root / "on").rglob("handed-on.json"))) == 1
+
+
+def test_shards_that_a_dead_run_finished_are_not_computed_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are their sums."""
+    shop.ledger = Remembering()
+    write(shop.root / "orders" / "new.parquet", orders(range(8, 9), users=(1, 9)))
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(History, "commit", die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.run("on", 8, 9)
+    written = {path: path.stat().st_mtime_ns for path in handed(shop, "*-state.parquet")}
+    done = set(shop.ledger.done)
+    forget(shop.plan("full"))
+    found = shop.run("on", 8, 9)
+    assert found.summary["carried"]
+    assert rows(found) == rows(shop.run("full", 8, 9))
+    assert all(path.stat().st_mtime_ns == written[path] for path in handed(shop, "*-state.parquet"))
+    assert done <= shop.ledger.done
+    assert shop.run("on", 9, 10).summary["carried"]

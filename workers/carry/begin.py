@@ -60,7 +60,7 @@ def prevented(plan: ViewPlan) -> str:
     kinds = [f"{each.name} ({_kind(each)})" for each in plan.computed if not _summed(each)]
     if kinds:
         more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
-        return f"{', '.join(kinds[:3])}{more}: computed from all rows of their windows"
+        return f"{', '.join(kinds[:3])}{more} {'are' if len(kinds) > 1 else 'is'} made of all rows of the window"
     for name in plan.view.reads:
         source = plan.specs.sources[name]
         if source.database is not None:
