@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
     && echo $$python && break; done)
 
-.PHONY: help demo test lint bench reference install dev clean
+.PHONY: help demo test lint bench benchmarks-page reference install dev clean
 
 help:
 	@echo "make demo      install, start Triton, run the demo feature store and show what it knows"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint      ruff, mypy --strict, import-linter"
 	@echo "make bench     every benchmark, held to the ratios of benchmarks/baseline (under 20 minutes on 2 cores)"
 	@echo "make reference write docs/reference.md anew"
+	@echo "make benchmarks-page write docs/benchmarks.md anew from the reports of benchmarks/baseline"
 	@echo "make install   make .venv with limner in it"
 	@echo "make clean     remove build leftovers (keeps .venv, .triton and data)"
 
@@ -41,6 +42,10 @@ lint: dev
 bench: dev
 	$(BIN)/limner triton install
 	$(BIN)/limner bench all --json build/bench --against benchmarks/baseline
+
+# docs/benchmarks.md from the reports of benchmarks/baseline; a test holds the page to them.
+benchmarks-page: dev
+	$(BIN)/limner bench page benchmarks/baseline --write docs/benchmarks.md
 
 # docs/reference.md from the models of the language and docs/examples; a test holds the page to them.
 reference: dev

@@ -1,7 +1,7 @@
 """Holding a run to an earlier one: by its ratios, which another machine changes little, and never by seconds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,18 @@ def worse(found: Mapping[str, Any], earlier: Mapping[str, Any], slack: float = S
         if lost > slack:
             lines.append(f"{found['benchmark']}: {row['name']}: {row['value']:.3g}, was {known['value']:.3g}")
     return lines
+
+
+def reports(folder: Path, order: Sequence[str]) -> list[dict[str, Any]]:
+    """All reports of a folder: those of benchmarks in `order` first, `NAME.json` and `NAME.size.json`, then the others.
+
+    LimnerError if there are none.
+    """
+    ranks = {name: rank for rank, name in enumerate(order)}
+    paths = sorted(folder.glob("*.json"), key=lambda path: (ranks.get(path.name.split(".")[0], len(order)), path.stem))
+    if not paths:
+        raise LimnerError(f"there are no reports in {folder}: `limner bench all --json {folder}` writes them")
+    return [read(path) for path in paths]
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limner.benchmarks.figures import figure
 from limner.cli import output
 from limner.language.errors import LimnerError
 
@@ -52,13 +53,6 @@ def write(report: "Report", path: Path) -> None:
         path.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise LimnerError(f"cannot write {path}: {error}") from error
-
-
-def figure(value: float) -> str:
-    """Three significant digits, thousands apart: 0.0123, 1.23, 1,230."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{float(f'{value:.3g}'):g}"
 
 
 def _target(ratio: Any) -> str:

@@ -229,6 +229,25 @@ def run_all(
     return 1 if failed or lost else 0
 
 
+@app.command("page", short_help="Reports as a page of Markdown.")
+def page(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of reports written by --json.")],
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Write to FILE, not stdout.", show_default=False)
+    ] = None,
+) -> int:
+    """Lay out the reports of a folder as tables; docs/benchmarks.md is `limner bench page benchmarks/baseline`."""
+    from limner.benchmarks.baseline import reports
+    from limner.benchmarks.page import page
+
+    text = page(reports(folder, NAMES))
+    if write is None:
+        sys.stdout.write(text)
+    else:
+        write.write_text(text, encoding="utf-8")
+    return 0
+
+
 def measured(run: "Callable[..., Report]", json: Path | None, **options: Any) -> int:
     """Run a benchmark in a temporary folder, tell what it found, and write it to `json`."""
     from limner.benchmarks.machine import machine, versions

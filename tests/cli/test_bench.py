@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from limner.benchmarks.baseline import worse
+from limner.benchmarks.baseline import reports, worse
+from limner.benchmarks.page import page
 from limner.benchmarks.report import Report
 from limner.benchmarks.turns import in_turns
 from limner.cli import bench_report
+from limner.cli.commands.bench import NAMES
 from limner.cli.main import run
 
 
@@ -65,3 +67,34 @@ def test_all_refuses_a_folder_of_reports_that_is_not_there(capsys: pytest.Captur
     code = run(["bench", "all", "--json", str(tmp_path), "--against", str(tmp_path / "none")])
     assert code == 1
     assert "there is no folder" in capsys.readouterr().err
+
+
+def full(name: str, **changes: object) -> dict[str, object]:
+    made = Report(name, {"events": 1000, "ways": ["a", "b"]}, command=f"limner bench {name}", seconds=61.4)
+    made.machine = {"processor": "P", "cores": 2, "memory_gigabytes": 25.1, "instructions": ["avx2"], "gpu": None}
+    made.versions = {"python": "3.11.7"}
+    made.measure("ours | theirs", "rows/s", [1234567.0, 1300000.0, 1200000.0])
+    made.compare("share", [4.0], [2.0], target=1.5, better="less")
+    made.notes.append("a < b")
+    return {**made.to_json(), **changes}
+
+
+def test_a_page_tells_every_row_of_its_reports() -> None:
+    text = page([full("b"), full("c", machine={**full("b")["machine"], "gpu": "1 x G"})])  # type: ignore[dict-item]
+    assert text.count("Machine: ") == 2, "the second one ran elsewhere"
+    assert "## b: events 1,000, ways a and b" in text
+    assert "`limner bench c` took 61 s." in text
+    assert "| ours \\| theirs | 1,234,567 | rows/s | 1,200,000 to 1,300,000 in 3 |" in text
+    assert "| share | **2** |  | at most 1.5: **missed** |" in text
+    assert "a &lt; b" in text
+
+
+def test_reports_are_in_the_order_of_the_benchmarks(tmp_path: Path) -> None:
+    for name in ("aggregate.10m", "scaling", "aggregate", "spec"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(full(name)))
+    assert [each["benchmark"] for each in reports(tmp_path, NAMES)] == ["spec", "aggregate", "aggregate.10m", "scaling"]
+
+
+def test_no_reports_are_an_error_that_says_how_to_make_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "page", str(tmp_path)]) == 1
+    assert "there are no reports" in capsys.readouterr().err
