@@ -1,10 +1,11 @@
-"""Profiles read in process: Feast over our store and over stock SQLite, `limner.Store` beside a bare read of its bytes.
+"""Profiles read in process: Feast over our stores and over its stock ones, `limner.Store` beside a bare read of its bytes.
 
 A profile is 20 scalars and a vector of 384; each read asks for other keys, and all contenders for the same ones.
 
 - **get_online_features** is Feast's own method, the same call over each store, to its response (`to_dict` not counted).
 - **Store.read** ends in an Arrow table, a column a feature.
-- **bare** fetches the same packed bytes by key over an open connection, and decodes nothing: SQLite by one `SELECT`.
+- **bare** fetches the same packed bytes by key over an open connection, and decodes nothing: one `SELECT` from SQLite, one
+  `MGET` from Valkey, where the bytes are laid down a second time under plain keys.
 
 The slowest one in a hundred is of reads one after the other, warm, with Python's garbage collector on.
 """
@@ -20,43 +21,67 @@ from limner.benchmarks.profiles import KEY, VIEW, feast_store, features, profile
 from limner.benchmarks.project import quiet
 from limner.benchmarks.report import Report
 from limner.benchmarks.turns import in_turns
+from limner.benchmarks.valkey import valkey
+from limner.workers.online.locate import REDIS_TYPE, STORE_TYPE, RedisPlace
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from feast import FeatureStore
 
     from limner.workers.online.store import Store
-    from limner.workers.online.writer import OnlineWriter
 
-OWN = "limner.feature_repo.online_store.LimnerOnlineStore"
 SIZES = (1, 10, 100)
 SLOWEST_MS = {1: 0.3, 100: 1.5}  # what one read in a hundred may take longer than
+KEY_BYTES = struct.Struct(">q").pack
 Read = Callable[[Sequence[int]], object]
 
 
 def run(folder: Path, profiles: int = 10_000, reads: int = 2_000, rounds: int = 5) -> Report:
     """Fill the stores with the same profiles and read them, 1, 10 and 100 keys at a time."""
     import limner
-    from limner.feature_repo.online_store import online_place
-    from limner.workers.online.writer import OnlineWriter
 
     report = Report("online-read", {"profiles": profiles, "reads": reads})
     table = profile_table(profiles)
-    with quiet():
-        stock = feast_store(folder / "stock", {"type": "sqlite", "path": "online.db"})
-        stock_write(stock, stock.get_feature_view(VIEW), table)
-        own = feast_store(folder / "own", {"type": OWN, "path": "online.db"})
-        place = online_place(own.config)
-        assert isinstance(place, Path)
-        writer = OnlineWriter(place)
-        writer.replace(schema(), table.to_batches(4096), loaded="all", as_of=0)
-        direct = limner.Store(writer.database.path)
-        _check(stock, own, direct)
+    with quiet(), valkey() as port:
+        stores = _stores(folder, port, table)
+        (folder / "ours" / "feature_store.yaml").write_text(
+            f"{{project: bench, online_store: {{type: {REDIS_TYPE}, url: 'redis://127.0.0.1:{port}/1'}}}}"
+        )
+        direct = {"SQLite": limner.Store(folder / "own" / "online.db"), "Valkey": limner.Store(folder / "ours")}
+        bare = {
+            "SQLite": _bare_sqlite(folder / "own" / "online.db"),
+            "Valkey": _bare_valkey(RedisPlace(f"redis://127.0.0.1:{port}/2", ""), table),
+        }
+        _check(stores, direct, bare)
         for size in SIZES:
-            _compare_feast(report, {"stock SQLite": stock, "Limner, SQLite": own}, size, profiles, rounds)
-            _compare_direct(report, "SQLite", _direct(direct), _bare(writer), size, profiles, rounds)
+            _compare_feast(report, stores, size, profiles, rounds)
+            for place, store in direct.items():
+                _compare_direct(report, place, _direct(store), bare[place], size, profiles, rounds)
         for size, bound in SLOWEST_MS.items():
-            _slowest(report, "SQLite", _direct(direct), size, bound, profiles, reads, rounds)
+            for place, store in direct.items():
+                _slowest(report, place, _direct(store), size, bound, profiles, reads, rounds)
     return report
+
+
+def _stores(folder: Path, port: int, table: "pa.Table") -> dict[str, "FeatureStore"]:
+    """Feast over each store, all with the same profiles."""
+    from limner.feature_repo.online_store import online_place
+    from limner.workers.online.opening import open_writer
+
+    settings = {
+        "stock SQLite": ("stock", {"type": "sqlite", "path": "online.db"}),
+        "Limner, SQLite": ("own", {"type": STORE_TYPE, "path": "online.db"}),
+        "stock Redis store, Valkey": ("redis", {"type": "redis", "connection_string": f"127.0.0.1:{port}"}),
+        "Limner, Valkey": ("ours", {"type": REDIS_TYPE, "url": f"redis://127.0.0.1:{port}/1"}),
+    }
+    stores = {name: feast_store(folder / place, online) for name, (place, online) in settings.items()}
+    for name, store in stores.items():
+        if name.startswith("stock"):
+            stock_write(store, store.get_feature_view(VIEW), table)
+        else:
+            with open_writer(online_place(store.config)) as writer:
+                writer.replace(schema(), table.to_batches(4096), loaded="all", as_of=0)
+    return stores
 
 
 def _compare_feast(report: Report, stores: dict[str, "FeatureStore"], size: int, profiles: int, rounds: int) -> None:
@@ -65,14 +90,16 @@ def _compare_feast(report: Report, stores: dict[str, "FeatureStore"], size: int,
     def read(store: "FeatureStore") -> Read:
         return lambda keys: store.get_online_features(wanted, [{KEY: key} for key in keys])
 
-    count = 20 if size < 100 else 10
+    count = 40 if size < 100 else 15
     seconds = in_turns({name: _turn(read(store), size, profiles, count) for name, store in stores.items()}, rounds)
     for name, values in seconds.items():
         report.measure(f"get_online_features, {name}, {size}", "ms", [1e3 * value for value in values])
-    over, under = seconds["stock SQLite"], seconds["Limner, SQLite"]
-    report.compare(
-        f"stock SQLite over Limner, SQLite, through Feast, {size}", over, under, target=3 if size == 100 else None
-    )
+    target = 3 if size == 100 else None
+    for name, over in (("SQLite", "stock SQLite"), ("Valkey", "stock Redis store, Valkey")):
+        ratio = seconds[over], seconds[f"Limner, {name}"]
+        report.compare(
+            f"stock over Limner, {name}, through Feast, {size}", *ratio, target=target if name == "SQLite" else None
+        )
 
 
 def _compare_direct(report: Report, place: str, own: Read, bare: Read, size: int, profiles: int, rounds: int) -> None:
@@ -128,26 +155,40 @@ def _direct(store: "Store") -> Read:
     return lambda keys: store.read(VIEW, keys)
 
 
-def _bare(writer: "OnlineWriter") -> Read:
+def _bare_sqlite(path: Path) -> Read:
     """One SELECT by key."""
-    served = writer.served(VIEW)
-    assert served is not None
-    connection = sqlite3.connect(writer.database.path)
+    connection = sqlite3.connect(path)
     connection.execute("PRAGMA mmap_size=268435456")
-    encoded = struct.Struct(">q").pack
+    (generation,) = connection.execute("SELECT generation FROM served").fetchone()
 
     def read(keys: Sequence[int]) -> object:
         marks = ",".join("?" * len(keys))
-        query = f"SELECT key, event_ts, value FROM {served.table} WHERE key IN ({marks})"
-        return connection.execute(query, [encoded(key) for key in keys]).fetchall()
+        query = f"SELECT key, event_ts, value FROM values_{generation} WHERE key IN ({marks})"
+        return {key: value for key, _, value in connection.execute(query, [KEY_BYTES(key) for key in keys])}
 
     return read
 
 
-def _check(stock: "FeatureStore", own: "FeatureStore", direct: "Store") -> None:
+def _bare_valkey(place: RedisPlace, table: "pa.Table") -> Read:
+    """One MGET of the same bytes under plain keys."""
+    from limner.workers.online.redis_state import connect
+
+    client, view = connect(place), schema()
+    for batch in table.to_batches(1000):
+        client.mset(dict(zip(view.encode_table(batch), view.layout.pack(batch), strict=True)))
+
+    def read(keys: Sequence[int]) -> object:
+        encoded = [KEY_BYTES(key) for key in keys]
+        return dict(zip(encoded, client.mget(encoded), strict=True))
+
+    return read
+
+
+def _check(stores: dict[str, "FeatureStore"], direct: dict[str, "Store"], bare: dict[str, Read]) -> None:
     """All doors give the same values."""
     keys = list(range(0, 150, 3))
-    answers = [store.get_online_features(features(), [{KEY: key} for key in keys]).to_dict() for store in (stock, own)]
-    table = direct.read(VIEW, keys).drop_columns("event_timestamp").to_pydict()
-    if answers[0] != answers[1] or table != answers[0]:
+    rows = [{KEY: key} for key in keys]
+    answers = [store.get_online_features(features(), rows).to_dict() for store in stores.values()]
+    answers += [store.read(VIEW, keys).drop_columns("event_timestamp").to_pydict() for store in direct.values()]
+    if any(answer != answers[0] for answer in answers) or bare["SQLite"](keys) != bare["Valkey"](keys):
         raise RuntimeError("the stores do not answer alike")
