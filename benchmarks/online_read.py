@@ -1,11 +1,11 @@
-"""Profiles read in process: Feast over our stores and over its stock ones, `limner.Store` beside a bare read of its bytes.
+"""Profiles read in process: Feast over our stores and its stock ones, `limner.Store` beside a bare read of its bytes.
 
 A profile is 20 scalars and a vector of 384; each read asks for other keys, and all contenders for the same ones.
 
 - **get_online_features** is Feast's own method, the same call over each store, to its response (`to_dict` not counted).
 - **Store.read** ends in an Arrow table, a column a feature.
-- **bare** fetches the same packed bytes by key over an open connection, and decodes nothing: one `SELECT` from SQLite, one
-  `MGET` from Valkey, where the bytes are laid down a second time under plain keys.
+- **bare** fetches the same packed bytes by key over an open connection, and decodes nothing: one `SELECT` from SQLite,
+  one `MGET` from Valkey, where the bytes are laid down a second time under plain keys.
 
 The slowest one in a hundred is of reads one after the other, warm, with Python's garbage collector on.
 """

@@ -18,6 +18,10 @@ Memo = dict[Any, Any]
 T = TypeVar("T")
 
 
+class StateMovedError(Exception):
+    """What was read is of another state than what was known of it."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """A view's values as computed by one fingerprint. `as_of`: the instant (µs UTC) it was last materialized to;

@@ -183,7 +183,7 @@ class Layout:
 
     def arrow(self, values: Sequence[bytes | None], position: int) -> pa.Array:
         """One column of many values as an Arrow array; None is a row of nulls."""
-        return Unpacked(self, values).arrow(position)
+        return Unpacked(self, values).columns([position])[0]
 
     def matrix(
         self, values: Sequence[bytes], position: int

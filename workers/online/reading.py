@@ -1,17 +1,18 @@
 """Rows of several views in one snapshot: each row is fetched once, whatever is made of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.online.batches import STAMP, Form
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.pack import Column
 from limner.workers.online.schema import ViewSchema
 from limner.workers.online.unpack import Unpacked
 
-STAMP = pa.timestamp("us", tz="UTC")
 Row = tuple[int, bytes]  # event timestamp (µs UTC) and packed value
 
 
@@ -27,7 +28,6 @@ class Rows:
         self._snapshot = snapshot
         self._encoded: dict[tuple[tuple[str, str], ...], list[bytes]] = {}
         self._found: dict[str, list[Row | None]] = {}
-        self._unpacked: dict[str, Unpacked] = {}
 
     def of(self, view: str) -> list[Row | None]:
         """The rows of a view; None for an entity that it does not know, or where it is not yet computed."""
@@ -35,23 +35,29 @@ class Rows:
             self._found[view] = self._fetch(view)
         return self._found[view]
 
+    def unpacked(self, view: str) -> Unpacked:
+        """The packed values of a view that is served. LimnerError if one is damaged."""
+        return Unpacked(self.served[view].schema.layout, [row and row[1] for row in self.of(view)])
+
+    def batch(self, view: str, form: Form) -> pa.RecordBatch:
+        """A view as a form that has its key and its event timestamps."""
+        keys = np.frombuffer(b"".join(self.encoded(self.served[view].schema)), dtype=">i8")
+        return form.batch(self.unpacked(view), keys, [row and row[0] for row in self.of(view)])
+
     def join_keys(self, view: str) -> dict[str, pa.Array]:
         """The join keys as columns, in the types of a view's entity."""
         schema = self.served[view].schema
-        return schema.key_columns(self._keys(schema))
+        return schema.key_columns(self.encoded(schema))
 
     def stamps(self, view: str) -> pa.Array:
         """Event timestamps: from when on a row's values hold."""
-        return pa.array([None if row is None else row[0] for row in self.of(view)], STAMP)
+        return pa.array([row and row[0] for row in self.of(view)], STAMP)
 
-    def column(self, view: str, feature: str) -> pa.Array | None:
-        """A feature as a column; None where it is declared but not yet computed."""
-        layout = None if view not in self.served else self.served[view].schema.layout
-        if layout is None or feature not in layout.index:
-            return None
-        if view not in self._unpacked:
-            self._unpacked[view] = Unpacked(layout, [None if row is None else row[1] for row in self.of(view)])
-        return self._unpacked[view].arrow(layout.index[feature])
+    def columns(self, view: str, features: Iterable[str]) -> dict[str, pa.Array]:
+        """Some features, a column each; without those that are declared but not yet computed."""
+        index = {} if view not in self.served else self.served[view].schema.layout.index
+        known = [feature for feature in features if feature in index]
+        return dict(zip(known, self.unpacked(view).columns([index[n] for n in known]), strict=True)) if known else {}
 
     def value(self, view: str, feature: str) -> Any:
         """A feature of the first entity as a Python value."""
@@ -71,11 +77,11 @@ class Rows:
         generation = self.served.get(view)
         if generation is None:
             return [None] * len(self.keys)
-        wanted = self._keys(generation.schema)
-        found = self._snapshot.fetch(generation, list(dict.fromkeys(wanted)))
+        wanted = self.encoded(generation.schema)
+        found = self._snapshot.fetch(generation, wanted)
         return [found.get(key) for key in wanted]
 
-    def _keys(self, schema: ViewSchema) -> list[bytes]:
+    def encoded(self, schema: ViewSchema) -> list[bytes]:
         """The keys as bytes: the same for all views of one entity."""
         if schema.keys not in self._encoded:
             self._encoded[schema.keys] = encode(schema, self.keys)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.online.database import Generation, Memo
+from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.locate import RedisPlace
 from limner.workers.online.redis_state import STAMP, Names, State, connect, explained, load
 from limner.workers.request.program import Program
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 20  # a state lasts as long as nothing is committed: seconds, at the least
 SCANNED = 1000  # entities a round trip
 T = TypeVar("T")
-
-
-class StateMovedError(Exception):
-    """What was read is of another state than what was known of it."""
 
 
 class RedisDatabase:

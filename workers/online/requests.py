@@ -53,7 +53,7 @@ def answer(
     another encoder: vectors of two encoders never meet.
     """
     needed = _read(program, features)
-    columns = {operand.name: _column(operand, rows) for operand in program.operands if operand.name in needed}
+    columns = _columns([operand for operand in program.operands if operand.name in needed], rows)
     columns |= {field.name: request[field.name] for field in program.request if field.name in needed}
     absent = {step.name for step in program.steps if isinstance(step, Cosine) and _of_another_encoder(step, rows)}
     found = evaluate(program, columns, encode, features, absent)
@@ -72,8 +72,13 @@ def _read(program: Program, features: Sequence[str]) -> set[str]:
     return {name for step in program.steps if step.name in needed for name in reads(step)}
 
 
-def _column(operand: Operand, rows: Rows) -> pa.Array:
-    found, kind = rows.column(operand.view, operand.column.name), operand.column.arrow
+def _columns(operands: Sequence[Operand], rows: Rows) -> dict[str, pa.Array]:
+    views = dict.fromkeys(operand.view for operand in operands)
+    found = {view: rows.columns(view, [o.column.name for o in operands if o.view == view]) for view in views}
+    return {o.name: _column(found[o.view].get(o.column.name), o.column.arrow, rows) for o in operands}
+
+
+def _column(found: pa.Array | None, kind: pa.DataType, rows: Rows) -> pa.Array:
     if found is None:
         return pa.nulls(len(rows.keys), kind)
     try:

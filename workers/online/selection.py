@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from limner.language.errors import LimnerError
+from limner.workers.online.batches import EVENT_TIMESTAMP, FLAT, Form
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.pack import Column
 from limner.workers.online.requests import fields_of
@@ -17,6 +18,7 @@ from limner.workers.request.program import Program
 class Selection:
     """`members`: view -> features. `served` and `programs` are all there are of that state."""
 
+    name: str
     members: Mapping[str, list[str]]
     served: Mapping[str, Generation]
     programs: Mapping[str, Program]
@@ -27,6 +29,19 @@ class Selection:
         programs = self.programs
         views = (stored for view in self.members for stored in (programs[view].views if view in programs else [view]))
         return list(dict.fromkeys(views))
+
+    @cached_property
+    def form(self) -> Form | None:
+        """The answer as one record batch, where it is a view that is keyed by an integer and has no lists or maps."""
+        generation = self.served.get(self.name)
+        if generation is None or not generation.schema.simple:
+            return None
+        schema, names = generation.schema, dict.fromkeys(self.members[self.name])
+        ((key, _),) = schema.keys
+        positions = [schema.layout.index[name] for name in names]
+        if {key, EVENT_TIMESTAMP} & set(names) or not {schema.layout.shapes[n] for n in positions} <= FLAT:
+            return None
+        return Form(schema.layout, positions, key=key, stamped=True)
 
     @cached_property
     def repeated(self) -> set[str]:
@@ -66,7 +81,7 @@ def _select(snapshot: Snapshot, name: str, features: Sequence[str] | None) -> Se
             raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{choose(unknown[0], known)}")
         members = {view: [n for n in features if n in chosen] for view, chosen in members.items()}
         members = {view: chosen for view, chosen in members.items() if chosen}
-    selection = Selection(members, served, programs)
+    selection = Selection(name, members, served, programs)
     if not any(view in served for view in selection.stored):
         what = "request view" if name in programs else "profile"
         raise LimnerError(f"no view of {what} {name!r} has online values yet: run `limner materialize START END`")

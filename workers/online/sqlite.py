@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.online.database import Generation, Memo
+from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
 
@@ -21,6 +21,7 @@ APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQ
 FORMAT = 1
 BUSY_MS = 30_000
 _MAX_PARAMETERS = 500
+_OF_VERSION = "(SELECT data_version FROM pragma_data_version)"  # in one statement with the rows, so of one state
 T = TypeVar("T")
 _TABLES = """
 CREATE TABLE generation(
@@ -137,14 +138,32 @@ class Database:
         """What this thread worked out of the state that a transaction has begun to read."""
         if not self.readonly:  # `data_version` does not count a connection's own changes
             return {}
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        version = _version(connection)
         known: tuple[int, Memo] | None = getattr(self._local, "memo", None)
         if known is None or known[0] != version:
             known = self._local.memo = (version, {})
         return known[1]
 
     def read(self, answer: Callable[["Snapshot"], T]) -> T:
-        """What `answer` makes of one state of the file."""
+        """What `answer` makes of one state of the file.
+
+        It begins with the state that is known, without a transaction: if it is still the newest one afterwards, all
+        that was read is of it.
+        """
+        connection = self.connection()
+        known: tuple[int, Memo] | None = getattr(self._local, "memo", None)
+        if known is not None:
+            snapshot = Snapshot(connection, *known)
+            try:
+                found = answer(snapshot)
+                if snapshot.seen or _version(connection) == known[0]:
+                    return found
+            except (StateMovedError, sqlite3.Error):  # what cannot be read may be read in a state of now
+                pass
+            except Exception:
+                with explained(self.path):
+                    if _version(connection) == known[0]:
+                        raise
         with self.reading() as snapshot:
             return answer(snapshot)
 
@@ -155,23 +174,31 @@ class Database:
         with explained(self.path):
             connection.execute("BEGIN")
             try:
-                yield Snapshot(connection, self._memo(connection))
+                yield Snapshot(connection, memo=self._memo(connection))
             finally:
                 connection.execute("ROLLBACK")
 
 
 class Snapshot:
-    """Reads within one transaction: all answers come from the same state."""
+    """Reads within one transaction, or of a state whose version is given: then values that are of another one raise
+    StateMovedError, and `seen` says that all that was read until now is of that one.
+    """
 
-    def __init__(self, connection: sqlite3.Connection, memo: Memo | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, version: int | None = None, memo: Memo | None = None) -> None:
         self._connection = connection
+        self._version = version
         self.memo = {} if memo is None else memo
+        self.seen = False
+
+    def _execute(self, query: str) -> sqlite3.Cursor:
+        self.seen = False
+        return self._connection.execute(query)
 
     def served(self) -> dict[str, Generation]:
         """The generation each view serves."""
         found: dict[str, Generation] | None = self.memo.get("served")
         if found is None:
-            rows = self._connection.execute(
+            rows = self._execute(
                 "SELECT g.id, g.description, g.loaded, s.as_of, s.view "
                 "FROM served s JOIN generation g ON g.id = s.generation ORDER BY s.view"
             )
@@ -183,7 +210,7 @@ class Snapshot:
 
     def unserved(self) -> list[Generation]:
         """Generations that no view serves: a run is filling them, or was killed while it did."""
-        rows = self._connection.execute(
+        rows = self._execute(
             "SELECT id, description, loaded FROM generation WHERE id NOT IN (SELECT generation FROM served) ORDER BY id"
         )
         return [Generation(id_, ViewSchema.from_json(text), loaded) for id_, text, loaded in rows]
@@ -191,12 +218,12 @@ class Snapshot:
     def bytes_of(self, generation: Generation) -> int:
         """The bytes of its keys and values."""
         query = f"SELECT total(length(key) + length(value) + 8) FROM {generation.table}"
-        (size,) = self._connection.execute(query).fetchone()
+        (size,) = self._execute(query).fetchone()
         return int(size)
 
     def profiles(self) -> dict[str, str]:
         """The members of each profile, as JSON `{view: [features]}`."""
-        return dict(self._connection.execute("SELECT name, members FROM profile ORDER BY name").fetchall())
+        return dict(self._execute("SELECT name, members FROM profile ORDER BY name").fetchall())
 
     def programs(self) -> dict[str, Program]:
         """The request views, by name; none in a file that was written before there were any."""
@@ -204,8 +231,8 @@ class Snapshot:
         if found is None:
             exists = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'request_view'"
             rows: Iterable[tuple[str, str]] = ()
-            if self._connection.execute(exists).fetchone() is not None:
-                rows = self._connection.execute("SELECT name, program FROM request_view ORDER BY name")
+            if self._execute(exists).fetchone() is not None:
+                rows = self._execute("SELECT name, program FROM request_view ORDER BY name")
             found = self.memo["programs"] = {name: Program.from_json(text) for name, text in rows}
         return found
 
@@ -215,19 +242,29 @@ class Snapshot:
         for start in range(0, len(keys), _MAX_PARAMETERS):
             part = keys[start : start + _MAX_PARAMETERS]
             marks = ",".join("?" * len(part))
-            query = f"SELECT key, event_ts, value FROM {generation.table} WHERE key IN ({marks})"
-            for key, event_ts, value in self._connection.execute(query, part):
-                found[key] = (event_ts, value)
+            query = f"SELECT key, event_ts, value, {_OF_VERSION} FROM {generation.table} WHERE key IN ({marks})"
+            rows = self._connection.execute(query, part).fetchall()
+            found |= {key: (event_ts, value) for key, event_ts, value, _ in rows}
+            if rows and self._version is not None:
+                if rows[0][3] != self._version:
+                    raise StateMovedError
+                self.seen = True
         return found
 
     def scan(self, generation: Generation) -> Iterator[tuple[bytes, int, bytes]]:
         """Key, event timestamp and packed value of every entity, in no particular order."""
-        yield from self._connection.execute(f"SELECT key, event_ts, value FROM {generation.table}")
+        yield from self._execute(f"SELECT key, event_ts, value FROM {generation.table}")
 
     def count(self, generation: Generation) -> int:
         """How many entities it holds."""
-        (rows,) = self._connection.execute(f"SELECT count(*) FROM {generation.table}").fetchone()
+        (rows,) = self._execute(f"SELECT count(*) FROM {generation.table}").fetchone()
         return int(rows)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """It becomes another one with each commit of another connection."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.online.batches import EVENT_TIMESTAMP
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.locate import online_place, repository
 from limner.workers.online.opening import open_database
@@ -127,6 +128,8 @@ class Store:
         selection = select(snapshot, name, features)
         rows = Rows(snapshot, selection.served, keys)
         given = requested(selection.fields, request, len(keys), name)
+        if selection.form is not None:
+            return pa.Table.from_batches([rows.batch(name, selection.form)])
         columns: dict[str, pa.Array] = {}
         for view in selection.stored:
             if view in selection.served:
@@ -136,7 +139,7 @@ class Store:
             arrays = self._columns(view, chosen, rows, selection.programs, given)
             columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
             if name == view and view not in selection.programs:
-                columns["event_timestamp"] = rows.stamps(view)
+                columns[EVENT_TIMESTAMP] = rows.stamps(view)
         return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def profile(self, name: str, key: Key, *, request: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -177,8 +180,8 @@ class Store:
     ) -> dict[str, pa.Array]:
         if view in programs:
             return answer(programs[view], chosen, rows, given, self._encode)
-        found = {n: rows.column(view, n) for n in chosen}
-        return {n: pa.nulls(len(rows.keys)) if array is None else array for n, array in found.items()}
+        found = rows.columns(view, chosen)
+        return {n: found[n] if n in found else pa.nulls(len(rows.keys)) for n in chosen}
 
     def similar(self, view: str, feature: str, key: Key, k: int = 5) -> list[Neighbour]:
         """The `k` entities whose vectors are nearest to this one's by cosine, nearest first, itself left out.

@@ -1,4 +1,4 @@
-"""Packed values back into Arrow, a column at a time: whole slots are taken, no number becomes a Python object."""
+"""Packed values back into columns: whole slots are taken, no number becomes a Python object."""
 
 import struct
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.workers.online.batches import FLAT, form_of
 
 if TYPE_CHECKING:
     from limner.language.models import LogicalType
@@ -36,30 +37,22 @@ class Unpacked:
         if len(fixed) != size * len(values):
             raise LimnerError(DAMAGED)
         self.slots: Bytes = np.frombuffer(fixed, dtype=np.uint8).reshape(-1, size)
-        if (self.slots[:, 0] != VERSION).any():
+        if fixed[::size].count(VERSION) != len(values):
             raise LimnerError(DAMAGED)
         bits = np.unpackbits(self.slots[:, 1 : 1 + layout.bitmap], axis=1, bitorder="little")
         self.present: Bytes = bits[:, : len(layout.columns)]
-        self._whole: list[bool] = np.asarray(self.present.all(axis=0)).tolist()
 
-    def arrow(self, position: int) -> pa.Array:
-        """One column."""
-        kind, rows, shape = self.layout.types[position], len(self.values), self.layout.shapes[position]
-        valid = None if self._whole[position] else pa.py_buffer(self._known(position))
-        if shape == "number":
-            return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(self.slot(position).tobytes())])
-        if shape == "bool":
-            bits = np.packbits(self.slot(position) != 0, bitorder="little")
-            return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(bits.tobytes())])
-        if shape == "vector":
-            offsets, flat = self._vectors(position)
-            items = pa.Array.from_buffers(kind.value_type, len(flat) // 4, [None, pa.py_buffer(flat)])
-            return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(offsets)], children=[items])
-        tails = self.tails(position)
-        if shape == "text":
-            return pa.array(tails, pa.binary()).view(kind)  # a cast would look at the UTF-8 that was checked before
-        unpack, base = unpack_map if shape == "map" else unpack_list, self.layout.columns[position].base
-        return pa.array([None if raw is None else unpack(raw, base) for raw in tails], kind)
+    def columns(self, positions: Sequence[int]) -> list[pa.Array]:
+        """Some columns."""
+        flat = tuple(position for position in positions if self.layout.shapes[position] in FLAT)
+        found = dict(zip(flat, form_of(self.layout, flat).batch(self).columns, strict=True)) if flat else {}
+        return [found[position] if position in found else self._nested(position) for position in positions]
+
+    def _nested(self, position: int) -> pa.Array:
+        """A column of lists or maps."""
+        column, kind = self.layout.columns[position], self.layout.types[position]
+        unpack = unpack_map if column.keyed else unpack_list
+        return pa.array([None if raw is None else unpack(raw, column.base) for raw in self.tails(position)], kind)
 
     def slot(self, position: int) -> Bytes:
         """The bytes of a column's slots, [rows, size]; zeros where null."""
@@ -74,19 +67,10 @@ class Unpacked:
             for value, there, (start, length) in zip(self.values, known, spans, strict=True)
         ]
 
-    def _known(self, position: int) -> bytes:
-        """Which rows are not null, as a bitmap."""
-        return np.packbits(self.present[:, position], bitorder="little").tobytes()
-
-    def _vectors(self, position: int) -> tuple[bytes, bytes]:
-        """Offsets (int32) and items of a list array."""
-        dim, slot = self.layout.columns[position].dim or 0, self.slot(position)
-        if self._whole[position]:
-            return np.arange(0, dim * len(slot) + 1, dim, dtype=np.int32).tobytes(), slot.tobytes()
-        known = self.present[:, position]
-        offsets = np.zeros(len(known) + 1, dtype=np.int32)
-        np.cumsum(known, dtype=np.int32, out=offsets[1:])
-        return (offsets * dim).tobytes(), slot[known.astype(bool)].tobytes()
+    def texts(self, position: int) -> list[bytes]:
+        """The texts of a column as UTF-8; none where null."""
+        spans = SPAN.iter_unpack(self.slot(position).tobytes())
+        return [value[at : at + size] if value else b"" for value, (at, size) in zip(self.values, spans, strict=True)]
 
 
 def unpack_list(raw: bytes, base: "LogicalType") -> list[Any]:
