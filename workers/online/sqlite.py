@@ -116,6 +116,8 @@ class Database:
                 "set another online_store.path in feature_store.yaml, or delete the file and materialize again"
             )
         connection.execute("PRAGMA mmap_size=268435456")
+        # Some builds of SQLite write zeros over what is dropped: a generation would be written once more when it goes.
+        connection.execute("PRAGMA secure_delete=OFF")
         # With WAL, NORMAL can lose the last transactions to a power cut, never tear one; `loaded` is lost with the
         # rows it speaks for, so the next run sees that they are missing.
         connection.execute("PRAGMA synchronous=NORMAL")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from limner.language.models import LogicalType, Source
 from limner.workers.sources.database import columns_of
-from limner.workers.sources.duck import connection
+from limner.workers.sources.duck import looking
 from limner.workers.sources.file_scan import physical_types
 from limner.workers.sources.files import found
 from limner.workers.sources.naming import renamed
@@ -21,6 +21,6 @@ def describe(source: Source, root: Path) -> dict[str, LogicalType]:
         return renamed(source, columns_of(source, root))
     files = found(source, root)
     check_keys(source, files)
-    with connection(None) as database:
+    with looking() as database:
         kinds = {name: logical_type(kind) for name, kind in physical_types(database, source, files).items()}
     return renamed(source, {name: kind for name, kind in kinds.items() if kind is not None})

@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,29 @@ def connection(
     folder: Path | None, memory_limit: str = "1GB", threads: int | None = None
 ) -> Iterator["DuckDBPyConnection"]:
     """An in-memory database that spills to `folder`; sessions are in UTC and extensions are never fetched."""
+    with _database(folder, memory_limit, threads) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        yield database
+
+
+@contextmanager
+def looking() -> Iterator["DuckDBPyConnection"]:
+    """A session for a look at what files are like: of one database a process, since to open one takes 10 ms."""
+    with _for_looks().cursor() as session:
+        session.execute("SET TimeZone = 'UTC'")
+        yield session
+
+
+@cache
+def _for_looks() -> "DuckDBPyConnection":
+    database = _database()
+    database.execute("SET GLOBAL enable_external_file_cache = false")  # files may be others at the next look
+    return database
+
+
+def _database(
+    folder: Path | None = None, memory_limit: str = "1GB", threads: int | None = None
+) -> "DuckDBPyConnection":
     import duckdb
 
     config: dict[str, str | int | bool | float | list[str]] = {
@@ -36,12 +60,7 @@ def connection(
         config["temp_directory"] = str(folder)
     if threads is not None:
         config["threads"] = threads
-    database = duckdb.connect(":memory:", config=config)
-    try:
-        database.execute("SET TimeZone = 'UTC'")
-        yield database
-    finally:
-        database.close()
+    return duckdb.connect(":memory:", config=config)
 
 
 @contextmanager
