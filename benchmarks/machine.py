@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gigabytes": round(psutil.virtual_memory().total / 1e9, 1),
         "instructions": [name for name in _FEATURES if name in flags],
-        "gpu": _gpu(),
+        "gpu": gpu(),
     }
 
 
@@ -39,7 +39,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _gpu() -> str | None:
+def gpu() -> str | None:
+    """How many NVIDIA GPUs of which model, as their driver says; None without a driver."""
     names = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     for path in names:
         for line in path.read_text().splitlines():

@@ -16,15 +16,18 @@ def in_turns(contenders: Mapping[str, Contender], rounds: int, *, warm: int = 1)
     Feast, Ray and torch in it, and would meet any contender.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(warm + rounds):
-        if number == warm:
-            gc.collect()
-            gc.freeze()
-        names = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
-        for name in names:
-            begun = time.perf_counter()
-            told = contenders[name](number)
-            took = time.perf_counter() - begun if told is None else told
-            if number >= warm:
-                seconds[name].append(took)
+    try:
+        for number in range(warm + rounds):
+            if number == warm:
+                gc.collect()
+                gc.freeze()
+            names = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
+            for name in names:
+                begun = time.perf_counter()
+                told = contenders[name](number)
+                took = time.perf_counter() - begun if told is None else told
+                if number >= warm:
+                    seconds[name].append(took)
+    finally:
+        gc.unfreeze()
     return seconds

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -94,11 +94,14 @@ def scaling(
 @app.command("encode", short_help="Texts turned into profiles' vectors, against the encoder alone and Feast alone.")
 def encode(
     texts: Annotated[int, typer.Option(min=64, help="Distinct texts a round; three rows in ten are repeats.")] = 8000,
-    stock_rows: Annotated[int, typer.Option(min=64, help="Rows a round for Feast alone.")] = 3000,
+    stock_rows: Annotated[int, typer.Option(min=0, help="Rows a round for Feast alone; 0 leaves it out.")] = 2500,
     rounds: RoundsOption = 5,
     encoder: Annotated[
         str | None,
         typer.Option(help="An encoder of the project's specs. Default: all-MiniLM-L6-v2.", show_default=False),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="In place of the encoder's own: float32, bfloat16, int8, ...", show_default=False)
     ] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu or gpu: an error where Triton runs the encoder elsewhere.")
@@ -114,11 +117,22 @@ def encode(
         raise LimnerError(f"--device {device!r}: expected auto, cpu or gpu")
     root = project.find(project_folder)
     chosen = encode.MINILM if encoder is None else _encoder(root, encoder)
+    if precision is not None:
+        chosen = _with_precision(chosen, precision)
 
-    def run(folder: Path, **options: Any) -> "Report":
-        return encode.run(folder, chosen, root, **options)
+    def run(folder: Path, texts: int, stock_rows: int, rounds: int, device: Any, **_named: Any) -> "Report":
+        return encode.run(folder, chosen, root, texts, stock_rows, rounds, device)
 
-    return measured(run, json, texts=texts, stock_rows=stock_rows, rounds=rounds, device=device)
+    return measured(
+        run,
+        json,
+        encoder=encoder,
+        precision=precision,
+        texts=texts,
+        stock_rows=stock_rows,
+        rounds=rounds,
+        device=device,
+    )
 
 
 def _encoder(root: Path, name: str) -> "Encoder":
@@ -129,6 +143,13 @@ def _encoder(root: Path, name: str) -> "Encoder":
     if name not in encoders:
         raise LimnerError(f"no encoder {name!r} with a model: the specs have {', '.join(encoders) or 'none'}")
     return encoders[name]
+
+
+def _with_precision(encoder: "Encoder", precision: str) -> "Encoder":
+    known = get_args(type(encoder).model_fields["precision"].annotation)
+    if precision not in known:
+        raise LimnerError(f"--precision {precision!r}: expected {', '.join(known)}")
+    return encoder.model_copy(update={"precision": precision})
 
 
 @app.command("join", short_help="Training sets, beside DuckDB's bare join and Feast's default store.")
