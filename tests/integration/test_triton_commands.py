@@ -75,7 +75,18 @@ def test_up_status_and_down_are_a_round(project: Path, capsys: pytest.CaptureFix
     (health,) = json.loads(out)
     assert health["encoder"] == "tiny"
     assert health["latency_ms"] > 0
-    options = ["--texts", "64", "--rounds", "1", "--stock-rows", "0", "--json", str(project / "report.json")]
+    options = [
+        "--encoder",
+        "tiny",
+        "--texts",
+        "64",
+        "--rounds",
+        "1",
+        "--stock-rows",
+        "0",
+        "--json",
+        str(project / "report.json"),
+    ]
     code, out, err = limner(project, capsys, "bench", "encode", *options)
     assert code == 0, err
     report = json.loads((project / "report.json").read_text())
