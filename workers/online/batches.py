@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from limner.workers.online.message import BODY_LENGTH, Words
-from limner.workers.online.places import Places, words_of
+from limner.workers.online.places import Places, padded
 
 if TYPE_CHECKING:
     from limner.workers.online.pack import Layout
-    from limner.workers.online.unpack import Bytes, Unpacked
+    from limner.workers.online.unpack import Unpacked
 
 STAMP = pa.timestamp("us", tz="UTC")
 EVENT_TIMESTAMP = "event_timestamp"
@@ -33,70 +33,62 @@ class Form:
     def __init__(
         self, layout: "Layout", positions: Sequence[int], *, key: str | None = None, stamped: bool = False
     ) -> None:
-        self.layout, self.positions, self.keyed, self.stamped = layout, list(positions), key is not None, stamped
         keys = [pa.field(key, pa.int64())] if key is not None else []
         stamps = [pa.field(EVENT_TIMESTAMP, STAMP)] if stamped else []
-        self.schema = pa.schema(
-            [*keys, *(pa.field(layout.columns[n].name, layout.types[n]) for n in positions), *stamps]
-        )
+        features = [pa.field(layout.columns[n].name, layout.types[n]) for n in positions]
+        self.schema = pa.schema([*keys, *features, *stamps])
+        self._keyed, self._stamped = len(keys), len(stamps)
+        every = list(positions) == list(range(len(layout.columns)))
+        self._chosen = slice(None) if every else np.array(positions, dtype=np.intp)
         shapes = [(layout.shapes[n], layout.columns[n].dim or 0) for n in positions]
-        self._columns = [("number", 0)] * self.keyed + shapes + [("number", 0)] * stamped
-        self._all = self.positions == list(range(len(layout.columns)))
-        self._runs = _runs([layout.offsets[n] for n in positions if layout.shapes[n] == "number"], int(self.keyed))
-        self._texts = [n for n in positions if layout.shapes[n] == "text"]
-        self._places = lru_cache(maxsize=64)(lambda rows: Places(self._columns, rows))
+        columns = [("number", 0)] * self._keyed + shapes + [("number", 0)] * self._stamped
+        self._places = lru_cache(maxsize=64)(lambda rows: Places(columns, rows))
+        self._runs = _runs([layout.offsets[n] for n in positions if layout.shapes[n] == "number"], self._keyed)
+        others = [(at, n, layout.shapes[n], layout.columns[n].dim or 0) for at, n in enumerate(positions, self._keyed)]
+        self._bools = [(f"bits_{at}", n) for at, n, shape, _ in others if shape == "bool"]
+        self._vectors = [(f"ends_{at}", f"items_{at}", n, dim) for at, n, shape, dim in others if shape == "vector"]
+        self._texts = [(f"ends_{at}", n) for at, n, shape, _ in others if shape == "text"]
 
     def batch(
         self, found: "Unpacked", keys: "Sequence[int] | Words" = (), stamps: Sequence[int | None] = ()
     ) -> pa.RecordBatch:
         """What was found. `keys` and `stamps` (µs UTC), one a row, are the columns beside the layout's."""
-        places, texts = self._places(len(found.values)), [found.texts(n) for n in self._texts]
-        tails = [b"".join(parts) for parts in texts]
-        start, size = len(places.head), places.size + sum([words_of(len(tail)) for tail in tails])
-        words = np.empty(start + size, dtype=np.int64)
-        body = words[start:]
-        words[:start] = places.head
-        words[BODY_LENGTH] = 8 * size
+        rows, texts = len(found.values), [found.texts(n) for _, n in self._texts]
+        places, tails = self._places(rows), [b"".join(parts) for parts in texts]
+        size = places.size + sum([padded(len(tail)) for tail in tails])
+        words: Words = np.empty(size // 8, dtype=np.int64)
+        parts = np.ndarray((), places.parts, words)
+        parts["head"] = places.head
+        words[BODY_LENGTH] = size - places.head.nbytes
 
-        present = self._present(found, stamps)
-        rows, columns = present.shape
-        words[places.nulls] = rows - np.add.reduce(present, axis=0)
+        present, last = found.present[:, self._chosen], len(places.nulls) - self._stamped
+        words[places.nulls[self._keyed : last]] = rows - np.add.reduce(present, axis=0)
         bits = np.packbits(present, axis=0, bitorder="little")
-        body[: places.numbers].view(np.uint8).reshape(columns, 8 * places.bitmap)[:, : len(bits)] = bits.T
-
-        numbers = body[places.numbers : places.others].reshape(places.lines, rows)
-        if self.keyed:
+        parts["validity"][self._keyed : last, : len(bits)] = bits.T
+        numbers = parts["numbers"]
+        if self._keyed:
             numbers[0] = keys
         for line, count, offset in self._runs:
             numbers[line : line + count] = found.slots[:, offset : offset + 8 * count].view(np.int64).T
-        if self.stamped:
+        if self._stamped:
             numbers[-1] = [stamp or 0 for stamp in stamps]
+            if None in stamps:
+                words[places.nulls[-1]] = stamps.count(None)
+                known = [stamp is not None for stamp in stamps]
+                parts["validity"][-1, : len(bits)] = np.packbits(known, bitorder="little")
 
-        for column, at in places.bools:
-            bits = np.packbits(found.slot(self.positions[column - self.keyed])[:, 0] != 0, bitorder="little")
-            body[at:].view(np.uint8)[: len(bits)] = bits
-        for column, at, dim in places.vectors:
-            body[at:].view(np.int32)[: rows + 1] = np.arange(0, rows * dim + 1, dim)
-            items = body[at + places.ends :].view(np.uint8)[: 4 * rows * dim]
-            items.reshape(rows, 4 * dim)[:] = found.slot(self.positions[column - self.keyed])
+        for bits_of, position in self._bools:
+            parts[bits_of][: len(bits)] = np.packbits(found.slot(position)[:, 0], bitorder="little")
+        for ends_of, items_of, position, dim in self._vectors:
+            parts[ends_of][:] = np.arange(0, rows * dim + 1, dim)
+            parts[items_of][:] = found.slot(position)
         free = places.size
-        for (_, at, buffer), parts, tail in zip(places.texts, texts, tails, strict=True):
-            body[at:].view(np.int32)[: rows + 1] = list(accumulate(map(len, parts), initial=0))
-            body[free:].view(np.uint8)[: len(tail)] = np.frombuffer(tail, dtype=np.uint8)
-            words[buffer : buffer + 2] = 8 * free, len(tail)
-            free += words_of(len(tail))
+        for (ends_of, _), buffer, each, tail in zip(self._texts, places.texts, texts, tails, strict=True):
+            parts[ends_of][:] = list(accumulate(map(len, each), initial=0))
+            words[buffer : buffer + 2] = free - places.head.nbytes, len(tail)
+            words[free // 8 :].view(np.uint8)[: len(tail)] = np.frombuffer(tail, dtype=np.uint8)
+            free += padded(len(tail))
         return pa.ipc.read_record_batch(pa.py_buffer(words), self.schema)
-
-    def _present(self, found: "Unpacked", stamps: Sequence[int | None]) -> "Bytes":
-        """Which are not null, [rows, columns]."""
-        inner = found.present if self._all else found.present[:, self.positions]
-        if not self.keyed and not self.stamped:
-            return inner
-        present = np.ones((len(found.values), len(self._columns)), dtype=np.uint8)
-        present[:, self.keyed : self.keyed + len(self.positions)] = inner
-        if self.stamped:
-            present[:, -1] = [stamp is not None for stamp in stamps]
-        return present
 
 
 @lru_cache(maxsize=256)

@@ -1,64 +1,77 @@
-"""Where the parts of a record batch lie in its Arrow message, for some columns and some number of rows.
-
-    validity   a bitmap a column
-    numbers    rows x 64 bits a column
-    others     bools: a bitmap; vectors: rows + 1 offsets, then the items; texts: rows + 1 offsets
-    texts      of which nobody knows the length beforehand
-
-Each part begins at a whole 64-bit word. Words are counted from the begin of the body.
-"""
+"""Where the parts of a record batch lie in its Arrow message, for some columns and some number of rows."""
 
 from collections.abc import Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from limner.workers.online.message import Pair, buffer_at, head, nulls_at
 
 
-def words_of(size: int) -> int:
-    """How many words some bytes fill."""
-    return -(-size // 8)
+def padded(size: int) -> int:
+    """Bytes up to the next whole 64-bit word, where a part may begin."""
+    return -(-size // 8) * 8
 
 
 class Places:
-    """`bools`, `vectors` and `texts` have the number of the column and the word where it begins; vectors also how many
-    items one has, texts the word of the head that is to say where they lie.
+    """`parts` is one number of rows as a NumPy type of `size` bytes, all but the texts, which come behind it:
+
+    head        (see `message`)
+    validity    a bitmap a column
+    numbers     64 bits a row, a line a column
+    bits_N      of bools: a bitmap
+    ends_N      of vectors and texts: rows + 1 offsets
+    items_N     of vectors: 4 x dim bytes a row
+
+    N counts the columns. `nulls` are the words of the head that say how many a column has, `texts` those that say where
+    its texts lie.
     """
 
     def __init__(self, columns: Sequence[tuple[str, int]], rows: int) -> None:
         """Columns have a shape and a dimension (0 if they are no vectors)."""
-        bitmap, ends = words_of(-(-rows // 8)), words_of(4 * (rows + 1))
-        line = len(columns) * bitmap
-        self.bitmap, self.ends, self.numbers = bitmap, ends, line
-        self.lines = sum(shape == "number" for shape, _ in columns)
-        self.others = free = line + rows * self.lines
-        self.bools: list[tuple[int, int]] = []
-        self.vectors: list[tuple[int, int, int]] = []
-        texts: list[tuple[int, int, int]] = []
+        self._parts: list[tuple[str, Any, int]] = []
+        self.body = 0
+        bitmap = padded(-(-rows // 8))
+        numbers = sum(shape == "number" for shape, _ in columns)
+        valid, _ = self._place("validity", np.uint8, len(columns), bitmap)
+        line, _ = self._place("numbers", np.int64, numbers, rows)
         nodes: list[Pair] = []
         buffers: list[Pair] = []
-        nulls = []
+        nulls, texts = [], []
         for column, (shape, dim) in enumerate(columns):
             nulls.append(nulls_at(len(nodes)))
             nodes.append((rows, 0))
-            buffers.append((8 * bitmap * column, 8 * bitmap))
+            buffers.append((valid + column * bitmap, bitmap))
             if shape == "number":
-                buffers.append((8 * line, 8 * rows))
-                line += rows
+                buffers.append((line, 8 * rows))
+                line += 8 * rows
             elif shape == "bool":
-                self.bools.append((column, free))
-                buffers.append((8 * free, 8 * bitmap))
-                free += bitmap
-            elif shape == "vector":
-                self.vectors.append((column, free, dim))
-                nodes.append((rows * dim, 0))
-                buffers += [(8 * free, 4 * (rows + 1)), (0, 0), (8 * (free + ends), 4 * rows * dim)]
-                free += ends + words_of(4 * rows * dim)
+                buffers.append(self._place(f"bits_{column}", np.uint8, bitmap))
             else:
-                texts.append((column, free, len(buffers) + 1))
-                buffers += [(8 * free, 4 * (rows + 1)), (0, 0)]
-                free += ends
-        self.size = free
+                buffers += [self._place(f"ends_{column}", np.int32, rows + 1), (0, 0)]
+            if shape == "vector":
+                nodes.append((rows * dim, 0))
+                buffers.append(self._place(f"items_{column}", np.uint8, rows, 4 * dim))
+            if shape == "text":
+                texts.append(len(buffers) - 1)
         self.head = head(rows, nodes, buffers)
+        self.size = self.head.nbytes + self.body
         self.nulls = np.array(nulls, dtype=np.intp)
-        self.texts = [(column, at, buffer_at(len(nodes), buffer)) for column, at, buffer in texts]
+        self.texts = [buffer_at(len(nodes), buffer) for buffer in texts]
+        names, kinds, offsets = zip(("head", (np.int64, self.head.shape), -self.head.nbytes), *self._parts, strict=True)
+        self.parts = np.dtype(
+            {
+                "names": names,
+                "formats": kinds,
+                "offsets": [self.head.nbytes + offset for offset in offsets],
+                "itemsize": self.size,
+            }
+        )
+
+    def _place(self, name: str, kind: Any, *shape: int) -> Pair:
+        """The offset of a part in the body, and its bytes."""
+        at, size = self.body, np.dtype(kind).itemsize * prod(shape)
+        self._parts.append((name, (kind, shape), at))
+        self.body += padded(size)
+        return at, size

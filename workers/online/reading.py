@@ -89,20 +89,17 @@ class Rows:
 
 
 def rows_of(keys: Sequence[Any] | Mapping[str, Sequence[Any]]) -> list[Any]:
-    """Keys as dicts or tuples."""
-    if isinstance(keys, Mapping):
+    """Keys as dicts, tuples or single values."""
+    if not isinstance(keys, list) and isinstance(keys, Mapping):
         return [dict(zip(keys, row, strict=True)) for row in zip(*keys.values(), strict=True)]
-    if set(map(type, keys)) <= {int, str}:
-        return [(key,) for key in keys]
-    return [key if isinstance(key, Mapping | tuple | list) else (key,) for key in keys]
+    return list(keys)
 
 
 def encode(schema: ViewSchema, rows: Sequence[Any]) -> list[bytes]:
     """Keys as a view's own bytes. LimnerError for a join key that is missing or of another type."""
-    if schema.simple and set(map(len, rows)) == {1} and {type(row) for row in rows} == {tuple}:
-        simple = schema.encode_simple([row[0] for row in rows])
-        if simple is not None:
-            return simple
+    simple = schema.encode_simple(rows) if schema.simple else None
+    if simple is not None:
+        return simple
     names = [name for name, _ in schema.keys]
     encoded = []
     for row in rows:
@@ -114,5 +111,5 @@ def encode(schema: ViewSchema, rows: Sequence[Any]) -> list[bytes]:
                 )
             encoded.append(schema.encode([row[name] for name in names]))
         else:
-            encoded.append(schema.encode(row))
+            encoded.append(schema.encode(row if isinstance(row, tuple | list) else (row,)))
     return encoded

@@ -74,7 +74,7 @@ class ViewSchema:
         except (TypeError, ValueError, struct.error):
             raise LimnerError(f"join key {name!r} of view {self.view!r} is an integer, not {value!r}") from None
 
-    @property
+    @cached_property
     def simple(self) -> bool:
         """Whether the key is one integer."""
         return len(self.keys) == 1 and self.keys[0][1] == "int"

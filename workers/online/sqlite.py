@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +22,6 @@ APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQ
 FORMAT = 1
 BUSY_MS = 30_000
 _MAX_PARAMETERS = 500
-_OF_VERSION = "(SELECT data_version FROM pragma_data_version)"  # in one statement with the rows, so of one state
 T = TypeVar("T")
 _TABLES = """
 CREATE TABLE generation(
@@ -153,7 +153,7 @@ class Database:
         that was read is of it.
         """
         connection = self.connection()
-        known: tuple[int, Memo] | None = getattr(self._local, "memo", None)
+        known: tuple[int, Memo] | None = self._local.memo
         if known is not None:
             snapshot = Snapshot(connection, *known)
             try:
@@ -243,9 +243,7 @@ class Snapshot:
         found: dict[bytes, tuple[int, bytes]] = {}
         for start in range(0, len(keys), _MAX_PARAMETERS):
             part = keys[start : start + _MAX_PARAMETERS]
-            marks = ",".join("?" * len(part))
-            query = f"SELECT key, event_ts, value, {_OF_VERSION} FROM {generation.table} WHERE key IN ({marks})"
-            rows = self._connection.execute(query, part).fetchall()
+            rows = self._connection.execute(_fetching(generation.id, len(part)), part).fetchall()
             found |= {key: (event_ts, value) for key, event_ts, value, _ in rows}
             if rows and self._version is not None:
                 if rows[0][3] != self._version:
@@ -261,6 +259,14 @@ class Snapshot:
         """How many entities it holds."""
         (rows,) = self._execute(f"SELECT count(*) FROM {generation.table}").fetchone()
         return int(rows)
+
+
+@lru_cache(maxsize=1024)
+def _fetching(generation: int, keys: int) -> str:
+    """Rows by key, and the version of the state they are of: in one statement, so that nothing comes between."""
+    marks = ",".join("?" * keys)
+    version = "(SELECT data_version FROM pragma_data_version)"
+    return f"SELECT key, event_ts, value, {version} FROM values_{generation} WHERE key IN ({marks})"
 
 
 def _version(connection: sqlite3.Connection) -> int:

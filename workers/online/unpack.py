@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,25 +23,28 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Unpacked:
-    """Some values of one layout; None is a row of nulls.
-
-    `slots` are their fixed parts, uint8 [rows, layout.size]; `present` says which columns are not null, bool [rows,
-    columns].
-    """
+    """Some values of one layout; None is a row of nulls."""
 
     def __init__(self, layout: "Layout", values: Sequence[bytes | None]) -> None:
         """LimnerError if a value is of another version or too short: never guess at bytes."""
         self.layout = layout
         self.values = values
         size, missing = layout.size, layout.missing
-        fixed = b"".join([missing if value is None else value[:size] for value in values])
-        if len(fixed) != size * len(values):
+        self._fixed = b"".join([missing if value is None else value[:size] for value in values])
+        if len(self._fixed) != size * len(values) or self._fixed[::size].count(VERSION) != len(values):
             raise LimnerError(DAMAGED)
-        self.slots: Bytes = np.frombuffer(fixed, dtype=np.uint8).reshape(-1, size)
-        if fixed[::size].count(VERSION) != len(values):
-            raise LimnerError(DAMAGED)
+
+    @cached_property
+    def slots(self) -> Bytes:
+        """The fixed parts, [rows, layout.size]."""
+        return np.frombuffer(self._fixed, dtype=np.uint8).reshape(-1, self.layout.size)
+
+    @cached_property
+    def present(self) -> Bytes:
+        """Which columns are not null, 1 or 0 [rows, columns]."""
+        layout = self.layout
         bits = np.unpackbits(self.slots[:, 1 : 1 + layout.bitmap], axis=1, bitorder="little")
-        self.present: Bytes = bits[:, : len(layout.columns)]
+        return bits[:, : len(layout.columns)]
 
     def columns(self, positions: Sequence[int]) -> list[pa.Array]:
         """Some columns."""

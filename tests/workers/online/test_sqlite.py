@@ -10,7 +10,7 @@ import pytest
 
 from limner.language.errors import LimnerError
 from limner.workers.online.pack import Column
-from limner.workers.online.sqlite import Database
+from limner.workers.online.sqlite import Database, Snapshot
 from limner.workers.online.writer import OnlineWriter
 from tests.workers.online.profiles import rows, schema
 
@@ -153,3 +153,37 @@ def test_readers_see_whole_updates_while_a_writer_works(writer: OnlineWriter) ->
     for thread in threads:
         thread.join()
     assert mixed == []
+
+
+def test_an_answer_is_of_one_state_though_it_begins_with_the_one_known(writer: OnlineWriter) -> None:
+    """Whatever is committed between the reads of an answer, it is begun again; so is one that fails for that."""
+    writer.replace(schema(), [rows([1, 2], [0.0, 0.0])], loaded="0", as_of=0)
+    reader = Database(writer.database.path, readonly=True)
+
+    def commit(step: int) -> None:
+        served = writer.served("taste")
+        assert served is not None
+        batch = rows([1, 2], [float(step)] * 2, at=step)
+        if step % 2:
+            writer.update(served, [batch], loaded=str(step), as_of=step)
+        else:
+            writer.replace(schema("taste", f"f{step}"), [batch], loaded=str(step), as_of=step)
+
+    for step in range(1, 20):
+        calls = []
+
+        def answer(snapshot: Snapshot, step: int = step, calls: list[int] = calls) -> list[object]:
+            generation = snapshot.served()["taste"]
+            spends: list[object] = []
+            for user in (1, 2):
+                found = snapshot.fetch(generation, [generation.schema.encode([user])])
+                spends += [generation.schema.layout.get(value, 0) for _, value in found.values()]
+                if not calls:
+                    commit(step)
+                calls.append(step)
+            if step % 3 == 0:
+                spends.append(snapshot.count(generation))
+            return spends
+
+        assert reader.read(answer)[:2] in ([float(step)] * 2, [float(step - 1)] * 2)
+    assert reader.read(answer)[:2] == [19.0, 19.0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -47,6 +48,22 @@ def test_rows_come_in_the_order_of_the_keys(store: limner.Store) -> None:
     assert table.column("user_id").to_pylist() == [3, 99, 1, 3]
     assert table.column("spend").to_pylist() == [30.0, None, 10.0, 30.0]
     assert table.column("event_timestamp").cast(pa.int64()).to_pylist() == [7, None, 7, 7]
+
+
+def test_arrays_are_made_of_what_is_asked_for(store: limner.Store) -> None:
+    """Null is NaN, NaT or None, as in Arrow's `to_numpy`; vectors are one matrix."""
+    arrays = store.arrays("taste", [3, 99, 2])
+    assert list(arrays) == ["spend", "top", "taste", "event_timestamp"]
+    np.testing.assert_array_equal(arrays["taste"], np.array([[1, 3], [np.nan] * 2, [1, 2]], dtype=np.float32))
+    np.testing.assert_array_equal(arrays["spend"], [30.0, np.nan, np.nan])
+    np.testing.assert_array_equal(arrays["event_timestamp"], np.array([7, "NaT", 7], dtype="datetime64[us]"))
+    assert [each if each is None else list(each) for each in arrays["top"]] == [["t3"], None, ["t2"]]
+    assert arrays["taste"].flags.aligned
+    assert arrays["taste"].dtype == np.float32
+    with pytest.raises(KeyError):
+        arrays["visits"]
+    with pytest.raises(LimnerError, match="Arrow table"):
+        store.arrays("all", [1])
 
 
 def test_a_profile_joins_its_views(store: limner.Store) -> None:
