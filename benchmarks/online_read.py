@@ -4,8 +4,11 @@ A profile is 20 scalars and a vector of 384; each read asks for other keys, and 
 
 - **get_online_features** is Feast's own method, the same call over each store, to its response (`to_dict` not counted).
 - **Store.read** ends in an Arrow table, a column a feature.
+- **Store.arrays** ends in what makes a NumPy array of a feature when that is taken: none is, or the vector.
 - **bare** fetches the same packed bytes by key over an open connection, and decodes nothing: one `SELECT` from SQLite,
   one `MGET` from Valkey, where the bytes are laid down a second time under plain keys.
+- **bare and a ready table** then has Arrow read a message that is ready, of a table like the answer: no answer that is
+  an Arrow table can take less.
 
 The slowest one in a hundred is of reads one after the other, warm, with Python's garbage collector on.
 """
@@ -56,7 +59,7 @@ def run(folder: Path, profiles: int = 10_000, reads: int = 2_000, rounds: int = 
         for size in SIZES:
             _compare_feast(report, stores, size, profiles, rounds)
             for place, store in direct.items():
-                _compare_direct(report, place, _direct(store), bare[place], size, profiles, rounds)
+                _compare_direct(report, place, store, bare[place], size, profiles, rounds)
         for size, bound in SLOWEST_MS.items():
             for place, store in direct.items():
                 _slowest(report, place, _direct(store), size, bound, profiles, reads, rounds)
@@ -102,14 +105,24 @@ def _compare_feast(report: Report, stores: dict[str, "FeatureStore"], size: int,
         )
 
 
-def _compare_direct(report: Report, place: str, own: Read, bare: Read, size: int, profiles: int, rounds: int) -> None:
+def _compare_direct(
+    report: Report, place: str, store: "Store", bare: Read, size: int, profiles: int, rounds: int
+) -> None:
     count = 500 if size < 100 else 100
-    contenders = {"Store.read": _turn(own, size, profiles, count), "bare": _turn(bare, size, profiles, count)}
-    seconds = in_turns(contenders, rounds)
+    reads: dict[str, Read] = {
+        "Store.read": _direct(store),
+        "Store.arrays": lambda keys: store.arrays(VIEW, keys),
+        "Store.arrays and the vector": lambda keys: store.arrays(VIEW, keys)["taste"],
+        "bare and a ready table": _with_table(bare, store.read(VIEW, range(size))),
+        "bare": bare,
+    }
+    seconds = in_turns({name: _turn(read, size, profiles, count) for name, read in reads.items()}, rounds)
     for name, values in seconds.items():
         report.measure(f"{name}, {place}, {size}", "ms", [1e3 * value for value in values])
-    over, under = seconds["Store.read"], seconds["bare"]
-    report.compare(f"Store.read over a bare read, {place}, {size}", over, under, target=2, better="less")
+    under = seconds.pop("bare")
+    for name, over in seconds.items():
+        target = 2 if name in {"Store.read", "Store.arrays"} else None
+        report.compare(f"{name} over bare, {place}, {size}", over, under, target=target, better="less")
 
 
 def _turn(read: Read, size: int, profiles: int, count: int) -> Callable[[int], float]:
@@ -155,6 +168,19 @@ def _direct(store: "Store") -> Read:
     return lambda keys: store.read(VIEW, keys)
 
 
+def _with_table(bare: Read, table: "pa.Table") -> Read:
+    """A bare read, then what Arrow itself needs to make this table of bytes that are ready."""
+    import pyarrow as pa
+
+    (batch,) = table.to_batches()
+    schema, message = batch.schema, batch.serialize()
+
+    def read(keys: Sequence[int]) -> object:
+        return bare(keys), pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)])
+
+    return read
+
+
 def _bare_sqlite(path: Path) -> Read:
     """One SELECT by key."""
     connection = sqlite3.connect(path)
@@ -189,6 +215,9 @@ def _check(stores: dict[str, "FeatureStore"], direct: dict[str, "Store"], bare: 
     keys = list(range(0, 150, 3))
     rows = [{KEY: key} for key in keys]
     answers = [store.get_online_features(features(), rows).to_dict() for store in stores.values()]
-    answers += [store.read(VIEW, keys).drop_columns("event_timestamp").to_pydict() for store in direct.values()]
-    if any(answer != answers[0] for answer in answers) or bare["SQLite"](keys) != bare["Valkey"](keys):
+    tables = [store.read(VIEW, keys) for store in direct.values()]
+    answers += [table.drop_columns("event_timestamp").to_pydict() for table in tables]
+    vectors = [store.arrays(VIEW, keys)["taste"].tolist() for store in direct.values()]
+    alike = all(answer == answers[0] for answer in answers) and all(each == answers[0]["taste"] for each in vectors)
+    if not alike or bare["SQLite"](keys) != bare["Valkey"](keys):
         raise RuntimeError("the stores do not answer alike")
