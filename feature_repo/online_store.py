@@ -149,7 +149,9 @@ class LimnerOnlineStore(OnlineStore):
         if not self._database(place).exists():
             return super().get_online_features(config, features, entity_rows, *given)
         stock = super().get_online_features
-        encode = self._encoders.setdefault(place, TextEncoders(config.repo_path and Path(config.repo_path)))
+        if place not in self._encoders:
+            self._encoders[place] = TextEncoders(config.repo_path and Path(config.repo_path))
+        encode = self._encoders[place]
 
         def answer(snapshot: Snapshot) -> OnlineResponse:
             asked = Asked(_references(features, registry, project), snapshot.programs(), entity_rows)
@@ -197,7 +199,9 @@ class LimnerOnlineStore(OnlineStore):
                 writer.drop([table.name for table in tables])
 
     def _database(self, place: Place) -> Database:
-        return self._databases.setdefault(place, open_database(place))
+        if place not in self._databases:
+            self._databases[place] = open_database(place)
+        return self._databases[place]
 
 
 class LimnerRedisOnlineStore(LimnerOnlineStore):
