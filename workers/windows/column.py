@@ -83,14 +83,15 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> tuple[Ints | Floats, Bools]:
 
 def of_ints(values: Ints) -> Output:
     """A column of integers that is never null: counts and sums of an empty window are 0."""
-    return Output(values, lambda chosen: pa.array(values[chosen]))
+    return Output(values, lambda chosen: pa.array(values.take(chosen)))
 
 
 def of_floats(values: Floats, present: Bools, default: float | None) -> Output:
     """A column of floats, null or `default` where nothing is present."""
     filled = np.where(present, values, np.nan if default is None else default) + 0.0
-    null = ~present & (default is None)
-    return Output(filled.view(np.int64), lambda chosen: pa.array(filled[chosen], mask=null[chosen]))
+    if default is not None or present.all():
+        return Output(filled.view(np.int64), lambda chosen: pa.array(filled.take(chosen)))
+    return Output(filled.view(np.int64), lambda chosen: pa.array(filled.take(chosen), mask=~present.take(chosen)))
 
 
 def of_codes(code: Ints, column: Coded, default: Any) -> Output:
