@@ -29,6 +29,7 @@ from limner.cli.commands import (
     schema,
     show,
     similar,
+    simulate,
     triton,
     validate,
 )
@@ -61,6 +62,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("doctor", doctor.doctor, "What is wrong, and what to do about it."),
     ("schema", schema.schema, "JSON Schema of the spec language."),
     ("demo", demo.demo, "The whole loop on a demo data set."),
+    ("simulate", simulate.simulate, "A project of simulated shoppers."),
 )
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("specs/language", "workers", "feature_repo", "cli", "limner")
+PACKAGES = ("specs/language", "workers", "feature_repo", "simulate", "cli", "limner")
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
