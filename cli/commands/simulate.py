@@ -31,7 +31,7 @@ def simulate(
     from limner.simulate.run import simulate as write
 
     options = _options(shoppers, events, days, begin, language, seed)
-    if force and folder.exists() and any(folder.iterdir()):
+    if force and folder.is_dir() and any(folder.iterdir()):
         remove(folder)
     elif (folder / MARK).is_file():
         raise LimnerError(f"{folder} holds a simulation already: name a new folder, or add --force to replace it")
