@@ -26,7 +26,7 @@ BATCH = 4096  # rows: what a run writes at a time
 Write = Callable[["pa.Table"], None]
 
 
-def run(folder: Path, profiles: int = 4_000, rounds: int = 5) -> Report:
+def run(folder: Path, profiles: int = 10_000, rounds: int = 5) -> Report:
     """Write as many profiles a round with each contender, then read some back from each: they must be equal."""
     report = Report("online-write", {"profiles": profiles})
     versions = [profile_table(profiles, number) for number in range(rounds + 2)]  # one to fill, one round to warm up

@@ -52,7 +52,8 @@ def expected() -> set[str]:
     return {
         path
         for path in found
-        if not path.endswith(("/feature_store.yaml", ".feastignore", ".md")) or "templates" in path
+        if (not path.endswith(("/feature_store.yaml", ".feastignore", ".md")) or "templates" in path)
+        and not path.startswith("limner/benchmarks/baseline/")  # what one machine measured
     }
 
 

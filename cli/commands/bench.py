@@ -175,7 +175,7 @@ def join(
 
 @app.command("online-write", short_help="Profiles a second into SQLite and Valkey, beside Feast's stock path.")
 def online_write(
-    profiles: Annotated[int, typer.Option(min=50, help="Profiles a round: 20 scalars and a vector of 384.")] = 4_000,
+    profiles: Annotated[int, typer.Option(min=50, help="Profiles a round: 20 scalars and a vector of 384.")] = 10_000,
     rounds: RoundsOption = 5,
     json: FileOption = None,
 ) -> int:

@@ -13,6 +13,8 @@ from limner.cli import bench_report
 from limner.cli.commands.bench import NAMES
 from limner.cli.main import run
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def report(value: float, better: str = "more") -> dict[str, object]:
     return {"benchmark": "b", "ratios": [{"name": "ours over theirs", "value": value, "better": better}]}
@@ -98,3 +100,9 @@ def test_reports_are_in_the_order_of_the_benchmarks(tmp_path: Path) -> None:
 def test_no_reports_are_an_error_that_says_how_to_make_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "page", str(tmp_path)]) == 1
     assert "there are no reports" in capsys.readouterr().err
+
+
+def test_the_page_of_figures_is_the_one_that_the_reports_give(capsys: pytest.CaptureFixture[str]) -> None:
+    """`make benchmarks-page` writes it."""
+    assert run(["bench", "page", str(ROOT / "benchmarks" / "baseline")]) == 0
+    assert (ROOT / "docs" / "benchmarks.md").read_text() == capsys.readouterr().out
