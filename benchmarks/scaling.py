@@ -65,8 +65,7 @@ def run(
         report.measure(f"{label}: the next day", "s", each.next_day)
     for name, each in projects.items():
         target = 0.05 if int(name) == max(map(int, projects)) else None
-        label = f"{int(name):,} events: the next day over the backfill"
-        report.compare(label, each.next_day, each.backfill, target=target, better="less")
+        each.tell_next_day(report, f"{int(name):,} events", target)
     report.measure("peak memory, all processes", "GB", [peak[0] / 1e9])
     for what, measured in (("materialize", seconds), ("scan and windows", stages)):
         found = [exponent({int(name): values[turn] for name, values in measured.items()}) for turn in range(rounds)]
