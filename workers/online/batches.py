@@ -56,7 +56,7 @@ class Form:
         rows, texts = len(found.values), [found.texts(n) for _, n in self._texts]
         places, tails = self._places(rows), [b"".join(parts) for parts in texts]
         size = places.size + sum([padded(len(tail)) for tail in tails])
-        words: Words = np.empty(size // 8, dtype=np.int64)
+        words: Words = np.zeros(size // 8, dtype=np.int64)  # zeros pad bitmaps: equal batches have equal bytes
         parts = np.ndarray((), places.parts, words)
         parts["head"] = places.head
         words[BODY_LENGTH] = size - places.head.nbytes

@@ -1,11 +1,13 @@
 """Packed values as one Arrow record batch: the same as column by column, as Python values."""
 
+import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.workers.online.batches import EVENT_TIMESTAMP, FLAT, Form
-from limner.workers.online.pack import Layout
+from limner.workers.online.pack import Column, Layout
 from limner.workers.online.unpack import Unpacked
 from tests.workers.online.test_pack import tables
 
@@ -33,3 +35,19 @@ def test_a_batch_has_what_was_packed(case: tuple[Layout, pa.Table], data: st.Dat
         assert found.type == column.arrow
         assert found.to_pylist() == [rows[n][column.name] for n in picked]
         assert found.null_count == sum(rows[n][column.name] is None for n in picked)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_nothing_of_what_memory_held_before_is_in_a_batch(rows: int) -> None:
+    """Bitmaps are padded: bytes that nobody wrote would be sent along, and make equal batches differ."""
+    columns = [Column("score", "float"), Column("paid", "bool"), Column("word", "string")]
+    table = pa.table({"score": pa.array([0.5] * rows), "paid": pa.array([True] * rows), "word": pa.array(["a"] * rows)})
+    layout = Layout(columns)
+    form, found = Form(layout, [0, 1, 2]), Unpacked(layout, layout.pack(table))
+    size = form.batch(found).get_total_buffer_size() // 8
+    messages = set()
+    for filler in (0, -1):
+        for words in range(size // 2, 4 * size + 64):
+            np.full(words, filler)  # freed at once: the next array of its size is likely to get its memory
+        messages.add(form.batch(found).serialize().to_pybytes())
+    assert len(messages) == 1
