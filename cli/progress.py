@@ -9,7 +9,9 @@ from limner.cli import output
 from limner.workers.report import (
     EncoderBusy,
     Event,
+    ExamplesDrawn,
     FitStarted,
+    ModelStarted,
     OnlineWritten,
     Reporter,
     RowsPrepared,
@@ -67,6 +69,10 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
             return f"{view}: {rows_kept:,} of {rows_read:,} rows of {source}" + "".join(f", {item}" for item in lost)
         case FitStarted(view, outputs, instant):
             return f"{view}: fitting {', '.join(outputs)} to the population as of {output.instant(instant)}"
+        case ModelStarted(model, cut_off):
+            return f"{model}: drawing examples of what was known by {output.instant(cut_off)}"
+        case ExamplesDrawn(model, examples):
+            return f"{model}: learning from {examples:,} examples"
         case EncoderBusy(encoder):
             return f"{encoder}: another process is encoding with it, waiting until it ends"
         case ViewDone(view, history_rows, online_rows, seconds):

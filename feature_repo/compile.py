@@ -18,6 +18,7 @@ from limner.language.features import Embed
 from limner.language.models import KeyType
 from limner.language.outputs import Output, output_names, profile_members
 from limner.language.repo import Specs, load
+from limner.workers.models.pins import with_pins
 from limner.workers.online.pack import Column
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.plan import plan_request
@@ -61,6 +62,7 @@ def compile_project(project: Project) -> Compiled:
     specs = load(project.settings.specs)
     raw = {name: describe(source, project.root) for name, source in specs.sources.items()}
     check(specs, raw)
+    specs = with_pins(specs, project.root, project.settings.data)
     plans = {name: plan_view(specs, name, project.root, project.settings.data) for name in sorted(specs.views)}
     views = {name: feast_view(plan, project) for name, plan in plans.items()}
     entities = [entity for name in sorted(specs.entities) for entity in feast_entities(specs, name)]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from limner.language.errors import LimnerError
 from limner.language.fingerprint import NOT_VALUES
 from limner.language.models import DOCUMENTS
+from limner.workers.online.pack import instant
 
 Effect = Literal["values change", "only tags", "served online or not"]
 Path = tuple[str | int, ...]
@@ -118,7 +119,27 @@ def _edits(
         if document not in new or document not in old:
             yield _Edit(document, (), f"{where}{'added' if document in new else 'removed'}")
         else:
-            yield from _walk(document, old[document], new[document], (), where)
+            yield from _versions(document, old[document], new[document])
+            yield from _walk(document, _rest(old[document]), _rest(new[document]), (), where)
+
+
+def _versions(document: tuple[str, str], old: dict[str, Any], new: dict[str, Any]) -> Iterator[_Edit]:
+    """The versions of a model that speak, which no author writes."""
+    before, after = ([(each["cut_off"], each["version"]) for each in one.get("versions", ())] for one in (old, new))
+    if document[0] != "model" or before == after:
+        return
+    added = [f"a new version with cut-off {_day(each)}" for each in after if each not in before]
+    gone = [f"no version {each[1]} with cut-off {_day(each)} any more" for each in before if each not in after]
+    text = f"model {document[1]} has {' and '.join([*added, *gone])}"
+    yield _Edit(document, ("versions",), text, put=new.get("versions", []))
+
+
+def _day(version: tuple[int, str]) -> str:
+    return f"{instant(version[0]):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+
+def _rest(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "versions" or "model" not in document}
 
 
 def _walk(document: tuple[str, str], old: Any, new: Any, path: Path, where: str) -> Iterator[_Edit]:

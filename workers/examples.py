@@ -14,6 +14,7 @@ from limner.language.errors import LimnerError
 from limner.language.example import Example
 from limner.language.example_columns import entities_of
 from limner.language.example_names import readable
+from limner.language.learning.binding import with_versions
 from limner.language.members import below
 from limner.language.models import FeatureView, KeyType, LogicalType, Source
 from limner.language.repo import Specs
@@ -61,6 +62,7 @@ def run_examples(specs: Specs, view: str, raw: RawColumns, folder: Path) -> Iter
     `raw`: the columns of its sources; of a source that is not in it, types are told from the rows. Raises LimnerError
     where an example expects what needs a server, or where its rows cannot be read.
     """
+    specs = with_versions(specs, {})  # what was learned of the project's data says nothing of an example's
     for number, example in enumerate(specs.views[view].examples, 1):
         root = folder / f"{view}-{number}"
         root.mkdir(parents=True)
@@ -122,7 +124,8 @@ def _staged(specs: Specs, name: str, example: Example, raw: RawColumns, root: Pa
         update |= {"rename": {}, "partitions": {}}  # rows are written by the spec's names, and lie in no folder
         sources[source] = specs.sources[source].model_copy(update=update)
     members = {each: specs.views[each] for each in below(specs.views, name)}
-    return Specs(specs.entities, sources, specs.encoders, {**members, name: _expected_only(view, example)})
+    views = {**members, name: _expected_only(view, example)}
+    return Specs(specs.entities, sources, specs.encoders, views, models=specs.models)
 
 
 def _expected_only(view: FeatureView, example: Example) -> FeatureView:

@@ -8,13 +8,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
+from limner.language.features import Predict
 from limner.language.outputs import Output
 from limner.workers import report
 from limner.workers.context import RunContext
-from limner.workers.derive.fit import Fit, Fits
+from limner.workers.derive.fit import Fit
 from limner.workers.derive.learn import Population, make, needed, population
+from limner.workers.derive.rows import Fits
 from limner.workers.history.files import replace as write
 from limner.workers.intervals import Interval
+from limner.workers.models.speaking import speaking
 from limner.workers.plan import ViewPlan
 from limner.workers.shard import stored_vectors
 from limner.workers.staged import stage_rows
@@ -33,11 +36,11 @@ class FitTask:
     encoders: Mapping[str, AnyEncoder]
 
 
-def fits_by(plan: ViewPlan, end: int, folder: Path, stage: Path, context: RunContext) -> dict[str, Fit]:
+def fits_by(plan: ViewPlan, end: int, folder: Path, stage: Path, context: RunContext) -> Fits:
     """The fits of a view whose instant is not after `end` (µs), by output; those not yet in `folder` are made.
 
     The population of a fit are the entities known at the last instant of the grid at or before its own, with the
-    values that they had then.
+    values that they had then. Of models, the versions that the view was applied with.
     """
 
     def learn(instant: int, wanted: Sequence[Output], fits: Fits) -> Mapping[str, Sequence[Population]]:
@@ -45,11 +48,16 @@ def fits_by(plan: ViewPlan, end: int, folder: Path, stage: Path, context: RunCon
         return _learn(plan, instant, tuple(wanted), fits, stage, context)
 
     made = read_fits(folder)
-    for name, fit in make(plan.computed, end, made, learn).items():
+    spoken = {
+        output.name: speaking(output.feature, plan.data, end)
+        for output in plan.computed
+        if isinstance(output.feature, Predict)
+    }
+    for name, fit in make(plan.computed, end, {**made, **spoken}, learn).items():
         made[name] = fit
         folder.mkdir(parents=True, exist_ok=True)
         write(folder / f"fit-{name}.json", fit.model_dump_json(indent=1).encode())
-    return {name: fit for name, fit in made.items() if fit.instant <= end}
+    return {**spoken, **{name: fit for name, fit in made.items() if fit.instant <= end}}
 
 
 def read_fits(folder: Path) -> dict[str, Fit]:

@@ -81,14 +81,14 @@ def check_covered(members: Sequence[Member], view: str, grid: Grid, start: int, 
         if coverage is None or coverage[0] > first or coverage[1] < last:
             there = "is not materialized as it is declared now"
             if coverage is not None:
-                there = f"is materialized from {_text(coverage[0])} to {_text(coverage[1])}"
+                there = f"is materialized from {text_of(coverage[0])} to {text_of(coverage[1])}"
             lacking.append((member.view, f"{member.view} {there}"))
     if lacking:
         views = " ".join(f"--views {name}" for name, _ in lacking)
         raise LimnerError(
-            f"{view} is made of other views, and needs their values from {_text(first)} to {_text(last)}, but "
-            f"{'; '.join(text for _, text in lacking)}: run `feast materialize {_text(first)} {_text(end)} {views}`, "
-            "then this again"
+            f"{view} is made of other views, and needs their values from {text_of(first)} to {text_of(last)}, but "
+            f"{'; '.join(text for _, text in lacking)}: run `feast materialize {text_of(first)} {text_of(end)} {views}`"
+            ", then this again"
         )
 
 
@@ -143,6 +143,7 @@ def _nothing(request: MemberRequest) -> Prepared:
     return Prepared(shards=tuple(files), texts={}, rows_read=0, rows_kept=0)
 
 
-def _text(instant: int) -> str:
+def text_of(instant: int) -> str:
+    """An instant (µs) in ISO 8601, UTC."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant)
     return moment.isoformat(timespec="auto").replace("+00:00", "Z")

@@ -106,10 +106,28 @@ class ViewWaits:
     encoder: str
 
 
+@dataclass(frozen=True)
+class ModelStarted:
+    """A version of a model as of a cut-off (µs since 1970 UTC) is being made."""
+
+    model: str
+    cut_off: int
+
+
+@dataclass(frozen=True)
+class ExamplesDrawn:
+    """The examples of a version are there; now they are learned from."""
+
+    model: str
+    examples: int
+
+
 Event = (
     ViewStarted
     | RowsPrepared
     | FitStarted
+    | ModelStarted
+    | ExamplesDrawn
     | TextsEncoded
     | EncoderBusy
     | ShardDone

@@ -14,7 +14,7 @@ from limner.workers import report
 from limner.workers.carry.begin import Beginning, begin
 from limner.workers.carry.kept import RECORD, Handed, write_record
 from limner.workers.context import RunContext
-from limner.workers.derive.fit import Fits
+from limner.workers.derive.rows import Fits
 from limner.workers.fitting import fits_by
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.lock import view_lock

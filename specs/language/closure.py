@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from limner.language.canonical import written
-from limner.language.members import below, encoders_below
+from limner.language.learning.binding import bind
+from limner.language.members import below, encoders_below, models_below
 from limner.language.models import DOCUMENTS, Model
 from limner.language.repo import Specs
 
-_FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "feature_view": "views"}
+_FIELDS = {"entity": "entities", "source": "sources", "encoder": "encoders", "model": "models", "feature_view": "views"}
 
 
 def closure(specs: Specs, view_name: str) -> str:
@@ -23,6 +24,7 @@ def closure(specs: Specs, view_name: str) -> str:
     ]
     for encoder in encoders_below(specs.views, view_name):
         documents += [each for each in encoder_documents(specs, encoder) if each not in documents]
+    documents += [specs.models[name] for name in models_below(specs.views, view_name)]
     data = [written(document) for document in documents]
     for view in data[: len(views)]:
         view.pop("examples", None)  # they say what values should be, and decide none
@@ -44,4 +46,5 @@ def from_closure(text: str) -> Specs:
         kind = next(kind for kind in DOCUMENTS if kind in data)
         found[_FIELDS[kind]][data[kind]] = DOCUMENTS[kind].model_validate(data)
         raw[kind, data[kind]] = data
-    return Specs(found["entities"], found["sources"], found["encoders"], found["views"], raw=raw)
+    views = {name: bind(view, found["models"], found["views"]) for name, view in found["views"].items()}
+    return Specs(found["entities"], found["sources"], found["encoders"], views, models=found["models"], raw=raw)

@@ -1,14 +1,19 @@
 """The specs held against the data: which columns there are, of which types, and whether every use of them fits."""
 
+from collections.abc import Iterator
+
 from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
+from limner.language.learning.questions import questions
+from limner.language.learning.rules import unreadable
 from limner.language.members import depth
-from limner.language.models import LogicalType
+from limner.language.models import LearnedModel, LogicalType
 from limner.language.outputs import Output
 from limner.language.repo import Specs
 from limner.language.request_types import RequestTypes
 from limner.language.scope import RawColumns, scope
 from limner.language.source_columns import SourceColumns
+from limner.language.types import NUMBERS
 from limner.language.uses import Use
 from limner.language.view_columns import ViewColumns
 
@@ -48,5 +53,23 @@ def check(specs: Specs, raw: RawColumns) -> None:
             use = Use(specs.origin("encoder", name), learned, scope(specs, learned, raw), joined=True)
             for column in encoder.tfidf.text.columns:
                 problems += use.column(("tfidf", "text"), column)
+    for model in specs.models.values():
+        problems += _model(specs, model, raw, known)
+        problems += unreadable(specs.origin("model", model.model), model, outputs)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
+
+
+def _model(specs: Specs, model: LearnedModel, raw: RawColumns, known: set[str]) -> Iterator[Problem]:
+    """The questions of a model held against the columns of the sources they ask."""
+    asked = questions(specs, model)
+    for view in asked.views.values():
+        if known >= {*view.reads}:
+            checked = ViewColumns(asked, view, {name: scope(specs, name, raw) for name in view.reads}, raw, {})
+            found = list(checked.problems())
+            yield from found
+            for output in checked.outputs() if not found else ():
+                if output.type.base not in (*NUMBERS, "bool"):
+                    text = f"{output.feature.kind} of this column is {output.type.words}, and no number"
+                    origin = asked.origin("feature_view", view.feature_view)
+                    yield origin.problem(("features", output.name, output.feature.kind), text)

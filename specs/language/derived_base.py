@@ -59,6 +59,11 @@ class Derived(FeatureBase):
         """The instant (µs) as of which it is fitted to the population of entities; None if it needs no fit."""
         return None
 
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Instants (µs) from which on its values may be others though nothing happens: something learned speaks."""
+        return () if self.fitted is None else (self.fitted,)
+
     def derived_type(self, operands: OperandTypes) -> OutputType:
         """The type of its values. ValueError says what does not fit."""
         raise NotImplementedError

@@ -25,6 +25,18 @@ _TERMS = {
 _DERIVED = {"hidden": _FEATURE["hidden"], "description": _FEATURE["description"]}
 _FIT = "The instant as of which it is fitted to the population of entities; null before."
 
+_QUERY = {
+    "count": '"*" for rows, or a column that is not null.',
+    "sum": "A number column.",
+    "mean": "A number column.",
+    "min": "A column.",
+    "max": "A column.",
+    "distinct": "A column whose distinct values are counted.",
+    "from": "The source whose rows are asked.",
+    "where": "Only rows that meet this condition count.",
+    "is": 'What the number must be: "= 0", "> 2". Where there is no number, there is no answer.',
+}
+
 KEYS: dict[str, dict[str, str]] = {
     "Entity": {
         "entity": "The entity's name.",
@@ -88,6 +100,26 @@ KEYS: dict[str, dict[str, str]] = {
         "prefix": "Put in front of every text, for models that were trained so.",
         "precision": "How the model computes; auto suits the machine.",
     },
+    "LearnedModel": {
+        "model": "The model's name.",
+        "description": "For people; changes no value.",
+        "entity": "Whom it is about.",
+        "propensity": "How likely something is to happen: of which features, and what it is.",
+        "cut_off": "The first version is made of what was known before this instant.",
+        "refit": "How often a further version is due.",
+        "seed": "Where chance begins; the same seed and rows give the same version.",
+    },
+    "Propensity": {
+        "features": "What it learns from: feature views of the entity, or features of a view: {view: [feature, ...]}.",
+        "label": "What is to be foretold, asked of the rows of the time that follows.",
+        "population": "Who is asked about, by the rows before; left out, everybody who is known.",
+        "learner": "logistic: a weighted sum, easy to explain; boosting: trees, which find combinations.",
+        "calibrate": "How scores become probabilities, on later examples than those that were learned from.",
+        "every": "At which instants examples are drawn.",
+        "over": "How long before the cut-off examples are drawn; left out, as far back as anybody is known.",
+    },
+    "Label": {**_QUERY, "next": "How far it looks ahead: rows of that time, from the instant on."},
+    "Population": {**_QUERY, "over": "How far it looks back; left out, over all rows that are known."},
     "Split": {
         "overlap": "How many tokens neighbouring pieces share.",
         "most": "How many pieces of a text are encoded; what is left after them is cut.",
@@ -242,6 +274,7 @@ KEYS: dict[str, dict[str, str]] = {
     "MinMax": {**_DERIVED, "minmax": "A number feature.", "fit": _FIT},
     "Log1p": {**_DERIVED, "log1p": "A number feature."},
     "Hash": {**_DERIVED, "hash": "A feature of one value.", "buckets": "How many numbers there are."},
+    "Predict": {**_DERIVED, "predict": "The model that is asked."},
     "Vector": {
         **_DERIVED,
         "vector": "Its parts, end to end: scalars, categories and embeddings.",

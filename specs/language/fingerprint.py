@@ -7,6 +7,7 @@ from typing import Any
 
 from limner.language.canonical import canonical
 from limner.language.features import encoders_of
+from limner.language.learning.binding import models_of
 from limner.language.models import Encoder, Source
 from limner.language.outputs import local_zone, output_names
 from limner.language.repo import Specs
@@ -25,7 +26,8 @@ _FEATURE = NOT_VALUES | {"from", "hidden"}  # what is hidden is not among the ou
 
 def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str, str]) -> str:
     """sha256 (hex) of all that decides a view's values: its features, entity, grid, sources with lookups and
-    cleaning, and the encoders it uses by their own fingerprints (`encoder_fingerprints`, by encoder name).
+    cleaning, the encoders it uses by their own fingerprints (`encoder_fingerprints`, by encoder name), and the versions
+    of the models it asks.
 
     Spelling, the order of keys and of sources, comments, descriptions, owner, tags, `online` and other documents do
     not count.
@@ -42,6 +44,9 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     }
     if any(feature.zoned for feature in view.features.values()):
         identity["timezone"] = local_zone(specs, view)
+    pins = {name: [[p.cut_off, p.version] for p in specs.models[name].versions] for name in models_of(view)}
+    if pins:
+        identity["models"] = pins
     if view.views:
         identity["views"] = {name: fingerprint(specs, name, encoder_fingerprints) for name in view.views}
     elif len(view.reads) == 1:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from limner.language.errors import Problem
-from limner.language.features import encoders_of
+from limner.language.features import Predict, encoders_of
+from limner.language.learning.binding import models_of
 from limner.language.models import FeatureView
 from limner.language.outputs import output_names
 from limner.language.places import Origin
-from limner.language.suggest import did_you_mean
+from limner.language.suggest import did_you_mean, listed
 
 Views = Mapping[str, FeatureView]
 
@@ -45,6 +46,11 @@ def encoders_below(views: Views, name: str) -> tuple[str, ...]:
     )
 
 
+def models_below(views: Views, name: str) -> tuple[str, ...]:
+    """The models that a view and its members ask, sorted."""
+    return tuple(sorted({model for each in (name, *below(views, name)) for model in models_of(views[each])}))
+
+
 def depth(views: Views, name: str) -> int:
     """How many views lie below one: 0 for a view over sources; a view is computed after those of lesser depth."""
     return max((1 + depth(views, member) for member in views[name].views), default=0)
@@ -72,6 +78,7 @@ def unfit(origin: Origin, view: FeatureView, views: Views, names: frozenset[str]
         yield from _missing(origin, view, member, output_names(views[member]))
     if view.views:
         yield from _strangers(origin, view)
+        yield from _unused(origin, view)
 
 
 def _missing(origin: Origin, view: FeatureView, member: str, outputs: tuple[str, ...]) -> Iterator[Problem]:
@@ -85,11 +92,28 @@ def _missing(origin: Origin, view: FeatureView, member: str, outputs: tuple[str,
 
 def _strangers(origin: Origin, view: FeatureView) -> Iterator[Problem]:
     for name, feature in view.features.items():
+        if isinstance(feature, Predict):
+            owners = dict.fromkeys(operand.name.partition(".")[0] for operand in feature.operands())
+            lacking = [owner for owner in owners if owner not in view.views]
+            if lacking:
+                text = f"the model {feature.predict!r} reads {listed(lacking, 'and')}: add to views what it reads"
+                yield origin.problem(("features", name, "predict"), text)
+            continue
         for operand in feature.operands():
             owner, dot, _ = operand.name.partition(".")
             if dot and owner not in view.views:
                 text = f"{operand.name!r}: this view is not made of {owner!r}: {did_you_mean(owner, view.views)}"
                 yield origin.problem(("features", name, *operand.path), text)
+
+
+def _unused(origin: Origin, view: FeatureView) -> Iterator[Problem]:
+    """Members of a view that asks models: what these read is known only now."""
+    asks = [feature for feature in view.features.values() if isinstance(feature, Predict)]
+    used = view.operands()
+    for i, member in enumerate(view.views):
+        if asks and all(feature.inputs for feature in asks) and not used[member]:
+            text = f"no feature is made of {member!r}: use one of its features, {member}.NAME, or leave the view out"
+            yield origin.problem(("views", i), text)
 
 
 def _way_back(views: Views, start: str, goal: str) -> tuple[str, ...]:

@@ -2,24 +2,26 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
 from limner.language.durations import Duration
 from limner.language.example import Example
 from limner.language.expressions import Condition
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Feature
+from limner.language.learning.document import LearnedModel as LearnedModel
+from limner.language.names import NAME as NAME
+from limner.language.names import Columns, Name
+from limner.language.names import Member as Member
+from limner.language.names import Model as Model
 from limner.language.request_features import AnyRequestFeature
 from limner.language.scalars import Bool, Every, Filled, Instant, Int, Number, Scalar, Text, by_shape
 from limner.language.term_encoders import Hashing, Tfidf
 from limner.language.types import KeyType as KeyType
 from limner.language.types import LogicalType as LogicalType
 
-NAME = r"^[a-z][a-z0-9_]{0,62}$"
-Name = Annotated[str, Field(pattern=NAME, description="lower case letters, digits and underscores")]
 Format = Literal["parquet", "csv", "jsonl", "delta"]
 Part = Literal["hour", "day", "month", "year"]
-Columns = Annotated[tuple[Filled, ...], Field(min_length=1)]
 OneOrMany = Annotated[
     Annotated[Filled, Tag("<one>")] | Annotated[Columns, Tag("<list>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<one>"),
@@ -30,12 +32,6 @@ LookupKeys = Annotated[
     | Annotated[dict[Filled, Filled], Field(min_length=1), Tag("<mapping>")],
     Discriminator(by_shape),
 ]
-
-
-class Model(BaseModel):
-    """Frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Entity(Model):
@@ -231,12 +227,6 @@ class FeatureView(Model):
         return Grid(step=self.every.micros, offset=(int(hours) * 60 + int(minutes)) * 60_000_000)
 
 
-Member = Annotated[
-    Annotated[Name, Tag("<one>")] | Annotated[dict[Name, Columns], Field(min_length=1), Tag("<mapping>")],
-    Discriminator(lambda value: "<mapping>" if isinstance(value, dict) else "<one>"),
-]
-
-
 class Profile(Model):
     """A named set of features served together: whole views, or chosen features of a view."""
 
@@ -272,13 +262,14 @@ class RequestView(Model):
     features: Annotated[dict[Name, AnyRequestFeature], Field(min_length=1)]
 
 
-Spec = Entity | Source | Encoder | FeatureView | RequestView | Profile
+Spec = Entity | Source | Encoder | LearnedModel | FeatureView | RequestView | Profile
 
 DOCUMENTS: dict[str, type[Model]] = {
     "feature_view": FeatureView,
     "request_view": RequestView,
     "profile": Profile,
     "encoder": Encoder,
+    "model": LearnedModel,
     "source": Source,
     "entity": Entity,
 }

@@ -159,13 +159,16 @@ def profile_members(specs: "Specs", profile: str) -> dict[str, tuple[str, ...]]:
             else:
                 view = specs.views[name]
                 every = output_names(view)
-                picked = every if columns is None else tuple(o for each in columns for o in _members(view, each, every))
+                picked = every if columns is None else tuple(o for each in columns for o in short_for(view, each))
             members[name] = tuple(dict.fromkeys((*members.get(name, ()), *picked)))
     return members
 
 
-def _members(view: FeatureView, column: str, every: tuple[str, ...]) -> tuple[str, ...]:
-    return (column,) if column in every else output_names_of(view.features, column)
+def short_for(view: FeatureView, name: str) -> tuple[str, ...]:
+    """The outputs that a name stands for where features of a view are chosen; itself where it is none of the view's."""
+    if name in output_names(view) or name not in view.features:
+        return (name,)
+    return output_names_of(view.features, name)
 
 
 def _as(base: LogicalType, value: Any) -> Any:

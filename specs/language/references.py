@@ -8,9 +8,10 @@ from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
-from limner.language.features import TextStatistic, encoders_of
+from limner.language.features import Predict, TextStatistic, encoders_of
+from limner.language.learning.rules import between
 from limner.language.members import unfit
-from limner.language.models import Encoder, Entity, FeatureView, Profile, RequestView, Source
+from limner.language.models import Encoder, Entity, FeatureView, LearnedModel, Profile, RequestView, Source
 from limner.language.outputs import output_names
 from limner.language.request_references import profile_fields, request_view
 from limner.language.suggest import did_you_mean
@@ -33,6 +34,8 @@ def unresolved(names: Names, *, complete: bool) -> list[Problem]:
                     found += request_view(parsed, view, names, complete)
                 case Encoder() as encoder:
                     found += _encoder(parsed, encoder, names, complete)
+                case LearnedModel() as model:
+                    found += _model(parsed, model, names, complete)
                 case Profile() as profile:
                     found += _profile(parsed, profile, names, complete)
     return found
@@ -85,6 +88,7 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         views = _models(names, "feature_view")
         yield from misnamed(parsed.origin, view, (_models(names, "source"), _models(names, "encoder"), views))
         yield from unfit(parsed.origin, view, views, frozenset(names["feature_view"]))
+        yield from _asked(parsed, view, names)
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
         for encoder in encoders_of([feature]) if complete else ():
@@ -129,6 +133,27 @@ def _of_another(parsed: Parsed, view: FeatureView, name: str, names: Names) -> I
         text = (f"the source {name!r} is about {about!r}, the view about {view.entity!r}: "
                 "remove entity from the source if its rows are about both")  # fmt: skip
         yield parsed.origin.problem(("entity",), text)
+
+
+def _model(parsed: Parsed, model: LearnedModel, names: Names, complete: bool) -> Iterator[Problem]:
+    if complete:
+        yield from _unknown(parsed, ("entity",), "entity", model.entity, names)
+        views = {name: each.model for name, each in names["feature_view"].items()}
+        sources = {name: each.model for name, each in names["source"].items()}
+        yield from between(parsed.origin, model, views, sources)  # type: ignore[arg-type]
+
+
+def _asked(parsed: Parsed, view: FeatureView, names: Names) -> Iterator[Problem]:
+    """The models that features ask."""
+    for name, feature in view.features.items():
+        if not isinstance(feature, Predict):
+            continue
+        path = ("features", name, "predict")
+        yield from _unknown(parsed, path, "model", feature.predict, names)
+        model = names["model"][feature.predict].model if feature.predict in names["model"] else None
+        if isinstance(model, LearnedModel) and model.entity != view.entity:
+            text = f"the model {feature.predict!r} is about {model.entity!r}, the view about {view.entity!r}"
+            yield parsed.origin.problem(path, text)
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:

@@ -1,13 +1,23 @@
 """All specs of a project: a folder of YAML files read into one frozen value."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from limner.language.documents import Parsed, parse
 from limner.language.errors import LimnerError, Problem, SpecError
-from limner.language.models import DOCUMENTS, Encoder, Entity, FeatureView, Profile, RequestView, Source
+from limner.language.learning.binding import bind
+from limner.language.models import (
+    DOCUMENTS,
+    Encoder,
+    Entity,
+    FeatureView,
+    LearnedModel,
+    Profile,
+    RequestView,
+    Source,
+)
 from limner.language.places import Origin
 from limner.language.reader import read
 from limner.language.references import unresolved
@@ -25,6 +35,7 @@ class Specs:
     views: Mapping[str, FeatureView] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     requests: Mapping[str, RequestView] = field(default_factory=dict)
+    models: Mapping[str, LearnedModel] = field(default_factory=dict)
     raw: Mapping[tuple[str, str], dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict, compare=False, repr=False)
 
@@ -58,6 +69,7 @@ def load_texts(texts: Mapping[str, str | Problem]) -> Specs:
             complete &= parsed is not None and bool(parsed.name)
             if parsed is not None and parsed.name:
                 problems += _add(names[parsed.kind], parsed)
+    _bind(names)
     problems += unresolved(names, complete=complete)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
@@ -74,6 +86,14 @@ def _add(known: dict[str, Parsed], parsed: Parsed) -> Iterator[Problem]:
         yield parsed.origin.problem((parsed.kind,), text)
 
 
+def _bind(names: dict[str, dict[str, Parsed]]) -> None:
+    """Tell features that ask models what these read."""
+    models = {name: each.model for name, each in names["model"].items() if isinstance(each.model, LearnedModel)}
+    views = {name: each.model for name, each in names["feature_view"].items() if isinstance(each.model, FeatureView)}
+    for name, view in views.items():
+        names["feature_view"][name] = replace(names["feature_view"][name], model=bind(view, models, views))
+
+
 def _specs(names: Mapping[str, Mapping[str, Parsed]]) -> Specs:
     def of(kind: str) -> dict[str, Any]:
         return {name: parsed.model for name, parsed in names[kind].items()}
@@ -86,6 +106,7 @@ def _specs(names: Mapping[str, Mapping[str, Parsed]]) -> Specs:
         views=of("feature_view"),
         profiles=of("profile"),
         requests=of("request_view"),
+        models=of("model"),
         raw={(parsed.kind, parsed.name): parsed.data for parsed in every},
         origins={(parsed.kind, parsed.name): parsed.origin for parsed in every},
     )

@@ -9,7 +9,20 @@ from limner.language.derivation import misused, output_names_of
 from limner.language.derived_base import Derived
 from limner.language.durations import MICROS, Duration
 from limner.language.feature_base import repeated
-from limner.language.models import Encoder, Entity, FeatureView, Format, Model, Profile, Range, RequestView, Source
+from limner.language.features import Predict
+from limner.language.learning.rules import broken_model
+from limner.language.models import (
+    Encoder,
+    Entity,
+    FeatureView,
+    Format,
+    LearnedModel,
+    Model,
+    Profile,
+    Range,
+    RequestView,
+    Source,
+)
 from limner.language.places import Path
 from limner.language.request_features import Calculation
 from limner.language.suggest import did_you_mean, listed, nearest
@@ -26,7 +39,7 @@ _SUFFIXES: dict[str, Format] = {
 _TITLES: dict[Format, str] = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "delta": "Delta"}
 
 
-def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
+def broken(model: Model, data: dict[str, Any]) -> list[Finding]:  # noqa: PLR0911 - one a kind of document
     """Every rule that a well-typed document breaks; `data` is what was written."""
     match model:
         case Entity():
@@ -41,6 +54,8 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:
             return list(_profile(model))
         case Encoder():
             return list(_encoder(model, data))
+        case LearnedModel():
+            return list(broken_model(model))
     raise AssertionError(f"no rules for {type(model).__name__}")
 
 
@@ -207,6 +222,7 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
     if view.views:
         yield from _over_views(view)
         return
+    yield from _asking(view)
     yield from repeated(("sources",), view.sources or (), "source")
     reads = tuple(dict.fromkeys(view.reads))
     for name, feature in view.features.items():
@@ -226,6 +242,14 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
             yield ("sources", i), text, False
 
 
+def _asking(view: FeatureView) -> Iterator[Finding]:
+    """A view over rows cannot ask a model."""
+    for name, feature in view.features.items():
+        if isinstance(feature, Predict):
+            text = "a model reads features of other views: make this view of those, with views: [...] in place of rows"
+            yield ("features", name, "predict"), text, True
+
+
 def _over_views(view: FeatureView) -> Iterator[Finding]:
     """A view over views has features of theirs alone."""
     yield from repeated(("views",), view.views, "view")
@@ -237,8 +261,9 @@ def _over_views(view: FeatureView) -> Iterator[Finding]:
     if view.timezone is not None:
         yield ("timezone",), "timezone is for features that are made of rows: a view over views has none", True
     used = view.operands()
+    asks = any(isinstance(feature, Predict) for feature in view.features.values())  # models say later what they read
     for i, member in enumerate(view.views):
-        if not used[member] and all(isinstance(feature, Derived) for feature in view.features.values()):
+        if not used[member] and not asks and all(isinstance(feature, Derived) for feature in view.features.values()):
             text = f"no feature is made of {member!r}: use one of its features, {member}.NAME, or leave the view out"
             yield ("views", i), text, False
 

@@ -23,7 +23,7 @@ def json_schema() -> dict[str, Any]:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Limner spec",
-        "description": "One document: an entity, a source, an encoder, a feature view, a request view or a profile.",
+        "description": "One document: an entity, a source, an encoder, a model, a view, a request view or a profile.",
         **_by_kind(kinds),
         "$defs": definitions["$defs"],
     }

@@ -99,6 +99,11 @@ def _missing(path: Path, key: str, value: Any, model: type[BaseModel]) -> str:
         "at": "say as of which instant, e.g. at: 2026-01-31T00:00:00Z",
         "expect": "say what features are worth then, e.g. expect: {orders: 3}",
         "rows": "give a few rows by source, e.g. rows: {purchases: [{user_id: 1}]}",
+        "label": "say what is to be foretold, e.g. label: {count: '*', from: orders, next: 30d, is: '= 0'}",
+        "next": "say how far the label looks ahead, e.g. next: 30d",
+        "is": "say what the number must be, e.g. is: '> 0'",
+        "from": "name the source whose rows are asked, e.g. from: orders",
+        "cut_off": "say up to when the first version may know, e.g. cut_off: 2026-01-31T00:00:00Z",
         "join_keys": "e.g. join_keys: {user_id: int}",
     }
     if model is RequestView:

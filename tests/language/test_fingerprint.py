@@ -125,7 +125,15 @@ feature_view: y
 entity: user
 views: [x]
 every: 1d
-features: {r: {ratio: [x.n, x.m]}}
+features: {r: {ratio: [x.n, x.m]}, c: {predict: churn}}
+---
+model: churn
+entity: user
+propensity:
+  features: [x: [n]]
+  label: {count: "*", from: events, next: 30d, is: "= 0"}
+  every: 7d
+cut_off: 2024-01-01
 """
 ENCODERS = {"mini": "f1", "midi": "f2"}
 
@@ -405,6 +413,7 @@ def test_encoders_outside_a_view_are_not_in_its_closure() -> None:
 
 def test_each_kind_is_in_the_spec_above() -> None:
     kinds: tuple[type[FeatureBase], ...] = KINDS
-    used = {type(feature) for feature in load_texts({"a.yaml": SPEC}).views["v"].features.values()}
+    views = load_texts({"a.yaml": SPEC}).views.values()
+    used = {type(feature) for view in views for feature in view.features.values()}
     assert used == set(kinds)
     assert Encoder.model_fields.keys() >= {"pooling", "max_tokens"}

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -52,7 +51,3 @@ class Fit(BaseModel):
         """sha256 (hex) of its content."""
         data = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(data.encode()).hexdigest()
-
-
-Fits = Mapping[str, Fit]
-"""By output name."""

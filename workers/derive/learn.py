@@ -9,9 +9,9 @@ from limner.language import features as f
 from limner.language.derived_base import Derived
 from limner.language.features.fusion import Scalars
 from limner.language.outputs import Output
-from limner.workers.derive.fit import Fit, Fits, Scale
+from limner.workers.derive.fit import Fit, Scale
 from limner.workers.derive.population import Moments, moments, principal, sample
-from limner.workers.derive.rows import ordered
+from limner.workers.derive.rows import Fits, ordered
 from limner.workers.derive.scaling import Input, concatenated
 
 

@@ -7,14 +7,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from limner.language.derived_base import Derived
-from limner.language.features import Vector
+from limner.language.features import Predict, Vector
 from limner.language.outputs import Output
-from limner.workers.derive.fit import Fits
+from limner.workers.derive.fit import Fit
 from limner.workers.derive.kinds import derive
 from limner.workers.derive.scaling import Input, scaled
+from limner.workers.models.speaking import Speaking, predicted
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Fits = Mapping[str, Fit | Speaking]
+"""What was learned as of an instant, by the output it is for."""
 
 
 def ordered(outputs: Sequence[Output]) -> tuple[Output, ...]:
@@ -41,11 +44,17 @@ def rows(outputs: Sequence[Output], columns: Mapping[str, pa.Array], instant: In
         feature = output.feature
         assert isinstance(feature, Derived)
         inputs = {operand: [Input(each, known[each], dims[each]) for each in names] for operand, names in output.inputs}
-        if feature.fitted is None and not isinstance(feature, Vector):
+        fit = fits.get(output.name)
+        if isinstance(feature, Predict):
+            assert fit is None or isinstance(fit, Speaking)
+            operands = {operand: each[0].values for operand, each in inputs.items()}
+            known[output.name] = predicted(fit, feature.inputs, operands, instant)
+        elif feature.fitted is None and not isinstance(feature, Vector):
             known[output.name] = derive(feature, {operand: each[0].values for operand, each in inputs.items()})
         else:
             after: Bools = np.ones(len(instant), bool) if feature.fitted is None else instant >= feature.fitted
-            known[output.name] = scaled(feature, output.type, inputs, after, fits.get(output.name))
+            assert fit is None or isinstance(fit, Fit)
+            known[output.name] = scaled(feature, output.type, inputs, after, fit)
     return {output.name: known[output.name] for output in wanted}
 
 

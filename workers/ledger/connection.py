@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from limner.language.errors import LimnerError
 from limner.workers.environment import mask
-from limner.workers.ledger.tables import VERSION, LedgerTable, Schema
+from limner.workers.ledger.tables import VERSION, LedgerTable, ModelVersion, Schema
 
 _BUSY_S = 30  # how long a writer waits for another one
 _CONNECT_S = 10
@@ -76,6 +76,8 @@ def _make_tables(connection: Connection) -> None:
     if not inspect(connection).has_table(Schema.__tablename__):
         LedgerTable.metadata.create_all(connection)
         connection.execute(insert(Schema).values(version=VERSION))
+    elif not inspect(connection).has_table(ModelVersion.__tablename__):
+        LedgerTable.metadata.create_all(connection)  # tables that came later
     version = connection.execute(select(func.max(Schema.version))).scalar_one()
     if version != VERSION:
         raise LimnerError(

@@ -15,6 +15,7 @@ from limner.workers.ledger.connection import connect
 from limner.workers.ledger.process import is_dead, this_process
 from limner.workers.ledger.tables import (
     Deployment,
+    ModelVersion,
     Quarantine,
     Run,
     Served,
@@ -122,6 +123,18 @@ class Ledger:
         """Return the fingerprint each view serves."""
         with self._session() as session:
             return {row.view: row.fingerprint for row in session.exec(select(Served))}
+
+    def register(self, version: ModelVersion) -> None:
+        """Record a version of a model whose files are in place; one that is on record stays as it is."""
+        with self._session() as session:
+            if session.get(ModelVersion, (version.model, version.version)) is None:
+                session.add(version)
+
+    def versions(self, model: str | None = None) -> list[ModelVersion]:
+        """Return the registered versions of a model (of all models), by rising cut-off."""
+        query = select(ModelVersion).order_by(col(ModelVersion.model), col(ModelVersion.cut_off))
+        with self._session() as session:
+            return list(session.exec(query if model is None else query.where(ModelVersion.model == model)))
 
     def close(self) -> None:
         """Close the connections."""

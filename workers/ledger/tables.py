@@ -118,6 +118,22 @@ class Quarantine(LedgerTable, table=True):
     recorded_at: datetime = Field(default_factory=now, sa_type=Moment)
 
 
+class ModelVersion(LedgerTable, table=True):
+    """A registered version of a model. `cut_off` is µs since 1970 UTC, `files` sha256 by name, `path` its folder."""
+
+    __tablename__ = "limner_model_version"
+    model: str = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    definition: str
+    cut_off: int = Field(sa_type=BigInteger)
+    data: str
+    metrics: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
+    files: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    path: str
+    run_id: str | None = None
+    created_at: datetime = Field(default_factory=now, sa_type=Moment)
+
+
 class Served(LedgerTable, table=True):
     """The fingerprint each view serves, and since when."""
 

@@ -16,7 +16,7 @@ from limner.language.windows import Window
 from limner.workers import arrow_types as arrow
 from limner.workers.arrow_types import ARROW
 from limner.workers.derive import rows as derive
-from limner.workers.derive.fit import Fits
+from limner.workers.derive.rows import Fits
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, pool, timeline
 from limner.workers.windows.carried import Edges, State, Sums, UnlikeStateError, edges, together

@@ -8,15 +8,14 @@ import pyarrow as pa
 from limner.language.derived_base import Derived
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
-from limner.workers.derive.fit import Fits
-from limner.workers.derive.rows import changes, rows
+from limner.workers.derive.rows import Fits, changes, rows
 from limner.workers.windows import column as c
 from limner.workers.windows.timeline import Timeline, tick_at_or_after
 
 
 def breaks(grid: Grid, outputs: Sequence[OutputSpec]) -> tuple[int, ...]:
-    """Instants of the grid (µs) from which on a fit holds: values may change then without an event."""
-    return tuple(sorted({int(tick_at_or_after(grid, np.array(each))) for each in _fitted(outputs)}))
+    """Instants of the grid (µs) from which on something learned speaks: values may change then without an event."""
+    return tuple(sorted({int(tick_at_or_after(grid, np.array(each))) for each in _turns(outputs)}))
 
 
 def derived_columns(
@@ -26,31 +25,27 @@ def derived_columns(
     derived = [each for each in outputs if isinstance(each.feature, Derived)]
     if not derived:
         return {}
-    places = np.flatnonzero(candidates(columns.values(), line, _fitted(outputs)))
+    places = np.flatnonzero(candidates(columns.values(), line, _turns(outputs)))
     used = {name for output in derived for _, names in output.inputs for name in names}
     made = rows(outputs, {n: each.take(places) for n, each in columns.items() if n in used}, line.tick[places], fits)
     where = np.searchsorted(places, np.arange(line.size), side="right") - 1
     return {name: _column(array, where) for name, array in made.items()}
 
 
-def candidates(columns: Collection[c.Output], line: Timeline, fitted: Collection[int]) -> c.Bools:
+def candidates(columns: Collection[c.Output], line: Timeline, turns: Collection[int]) -> c.Bools:
     """[places] where a derived value may differ from that at the entity's previous place."""
     found = np.ones(line.size, bool)
     found[1:] = line.entity[1:] != line.entity[:-1]
     for column in columns:
         state = column.state if column.state.ndim == 2 else column.state[:, None]
         found[1:] |= (state[1:] != state[:-1]).any(axis=1)
-    for instant in fitted:
+    for instant in turns:
         found[1:] |= (line.tick[1:] >= instant) & (line.tick[:-1] < instant)
     return found
 
 
-def _fitted(outputs: Sequence[OutputSpec]) -> set[int]:
-    return {
-        output.feature.fitted
-        for output in outputs
-        if isinstance(output.feature, Derived) and output.feature.fitted is not None
-    }
+def _turns(outputs: Sequence[OutputSpec]) -> set[int]:
+    return {turn for output in outputs if isinstance(output.feature, Derived) for turn in output.feature.turns}
 
 
 def _column(array: pa.Array, where: c.Ints) -> c.Output:

@@ -17,6 +17,7 @@ from limner.language.features.embed import Embed, MeanPool, Pool
 from limner.language.features.fusion import Vector
 from limner.language.features.habits import Gap, Sequence, Streak, StreakUnit
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
+from limner.language.features.predictions import Pin, Predict
 from limner.language.features.quantiles import Median, Quantile
 from limner.language.features.rhythms import Histogram, Rfm
 from limner.language.features.text import TextStatistic, encoders_of
@@ -58,6 +59,7 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Log1p,
     Hash,
     Vector,
+    Predict,
 )
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
@@ -106,7 +108,9 @@ __all__ = [
     "Mode",
     "OfNumbers",
     "OneHot",
+    "Pin",
     "Pool",
+    "Predict",
     "Quantile",
     "Ratio",
     "Read",

@@ -1,0 +1,112 @@
+"""`limner fit NAME`: learn a model of what was known by its cut-off, and keep it as a version."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from limner.cli import output, project
+from limner.cli.options import JsonOption, ProjectOption
+from limner.language.errors import LimnerError
+
+if TYPE_CHECKING:
+    from limner.workers.models.fitting import Fitted
+    from limner.workers.models.versions import Version
+
+
+def fit(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model of the specs.", show_default=False)],
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="T", help="The cut-off. Default: the last of its schedule that has come."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every cut-off of its schedule that has come.")] = False,
+    allow_suspicious: Annotated[
+        bool, typer.Option("--allow-suspicious", help="Keep a version that is too good to be true.")
+    ] = False,
+    project_folder: ProjectOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Learn a model from examples that were known by a cut-off, and register the version.
+
+    It speaks once `limner apply` has pinned it and a run has computed the views that ask it.
+    """
+    from limner.cli.progress import progress
+    from limner.language.durations import micros_of, parse_instant
+    from limner.workers.models.run import fit_model
+
+    root = project.find(project_folder)
+    try:
+        cut_off = None if as_of is None else parse_instant(as_of)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--as-of") from None
+    with progress(output.side_console()) as reporter:
+        made = fit_model(
+            root,
+            project.settings(root),
+            name,
+            reporter,
+            now=micros_of(datetime.now(UTC)),
+            as_of=cut_off,
+            every=every,
+            allow_suspicious=allow_suspicious,
+        )
+    if json:
+        output.emit_json(
+            [as_data(each.version) | {"registered": each.registered, "there": each.there} for each in made]
+        )
+    else:
+        for each in made:
+            render(each)
+    refused = [each for each in made if not each.registered]
+    if refused:
+        raise LimnerError(_suspicion(refused[0].version))
+    return 0
+
+
+def as_data(version: "Version") -> dict[str, Any]:
+    """A version as plain data."""
+    examples = version.examples
+    return {
+        **version.model_dump(mode="json", exclude={"files"}),
+        "version": version.id,
+        "cut_off": output.instant(version.cut_off),
+        "examples": {**examples, "first": output.instant(examples["first"]), "last": output.instant(examples["last"])},
+    }
+
+
+def render(made: "Fitted") -> None:
+    """Print what became of one version."""
+    say = output.console().print
+    version, examples = made.version, made.version.examples
+    fate = "already there" if made.there else "registered" if made.registered else "not registered"
+    say(f"{version.model} · version {version.id} · cut-off {output.instant(version.cut_off)} · {fate}", soft_wrap=True)
+    say(
+        f"  {examples['learned_from']:,} examples at {examples['instants']} instants from "
+        f"{output.instant(examples['first'])} to {output.instant(examples['last'])}, "
+        f"{examples['positive'] / examples['learned_from']:.1%} yes",
+        soft_wrap=True,
+    )
+    for line in (told(version), *version.notes):
+        say(f"  {line}", markup=False, soft_wrap=True)
+
+
+def told(version: "Version") -> str:
+    """The metrics in a line."""
+    metrics = version.metrics
+    best = f"the best feature alone: AUC {metrics['best_feature_roc_auc']:.3f}"
+    if "roc_auc" not in metrics:
+        return best
+    return (
+        f"on {metrics['examples']:,.0f} later examples: AUC {metrics['roc_auc']:.3f}, average precision "
+        f"{metrics['average_precision']:.3f}, Brier {metrics['brier']:.3f}, calibration error "
+        f"{metrics['calibration_error']:.3f}; {best}"
+    )
+
+
+def _suspicion(version: "Version") -> str:
+    return (
+        f"model {version.model}: too good to be true, as if {version.suspicious} held the label itself (alone it has "
+        f"an AUC of {version.metrics['best_feature_roc_auc']:.4f}): see what it is made of; if it is meant so, "
+        "keep the version with --allow-suspicious"
+    )

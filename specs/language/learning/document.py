@@ -1,0 +1,41 @@
+"""The document that declares a model."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from limner.language.durations import Duration
+from limner.language.features import Pin
+from limner.language.learning.propensity import Propensity
+from limner.language.names import Model, Name
+from limner.language.scalars import Instant, Int, Text
+
+
+class LearnedModel(Model):
+    """What is learned of the project's own data, as of stated instants: one kind, named by its key.
+
+    A version is learned of what was known before its cut-off: `cut_off`, and every `refit` after it.
+    """
+
+    model: Name
+    description: Text = ""
+    entity: Name
+    propensity: Propensity | None = None
+    cut_off: Instant
+    refit: Duration | None = None
+    seed: Annotated[Int, Field(ge=0, lt=2**32)] = 0
+    versions: SkipJsonSchema[tuple[Pin, ...]] = ()
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _not_written(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.context is not None:
+            raise ValueError("versions are made by limner fit, and found by themselves: remove the key")
+        return value
+
+    @property
+    def learns(self) -> Propensity:
+        """What is learned, and how."""
+        assert self.propensity is not None
+        return self.propensity

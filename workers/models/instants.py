@@ -1,0 +1,56 @@
+"""At which instants examples are drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limner.language.learning import Propensity
+from limner.language.models import Grid
+from limner.workers.windows.column import Ints
+from limner.workers.windows.timeline import tick_at_or_after, tick_at_or_before
+
+
+@dataclass(frozen=True)
+class Instants:
+    """Those of the grid `step` in [first, last], µs; `first` None: as far back as anybody is known.
+
+    A label of the instant `q` is made of the rows of [q, q + ahead). All of them end by the cut-off.
+    """
+
+    step: int
+    ahead: int
+    first: int | None
+    last: int
+
+    @property
+    def grid(self) -> Grid:
+        """The grid they are of: it counts from a Monday, as those of views do."""
+        return Grid(step=self.step)
+
+    @property
+    def shifted(self) -> Grid:
+        """The grid of the instants at which labels are complete: `ahead` after each."""
+        return Grid(step=self.step, offset=self.ahead % self.step)
+
+    def since(self, known: int) -> Ints:
+        """All of them at or after an instant."""
+        begin = known if self.first is None else max(known, self.first)
+        return np.arange(int(tick_at_or_after(self.grid, np.array(begin))), self.last + 1, self.step)
+
+
+def instants(learns: Propensity, cut_off: int) -> Instants:
+    """The instants of the examples of a version."""
+    step, ahead = learns.every.micros, learns.label.next.micros
+    last = tick_at_or_before(Grid(step=step), cut_off - ahead)
+    first = (
+        None if learns.over is None else int(tick_at_or_after(Grid(step=step), np.array(cut_off - learns.over.micros)))
+    )
+    return Instants(step, ahead, first, last)
+
+
+def coarser(wanted: Grid, grid: Grid) -> bool:
+    """Whether all instants of a grid are instants of a view's: its values there are those of its own history."""
+    if grid.step is None:
+        return True
+    assert wanted.step is not None
+    return wanted.step % grid.step == 0 and (wanted.offset - grid.offset) % grid.step == 0

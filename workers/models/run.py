@@ -1,0 +1,107 @@
+"""`limner fit`: the versions of a model that are due, in a run of the ledger."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from limner.language.columns import check
+from limner.language.errors import LimnerError
+from limner.language.repo import Specs, load
+from limner.language.suggest import did_you_mean
+from limner.workers.context import RunContext
+from limner.workers.ledger import Ledger, ModelVersion
+from limner.workers.ledger.tables import Status
+from limner.workers.members import text_of
+from limner.workers.models.fitting import Fitted, due, fit
+from limner.workers.models.versions import Version, folder_of
+from limner.workers.report import Reporter
+from limner.workers.settings import EngineSettings
+from limner.workers.sources.describe import describe
+from limner.workers.text.encode import encode_with
+
+
+def fit_model(
+    root: Path,
+    settings: EngineSettings,
+    name: str,
+    reporter: Reporter,
+    *,
+    now: int,
+    as_of: int | None = None,
+    every: bool = False,
+    allow_suspicious: bool = False,
+) -> tuple[Fitted, ...]:
+    """Make the version whose cut-off is `as_of` (µs), or the last that is due by `now`, or `every` one that is due.
+
+    Raises SpecError for broken specs, LimnerError where a version cannot be made; those made before it stay.
+    """
+    specs = load(settings.specs)
+    check(specs, {source: describe(each, root) for source, each in specs.sources.items()})
+    if name not in specs.models:
+        raise LimnerError(f"there is no model {name!r}: {did_you_mean(name, specs.models)}")
+    if as_of is not None and as_of > now:
+        raise LimnerError(
+            f"a version as of {text_of(as_of)} would know what is not known yet: choose an earlier cut-off"
+        )
+    cut_offs = (as_of,) if as_of is not None else due(specs.models[name], now)[0 if every else -1 :]
+    ledger = Ledger(settings.ledger)
+    try:
+        return _run(specs, name, cut_offs, root, settings, ledger, reporter, allow_suspicious)
+    finally:
+        ledger.close()
+
+
+def _run(
+    specs: Specs,
+    name: str,
+    cut_offs: Sequence[int],
+    root: Path,
+    settings: EngineSettings,
+    ledger: Ledger,
+    reporter: Reporter,
+    allow_suspicious: bool,
+) -> tuple[Fitted, ...]:
+    from limner.workers.cluster import Cluster
+
+    run_id = ledger.start_run("fit", [name], None, max(cut_offs))
+    status: Status = "failed"
+    error: str | None = None
+    done: list[Fitted] = []
+    try:
+        with Cluster(settings) as cluster:
+            context = RunContext(
+                workers=cluster,
+                encode_with=partial(encode_with, settings.triton),
+                reporter=reporter,
+                ledger=ledger,
+                run_id=run_id,
+                shards=settings.shards or max(4, 2 * cluster.cpus),
+                memory_limit=settings.memory_limit,
+            )
+            for cut_off in cut_offs:
+                made = fit(specs, name, cut_off, root, settings.data, context, allow_suspicious=allow_suspicious)
+                done.append(made)
+                if made.registered:
+                    ledger.register(_row(made.version, settings.data, run_id))
+        status = "done"
+    except BaseException as raised:
+        status = "interrupted" if isinstance(raised, KeyboardInterrupt) else "failed"
+        error = str(raised)
+        raise
+    finally:
+        ledger.finish_run(run_id, status, error, {name: {"versions": [each.version.id for each in done]}})
+    return tuple(done)
+
+
+def _row(version: Version, data: Path, run_id: str) -> ModelVersion:
+    return ModelVersion(
+        model=version.model,
+        version=version.id,
+        definition=version.definition,
+        cut_off=version.cut_off,
+        data=version.data,
+        metrics=version.metrics,
+        files=version.files,
+        path=str(folder_of(data, version.model) / version.id),
+        run_id=run_id,
+    )

@@ -1,0 +1,177 @@
+"""From examples to a version: learn on the earlier ones, calibrate on later ones, measure on ones later still.
+
+Labels of neighbouring instants overlap. Whatever is learned from ends before what it is calibrated or measured on
+begins, labels included.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limner.language.errors import LimnerError
+from limner.language.learning import Propensity
+from limner.workers.derive.population import sample
+from limner.workers.derive.values import Array
+from limner.workers.models.examples import AT, LABEL
+from limner.workers.models.learned import Learned
+from limner.workers.models.learners import CALIBRATIONS, LEARNERS
+from limner.workers.models.metrics import measured, separation
+from limner.workers.models.speaking import matrix
+from limner.workers.models.versions import LEARNED, Version, register
+
+MOST = 500_000
+"""At most so many examples are learned from: of more, those whose keys' and instants' SHA-256 is least."""
+LATER = 0.2  # the part of the instants that is kept to calibrate, or to measure, on
+TOO_GOOD = 0.995
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a worker process is handed: the examples' files, and what to make of them."""
+
+    files: tuple[Path, ...]
+    join_keys: tuple[str, ...]
+    inputs: tuple[str, ...]
+    learns: Propensity
+    version: Version  # without what is found out
+    data: Path
+    allow_suspicious: bool
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A version, and whether it was registered."""
+
+    version: Version
+    registered: bool
+
+
+@dataclass(frozen=True)
+class _Examples:
+    at: Array
+    rows: Array
+    label: Array
+
+    def of(self, mask: Array) -> "_Examples":
+        return _Examples(self.at[mask], self.rows[mask], self.label[mask])
+
+    @property
+    def mixed(self) -> bool:
+        return bool(self.label.any() and not self.label.all())
+
+
+def train(task: Training) -> Trained:
+    """Learn, measure and register. LimnerError where nothing can be learned."""
+    from threadpoolctl import threadpool_limits
+
+    table = pa.concat_tables([pq.read_table(file) for file in task.files])
+    found = len(table)
+    table = sample(table, [*task.join_keys, AT], MOST)
+    table = table.sort_by([(key, "ascending") for key in (AT, *task.join_keys)])
+    name = task.version.model
+    examples = _Examples(
+        at=np.asarray(table[AT].to_numpy(), np.int64),
+        rows=matrix(task.inputs, {each: table[each] for each in task.inputs}),
+        label=np.asarray(table[LABEL].to_numpy(zero_copy_only=False), bool),
+    )
+    if not examples.mixed:
+        same = "yes" if len(examples.label) and examples.label[0] else "no"
+        raise LimnerError(
+            f"model {name}: the label of all {len(table):,} examples is {same}, so there is nothing to tell apart: "
+            f"look at its `is` and `where`, or choose a later cut-off"
+        )
+    with threadpool_limits(1):  # sums of several threads depend on their number
+        learned, notes = _learn(task, examples)
+        metrics, why = _measure(task, examples)
+        apart = [separation(examples.rows[:, place], examples.label) for place in range(len(task.inputs))]
+    best = int(np.argmax(apart))
+    metrics["best_feature_roc_auc"] = apart[best]
+    suspicious = _suspicion(metrics, task.inputs[best])
+    content = learned.model_dump_json(indent=1).encode()
+    version = task.version.model_copy(
+        update={
+            "data": _digest(table),
+            "examples": {
+                **task.version.examples,
+                "found": found,
+                "learned_from": len(table),
+                "positive": int(examples.label.sum()),
+                "instants": len(np.unique(examples.at)),
+                "first": int(examples.at[0]),
+                "last": int(examples.at[-1]),
+            },
+            "metrics": metrics,
+            "notes": (*task.version.notes, *_nulls(task, examples), *notes, *why),
+            "suspicious": suspicious,
+            "files": {LEARNED: hashlib.sha256(content).hexdigest()},
+        }
+    )
+    if suspicious and not task.allow_suspicious:
+        return Trained(version, registered=False)
+    register(task.data, version, {LEARNED: content})
+    return Trained(version, registered=True)
+
+
+def _learn(task: Training, examples: _Examples) -> tuple[Learned, list[str]]:
+    """Learn from the earlier examples, and calibrate on the later ones where there are enough instants."""
+    early, late = _split(examples, task.learns)
+    how, notes = task.learns.calibrate, []
+    if how != "none" and not (early.mixed and late.mixed):
+        notes.append("not calibrated: there are too few instants to learn from earlier ones than one calibrates on")
+        how = "none"
+    scorer = LEARNERS[task.learns.learner](*_both(examples if how == "none" else early), task.version.seed)
+    learned = Learned(inputs=task.inputs, scorer=scorer)
+    if how != "none":
+        calibration = CALIBRATIONS[how](scorer.score(late.rows), late.label)
+        if calibration is None:
+            notes.append("not calibrated: its scores do not rank later examples")
+        else:
+            learned = learned.model_copy(update={"calibration": calibration})
+    return learned, notes
+
+
+def _measure(task: Training, examples: _Examples) -> tuple[dict[str, float], list[str]]:
+    """What the same procedure would have been worth, had it been carried out as of an earlier cut-off."""
+    early, late = _split(examples, task.learns)
+    if not (early.mixed and late.mixed):
+        return {}, ["not measured: there are too few instants to keep later ones apart"]
+    learned, _ = _learn(task, early)
+    return measured(learned.probability(late.rows), late.label), []
+
+
+def _split(examples: _Examples, learns: Propensity) -> tuple[_Examples, _Examples]:
+    """Examples whose labels were complete when the last part of the instants began, and those of that part."""
+    instants = np.unique(examples.at)
+    begin = instants[-max(1, round(LATER * len(instants)))]
+    return examples.of(examples.at + learns.label.next.micros <= begin), examples.of(examples.at >= begin)
+
+
+def _both(examples: _Examples) -> tuple[Array, Array]:
+    return examples.rows, examples.label
+
+
+def _suspicion(metrics: dict[str, float], feature: str) -> str:
+    """The input that seems to hold the label itself; empty where nothing is too good to be true."""
+    alone = metrics["best_feature_roc_auc"] > TOO_GOOD
+    return feature if alone or metrics.get("roc_auc", 0.0) > TOO_GOOD else ""
+
+
+def _nulls(task: Training, examples: _Examples) -> list[str]:
+    """What stands for missing values, where the learner needs something to."""
+    if task.learns.learner != "logistic":
+        return []
+    parts = np.isnan(examples.rows).mean(axis=0)
+    often = [f"{name} ({part:.0%})" for name, part in zip(task.inputs, parts, strict=True) if part > 0]
+    return [f"the median stands for null in {', '.join(often)}"] if often else []
+
+
+def _digest(table: pa.Table) -> str:
+    """sha256 (hex) of the examples, column by column."""
+    found = hashlib.sha256()
+    for name in table.column_names:
+        found.update(repr((name, table[name].to_pylist())).encode())
+    return found.hexdigest()
