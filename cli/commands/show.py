@@ -8,6 +8,7 @@ import typer
 from limner.cli import layouts, output, project, serving
 from limner.cli.options import JsonOption, ProjectOption
 from limner.cli.serving import ProfileOption, RequestOption
+from limner.cli.why import explain
 from limner.language.errors import LimnerError
 
 
@@ -20,11 +21,17 @@ def show(
     ],
     profile: ProfileOption = None,
     request: RequestOption = None,
+    why: Annotated[
+        str | None,
+        typer.Option("--why", metavar="FEATURE", help="What moved the score behind a feature that a model foretells."),
+    ] = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
     """Show everything that is online about one entity, view by view; or what the features of a view are."""
     root = project.find(project_folder)
+    if why is not None:
+        return explain(root, key, why, json=json)
     if profile is None and layouts.declared(root, key):
         return _layout(root, key, json)
     store = serving.open_store(root)

@@ -13,6 +13,7 @@ from limner.feature_repo.rollback import rollback
 from limner.workers.models.run import fit_model
 from limner.workers.models.speaking import Speaking
 from limner.workers.models.versions import read_learned, registered
+from limner.workers.models.why import why
 from limner.workers.report import silent
 from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
 from tests.workers.models.world import DAY, FIRST, SPECS, orders, write
@@ -99,7 +100,17 @@ def test_a_version_speaks_once_it_is_applied_and_readers_can_go_back(tmp_path: P
         if at == end:
             assert [value for value in after if value is not None] == found["churn"].to_numpy()[known].tolist()
 
+    explained = why(tmp_path, data, "7", "churn")
+    assert (explained.version, explained.probability) == (new, after[6])
+    assert abs(explained.base + sum(part.adds for part in explained.parts) - explained.score) < 1e-9
+    inputs = _offline(store, [7], end, INPUTS).iloc[0]
+    read = {name.replace(":", "."): inputs[name.partition(":")[2]] for name in INPUTS}
+    assert {part.feature: part.value for part in explained.parts} == {
+        name: None if pd.isna(value) else value for name, value in read.items()
+    }
+
     rollback(tmp_path, ["outlook"])
+    assert why(tmp_path, data, "7", "outlook.churn").version == old
     assert _online(store, users) == before
     assert {change.view: change.action for change in plan(tmp_path).views}["outlook"] == "changed"
     assert set(registered(data, "churn")) == {old, new}

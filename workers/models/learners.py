@@ -47,7 +47,8 @@ def boosting(rows: Array, label: Array, seed: int) -> Boosting:
         early_stopping=False,  # would hold out examples by chance, not by time
         random_state=seed,
     )
-    model.fit(rows, label)
+    # A column without any value makes scikit-learn fail; of a constant one it asks nothing.
+    model.fit(np.where(np.isnan(rows).all(axis=0), 0.0, rows), label)
     trees = tuple(_tree(stage[0].nodes) for stage in model._predictors)
     return Boosting(start=float(model._baseline_prediction.ravel()[0]), trees=trees)
 

@@ -1,0 +1,50 @@
+"""Why a model says what it says of one entity: as text, and as data."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.cli import output, project
+
+if TYPE_CHECKING:
+    from limner.workers.models.why import Why
+
+
+def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
+    """Print what moved the score of one entity."""
+    from limner.workers.models.why import why
+
+    found = why(root, project.settings(root).data, key, feature)
+    if json:
+        output.emit_json({"key": key, **as_data(found)})
+    else:
+        render(key, found)
+    return 0
+
+
+def as_data(found: "Why") -> dict[str, Any]:
+    """The explanation as plain data; instants as text."""
+    return asdict(found) | {"cut_off": output.instant(found.cut_off), "instant": output.instant(found.instant)}
+
+
+def render(key: str, found: "Why") -> None:
+    """Print a line a feature, the one that moved the score most first; scores are log-odds."""
+    from rich.table import Table
+
+    console = output.console()
+    console.print(
+        f"[bold]{key} · {found.view}.{found.feature} = {found.probability:.4g}[/bold] · as of "
+        f"{output.instant(found.instant)} · model {found.model}, version {found.version}, cut-off "
+        f"{output.instant(found.cut_off)}",
+        soft_wrap=True,
+    )
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("base", "", f"{found.base:+.3f}")
+    for part in found.parts:
+        filled = "" if part.stands_for is None else f" (the median, {output.brief(part.stands_for)}, stands for it)"
+        table.add_row(part.feature, f"{output.brief(part.value)}{filled}", f"{part.adds:+.3f}")
+    table.add_row("score", "", f"{found.score:+.3f}")
+    console.print(table)
