@@ -35,10 +35,11 @@ def described(root: "Path", name: str) -> dict[str, Any]:
     from limner.language.suggest import did_you_mean
     from limner.workers.carry.begin import prevented
     from limner.workers.fitting import read_fits
+    from limner.workers.models.pins import with_pins
     from limner.workers.plan import plan_view
 
     settings = project.settings(root)
-    specs = load(settings.specs)
+    specs = with_pins(load(settings.specs), root, settings.data)
     if name not in specs.views:
         raise LimnerError(f"there is no feature view {name!r}: {did_you_mean(name, specs.views)}")
     plan = plan_view(specs, name, root, settings.data)

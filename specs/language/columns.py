@@ -70,6 +70,8 @@ def _model(specs: Specs, model: LearnedModel, raw: RawColumns, known: set[str]) 
             yield from found
             for output in checked.outputs() if not found else ():
                 if output.type.base not in (*NUMBERS, "bool"):
-                    text = f"{output.feature.kind} of this column is {output.type.words}, and no number"
+                    text = (
+                        f"{output.feature.kind} of this column is {output.type.words}, and a question compares numbers"
+                    )
                     origin = asked.origin("feature_view", view.feature_view)
                     yield origin.problem(("features", output.name, output.feature.kind), text)

@@ -68,7 +68,7 @@ class Operand:
         """What it must be, in words."""
         if self.vector:
             return "a vector"
-        return "numbers" if self.types == NUMBERS else "one value"
+        return "numbers" if self.types is not None and set(NUMBERS) <= set(self.types) else "one value"
 
 
 class FeatureBase(BaseModel):

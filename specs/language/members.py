@@ -94,7 +94,7 @@ def _strangers(origin: Origin, view: FeatureView) -> Iterator[Problem]:
     for name, feature in view.features.items():
         if isinstance(feature, Predict):
             owners = dict.fromkeys(operand.name.partition(".")[0] for operand in feature.operands())
-            lacking = [owner for owner in owners if owner not in view.views]
+            lacking = [owner for owner in owners if owner not in (*view.views, view.feature_view)]
             if lacking:
                 text = f"the model {feature.predict!r} reads {listed(lacking, 'and')}: add to views what it reads"
                 yield origin.problem(("features", name, "predict"), text)

@@ -138,6 +138,7 @@ def _of_another(parsed: Parsed, view: FeatureView, name: str, names: Names) -> I
 def _model(parsed: Parsed, model: LearnedModel, names: Names, complete: bool) -> Iterator[Problem]:
     if complete:
         yield from _unknown(parsed, ("entity",), "entity", model.entity, names)
+    if complete and model.entity in names["entity"]:
         views = {name: each.model for name, each in names["feature_view"].items()}
         sources = {name: each.model for name, each in names["source"].items()}
         yield from between(parsed.origin, model, views, sources)  # type: ignore[arg-type]

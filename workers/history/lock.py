@@ -10,8 +10,8 @@ from limner.language.errors import LimnerError
 
 
 @contextmanager
-def view_lock(folder: Path) -> Iterator[None]:
-    """Hold the view's lock; LimnerError at once if another process has it."""
+def view_lock(folder: Path, doing: str = "materialized") -> Iterator[None]:
+    """Hold the view's lock; LimnerError at once if another process has it, which says what is being done."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as handle:
         try:
@@ -20,7 +20,7 @@ def view_lock(folder: Path) -> Iterator[None]:
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
             raise LimnerError(
-                f"{folder.name} is being materialized by process {holder}; wait until it ends, then run this again"
+                f"{folder.name} is being {doing} by process {holder}; wait until it ends, then run this again"
             ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))

@@ -27,7 +27,8 @@ def examples(
     """The examples of a version as of a cut-off (µs), written below the folder `stage`, a file a shard."""
     read = read_by(model, specs.views)
     plans = {view: _narrow(plan_view(specs, view, root, data), outputs) for view, outputs in read.items()}
-    when = _covered(plans, instants(model.learns, cut_off))
+    lag = specs.sources[model.learns.label.from_].lag
+    when = _covered(plans, instants(model.learns, cut_off, lag.micros if lag is not None else 0))
     tasks = list(_tasks(specs, model, plans, when, cut_off, root, data, context, stage))
     return when, sorted(context.workers.map(draw, tasks), key=lambda each: each.file)
 

@@ -10,13 +10,14 @@ from limner.language.models import LearnedModel
 from limner.language.repo import Specs
 from limner.workers import report
 from limner.workers.context import RunContext
+from limner.workers.history.lock import view_lock
 from limner.workers.members import text_of
 from limner.workers.models.drawing import examples
 from limner.workers.models.examples import Drawn
 from limner.workers.models.instants import Instants
 from limner.workers.models.pins import definition_of
 from limner.workers.models.training import Trained, Training, train
-from limner.workers.models.versions import Version, registered
+from limner.workers.models.versions import Version, folder_of, registered
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ def fit(
         if (each.definition, each.cut_off) == (wanted, cut_off):
             return Fitted(each, registered=True, there=True)
     stage = data / "stage" / f"model-{name}"
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True)
-    try:
-        return _fit(specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious)
-    finally:
+    with view_lock(folder_of(data, name), "fitted"):
         shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+        try:
+            return _fit(specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
 
 
 def _fit(
@@ -92,6 +94,7 @@ def _fit(
         join_keys=tuple(sorted(specs.entities[model.entity].join_keys)),
         inputs=inputs_of(model, specs.views),
         learns=model.learns,
+        complete=when.ahead + when.settle,
         version=version,
         data=data,
         allow_suspicious=allow_suspicious,

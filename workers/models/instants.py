@@ -14,13 +14,15 @@ from limner.workers.windows.timeline import tick_at_or_after, tick_at_or_before
 class Instants:
     """Those of the grid `step` in [first, last], µs; `first` None: as far back as anybody is known.
 
-    A label of the instant `q` is made of the rows of [q, q + ahead). All of them end by the cut-off.
+    A label of the instant `q` is made of the rows of [q, q + ahead), and all of these are known `settle` later: by the
+    cut-off, for the last.
     """
 
     step: int
     ahead: int
     first: int | None
     last: int
+    settle: int = 0
 
     @property
     def grid(self) -> Grid:
@@ -38,14 +40,15 @@ class Instants:
         return np.arange(int(tick_at_or_after(self.grid, np.array(begin))), self.last + 1, self.step)
 
 
-def instants(learns: Propensity, cut_off: int) -> Instants:
-    """The instants of the examples of a version."""
+def instants(learns: Propensity, cut_off: int, settle: int) -> Instants:
+    """The instants of the examples of a version; `settle` is how long rows of the label take to arrive, µs."""
     step, ahead = learns.every.micros, learns.label.next.micros
-    last = tick_at_or_before(Grid(step=step), cut_off - ahead)
-    first = (
-        None if learns.over is None else int(tick_at_or_after(Grid(step=step), np.array(cut_off - learns.over.micros)))
-    )
-    return Instants(step, ahead, first, last)
+    grid = Grid(step=step)
+    last = tick_at_or_before(grid, cut_off - ahead - settle)
+    first = None
+    if learns.over is not None:
+        first = int(tick_at_or_after(grid, np.array(cut_off - learns.over.micros)))
+    return Instants(step, ahead, first, last, settle)
 
 
 def coarser(wanted: Grid, grid: Grid) -> bool:

@@ -27,6 +27,7 @@ MOST = 500_000
 """At most so many examples are learned from: of more, those whose keys' and instants' SHA-256 is least."""
 LATER = 0.2  # the part of the instants that is kept to calibrate, or to measure, on
 TOO_GOOD = 0.995
+FEW = 10  # examples of a label: of fewer, chance may tell all apart
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Training:
     join_keys: tuple[str, ...]
     inputs: tuple[str, ...]
     learns: Propensity
+    complete: int  # how long after an instant its label is complete and known, µs
     version: Version  # without what is found out
     data: Path
     allow_suspicious: bool
@@ -90,7 +92,7 @@ def train(task: Training) -> Trained:
         apart = [separation(examples.rows[:, place], examples.label) for place in range(len(task.inputs))]
     best = int(np.argmax(apart))
     metrics["best_feature_roc_auc"] = apart[best]
-    suspicious = _suspicion(metrics, task.inputs[best])
+    suspicious = _suspicion(metrics, task.inputs[best]) if _enough(examples) else ""
     content = learned.model_dump_json(indent=1).encode()
     version = task.version.model_copy(
         update={
@@ -118,7 +120,7 @@ def train(task: Training) -> Trained:
 
 def _learn(task: Training, examples: _Examples) -> tuple[Learned, list[str]]:
     """Learn from the earlier examples, and calibrate on the later ones where there are enough instants."""
-    early, late = _split(examples, task.learns)
+    early, late = _split(examples, task.complete)
     how, notes = task.learns.calibrate, []
     if how != "none" and not (early.mixed and late.mixed):
         notes.append("not calibrated: there are too few instants to learn from earlier ones than one calibrates on")
@@ -136,18 +138,18 @@ def _learn(task: Training, examples: _Examples) -> tuple[Learned, list[str]]:
 
 def _measure(task: Training, examples: _Examples) -> tuple[dict[str, float], list[str]]:
     """What the same procedure would have been worth, had it been carried out as of an earlier cut-off."""
-    early, late = _split(examples, task.learns)
+    early, late = _split(examples, task.complete)
     if not (early.mixed and late.mixed):
         return {}, ["not measured: there are too few instants to keep later ones apart"]
     learned, _ = _learn(task, early)
     return measured(learned.probability(late.rows), late.label), []
 
 
-def _split(examples: _Examples, learns: Propensity) -> tuple[_Examples, _Examples]:
+def _split(examples: _Examples, complete: int) -> tuple[_Examples, _Examples]:
     """Examples whose labels were complete when the last part of the instants began, and those of that part."""
     instants = np.unique(examples.at)
     begin = instants[-max(1, round(LATER * len(instants)))]
-    return examples.of(examples.at + learns.label.next.micros <= begin), examples.of(examples.at >= begin)
+    return examples.of(examples.at + complete <= begin), examples.of(examples.at >= begin)
 
 
 def _both(examples: _Examples) -> tuple[Array, Array]:
@@ -158,6 +160,11 @@ def _suspicion(metrics: dict[str, float], feature: str) -> str:
     """The input that seems to hold the label itself; empty where nothing is too good to be true."""
     alone = metrics["best_feature_roc_auc"] > TOO_GOOD
     return feature if alone or metrics.get("roc_auc", 0.0) > TOO_GOOD else ""
+
+
+def _enough(examples: _Examples) -> bool:
+    """Whether it can hardly be by chance that something tells labels apart."""
+    return bool(min(examples.label.sum(), (~examples.label).sum()) >= FEW)
 
 
 def _nulls(task: Training, examples: _Examples) -> list[str]:

@@ -16,10 +16,11 @@ from limner.workers.models.examples import AT, LABEL
 from tests.oracle.profiles import many
 from tests.workers.models.world import DAY, FIRST, Order, context, specs, write
 
+KEYS = {1: (1, "b"), 2: (2, "a"), 3: (1, "a")}
 MONDAY = 4 * DAY  # grids count from Monday, 1970-01-05
 SPECS = """
 entity: user
-join_keys: {user_id: int}
+join_keys: {user_id: int, shop: string}
 ---
 source: orders
 path: orders/*.parquet
@@ -109,6 +110,7 @@ def test_examples_are_those_of_plain_python(
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write(root, rows)
+        _two_keys(root)
         found = specs(root, text)
         stage = root / "stage"
         stage.mkdir()
@@ -118,8 +120,16 @@ def test_examples_are_those_of_plain_python(
     assert sorted(got, key=_order) == sorted(wanted, key=_order)
 
 
-def _order(row: dict[str, Any]) -> tuple[int, int]:
-    return row[AT], row["user_id"]
+def _two_keys(root: Path) -> None:
+    """Users become users of shops."""
+    path = root / "orders" / "a.parquet"
+    table = pq.read_table(path)
+    users, shops = zip(*(KEYS[user] for user in table["user_id"].to_pylist()), strict=True)
+    pq.write_table(table.set_column(0, "user_id", pa.array(users)).append_column("shop", pa.array(shops)), path)
+
+
+def _order(row: dict[str, Any]) -> tuple[int, int, str]:
+    return row[AT], row["user_id"], row["shop"]
 
 
 def _expected(
@@ -139,7 +149,7 @@ def _expected(
                 if asked and answer is not None:
                     none = dict.fromkeys(("spend.often", "spend.orders_2d", "spend.orders_lifetime", "spend.recent"))
                     values = (spend or none) | (gifts or {"gifts.gifts": None})
-                    found.append({"user_id": user, AT: at, LABEL: answer, **values})
+                    found.append({**dict(zip(("user_id", "shop"), KEYS[user], strict=True)), AT: at, LABEL: answer, **values})
         at += every
     return found
 

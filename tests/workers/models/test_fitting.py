@@ -54,7 +54,7 @@ def test_a_version_is_made_once_and_a_definition_has_its_own(tmp_path: Path) -> 
     fitted(tmp_path, found, CUT - 30 * DAY)
     data = tmp_path / "data"
     assert [pin.cut_off for pin in pins_of(found, "churn", tmp_path, data)] == [CUT - 30 * DAY, CUT]
-    assert not any(folder_of(data, "churn").glob(".*"))
+    assert not any(folder_of(data, "churn").glob(".*.tmp"))
     assert list((data / "stage").iterdir()) == []
     other_schedule = specs(
         tmp_path, SPECS.replace("refit: 30d", "refit: 10d").replace("cut_off: 2026", "cut_off: 2025")
@@ -125,6 +125,15 @@ def test_too_short_a_time_is_neither_calibrated_on_nor_measured(tmp_path: Path) 
     version = fitted(tmp_path, specs(tmp_path), FIRST + 27 * DAY).version
     assert "roc_auc" not in version.metrics
     assert [note.partition(":")[0] for note in version.notes][-2:] == ["not calibrated", "not measured"]
+
+
+def test_the_last_label_is_complete_when_its_rows_have_arrived(tmp_path: Path) -> None:
+    """Rows of the last day before the cut-off are not known by then: nobody stopped because of that."""
+    write(tmp_path, orders())
+    lagging = SPECS.replace("created_timestamp: written", "lag: 5d")
+    last = {text: fitted(tmp_path, specs(tmp_path, text), CUT - 3 * DAY, allow=True).version.examples["last"]
+            for text in (lagging, SPECS)}  # fmt: skip
+    assert last == {lagging: parse_instant("2026-04-06"), SPECS: parse_instant("2026-04-13")}
 
 
 def test_the_schedule_says_which_versions_are_due(tmp_path: Path) -> None:
