@@ -55,7 +55,10 @@ def test_a_version_is_made_listed_and_explained(project: Path, limner: Limner) -
     ("line", "said"),
     [
         (["fit", "chrun"], "there is no model 'chrun': did you mean 'churn'?"),
-        (["fit", "churn", "--as-of", "2126-05-01"], "a version as of 2126-05-01T00:00:00Z would know what is not known yet"),
+        (
+            ["fit", "churn", "--as-of", "2126-05-01"],
+            "a version as of 2126-05-01T00:00:00Z would know what is not known yet",
+        ),
         (["models", "chrun"], "there is no model 'chrun': did you mean 'churn'?"),
         (["show", "7", "--why", "orders_7d"], "no model foretells 'orders_7d' in what is served"),
     ],

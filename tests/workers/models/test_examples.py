@@ -149,7 +149,9 @@ def _expected(
                 if asked and answer is not None:
                     none = dict.fromkeys(("spend.often", "spend.orders_2d", "spend.orders_lifetime", "spend.recent"))
                     values = (spend or none) | (gifts or {"gifts.gifts": None})
-                    found.append({**dict(zip(("user_id", "shop"), KEYS[user], strict=True)), AT: at, LABEL: answer, **values})
+                    found.append(
+                        {**dict(zip(("user_id", "shop"), KEYS[user], strict=True)), AT: at, LABEL: answer, **values}
+                    )
         at += every
     return found
 
