@@ -76,7 +76,7 @@ def calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLike, bins:
 
 def bin_of(probabilities: npt.ArrayLike, bins: int = BINS) -> npt.NDArray[np.intp]:
     """The bin of equal width each probability falls into: [0, 1/bins), [1/bins, 2/bins), ... the last one closed."""
-    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    edges = np.arange(1, bins) / bins
     return np.searchsorted(edges, np.asarray(probabilities, dtype=np.float64), side="right")
 
 

@@ -64,9 +64,8 @@ def test_calibration_error_compares_each_bin(found: Rows, bins: int) -> None:
     """By its definition: a row at a time, weights as repetitions."""
     labels, scores, weights = apart(found)
     rows_of: dict[int, list[tuple[float, float]]] = {}
-    edges = [float(edge) for edge in np.linspace(0, 1, bins + 1)]
     for label, score, weight in zip(labels, scores, weights, strict=True):
-        held = max(place for place in range(bins) if edges[place] <= score)
+        held = max(place for place in range(bins) if place / bins <= score)
         rows_of.setdefault(held, []).extend([(label, score)] * int(weight))
     error = sum(abs(sum(score for _, score in each) - sum(label for label, _ in each)) for each in rows_of.values())
     got = metrics.calibration_error(labels, scores, bins)(weights[None])[0]
