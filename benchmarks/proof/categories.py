@@ -1,8 +1,8 @@
 """What a household buys in the next month: a ranking of categories at the cut-off.
 
 Relevant is what is bought at least once in the month after. An example is a household and a category it has ever
-bought, at the first of a month; the model learns from the examples of a month earlier, whose labels end at the cut-off. What a
-household never bought follows by popularity, as it does in the baselines.
+bought, at the first of a month; the model learns from the examples of a month earlier, whose labels end at the cut-off.
+What a household never bought follows by popularity, as it does in the baselines.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -49,10 +50,10 @@ class Journey:
         }
 
 
-def read() -> Journey:
-    """The tables in memory. LimnerError if the package is not installed."""
-    folder = package_folder(PACKAGE) / "data"
-    connection = duckdb.connect()
+def read(folder: Path | None = None) -> Journey:
+    """The tables of a folder, in memory; by default the package's: LimnerError if that is not installed."""
+    folder = package_folder(PACKAGE) / "data" if folder is None else folder
+    connection = duckdb.connect(config={"threads": 1})  # one order of summing: the same figures each time
     digest = hashlib.sha256()
     for name in _TABLES:
         path = folder / f"{name}.parquet"
