@@ -1,4 +1,4 @@
-"""The proof's own pieces: nothing of after an instant is in what is known at it, and figures come from results alone."""
+"""The proof's own pieces: nothing of after an instant is known at it, and figures come from results alone."""
 
 from datetime import date
 from pathlib import Path
@@ -17,8 +17,8 @@ from limner.workers.evaluation.evaluate import of_classes
 from limner.workers.evaluation.weighted import Array
 
 _TABLES = {
-    "products": "SELECT i AS product_id, 'C' || i % 30 AS product_category, 'T' || i AS product_type, 'D' AS department, "
-    "'National' AS brand FROM range(40) r(i)",
+    "products": "SELECT i AS product_id, 'C' || i % 30 AS product_category, 'T' || i AS product_type, "
+    "'D' AS department, 'National' AS brand FROM range(40) r(i)",
     "transactions": "SELECT i % 60 AS household_id, i // 3 AS basket_id, (random() * 40)::INT % 40 AS product_id, "
     "random() * 20 AS sales_value, 0.1 AS retail_disc, random() AS coupon_disc, "
     "TIMESTAMP '2017-01-01' + INTERVAL (i // 3 * 15) MINUTE AS transaction_timestamp FROM range(100000) r(i)",
