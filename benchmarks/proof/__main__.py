@@ -63,13 +63,16 @@ _QUESTIONS: dict[str, Callable[[journey.Journey, int, int], list[Result]]] = {
 
 
 def _results(wanted: argparse.Namespace) -> list[Result]:
+    from threadpoolctl import threadpool_limits
+
     asked = [name for name in _QUESTIONS if not wanted.only or name in wanted.only]
-    results = []
-    if asked:
-        known = journey.read()
-        results = [each for name in asked for each in _QUESTIONS[name](known, wanted.seed, wanted.draws)]
-    if not wanted.only or "reviews" in wanted.only:
-        results += reviews.run(wanted.seed, wanted.draws, wanted.encoder)
+    results: list[Result] = []
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        if asked:
+            known = journey.read()
+            results = [each for name in asked for each in _QUESTIONS[name](known, wanted.seed, wanted.draws)]
+        if not wanted.only or "reviews" in wanted.only:
+            results += reviews.run(wanted.seed, wanted.draws, wanted.encoder)
     return results
 
 

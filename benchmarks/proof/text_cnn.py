@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,19 @@ _RARE = 2  # characters seen fewer times are one and the same
 _PADDING, _UNKNOWN = 0, 1
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order whatever the machine; of batches this small, threads make nothing faster either."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @dataclass(frozen=True)
 class TextCnn:
     """Embedded characters, windows of 2 to 4 of them, the maximum of each filter, dropout, a line."""
@@ -27,6 +41,7 @@ class TextCnn:
     _length: int
 
     @staticmethod
+    @_one_thread()
     def fit(
         texts: Sequence[str],
         truth: Places,
@@ -62,6 +77,7 @@ class TextCnn:
                 schedule.step()
         return model
 
+    @_one_thread()
     def probabilities(self, texts: Sequence[str]) -> Array:
         """(texts, classes)."""
         import torch
