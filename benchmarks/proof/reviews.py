@@ -14,6 +14,7 @@ import numpy as np
 
 from limner.benchmarks.proof.result import Result, package_folder
 from limner.benchmarks.proof.text_cnn import TextCnn
+from limner.language.errors import LimnerError
 from limner.workers.evaluation.baselines import TermsAndLine, majority
 from limner.workers.evaluation.classes import Places
 from limner.workers.evaluation.distinct import canonical, distinct
@@ -92,10 +93,13 @@ def _terms(texts: Sequence[str], truth: Places, asked: Sequence[str]) -> Array:
 
 def _head(folder: Path, texts: Sequence[str], truth: Places, asked: Sequence[str]) -> Array:
     """Logistic regression on mean-pooled, normalized vectors of a frozen encoder, texts prefixed as E5 wants them."""
-    from sentence_transformers import SentenceTransformer
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise LimnerError("a head on an encoder needs sentence-transformers: `pip install 'limner[bench]'`") from error
     from sklearn.linear_model import LogisticRegression
 
-    model = SentenceTransformer(str(folder), device="cpu")
+    model = SentenceTransformer(str(folder), device="cpu").float()
     model.max_seq_length = 128
     vectors = [
         model.encode([f"query: {text}" for text in each], batch_size=64, normalize_embeddings=True)

@@ -108,6 +108,7 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
                 "interval": _interval(comparison.intervals[comparison.model][measure.name]),
                 "verdict": "",
                 "difference": "",
+                "range": "",
             }
         ]
         for name, each in comparison.differences.items():
@@ -117,7 +118,8 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
                     "figure": figure(other),
                     "interval": _interval(other),
                     "verdict": difference.verdict,
-                    "difference": f"{difference.interval.value:+.3f} ({_interval(difference.interval, '+.3f')})",
+                    "difference": f"{difference.interval.value:+.3f}",
+                    "range": _interval(difference.interval, "+.3f"),
                 }
             )
         rows.append({"name": measure.name, "better": measure.better, "cells": cells})
