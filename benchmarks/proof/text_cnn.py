@@ -47,9 +47,9 @@ class TextCnn:
         truth: Places,
         classes: int,
         seed: int = 0,
-        epochs: int = 5,
-        size: int = 64,
-        filters: int = 96,
+        epochs: int = 8,
+        size: int = 128,
+        filters: int = 128,
         length: int = LENGTH,
     ) -> "TextCnn":
         """Learn in `epochs` passes; the last one's network is kept: nothing is chosen by what is measured."""
