@@ -57,11 +57,14 @@ class ExampleTask:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a shard gave: its file, how many examples, how many without an answer, and its newest row of the label."""
+    """What a shard gave: its file, how many examples, how many without an answer, when the first of them is, and its
+    newest row of the label (µs).
+    """
 
     file: Path
     examples: int
     unanswered: int
+    first: int | None
     newest: int | None
 
 
@@ -96,7 +99,8 @@ def draw(task: ExampleTask) -> Drawn:
     answered = found.filter(pc.is_valid(found[LABEL]))
     task.target.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(answered, task.target, compression="lz4", store_schema=True)
-    return Drawn(task.target, len(answered), len(found) - len(answered), newest)
+    first = answered[AT][0].as_py() if len(answered) else None
+    return Drawn(task.target, len(answered), len(found) - len(answered), first, newest)
 
 
 def _history(task: ExampleTask, asked: Asked) -> pa.Table:

@@ -18,6 +18,9 @@ from limner.workers.models.instants import Instants
 from limner.workers.models.pins import definition_of
 from limner.workers.models.training import Trained, Training, train
 from limner.workers.models.versions import Version, folder_of, registered
+from limner.workers.windows.timeline import tick_at_or_before
+
+DAY = 86_400_000_000  # µs
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Fitted:
     version: Version
     registered: bool
     there: bool = False
+
+
+@dataclass(frozen=True)
+class Told:
+    """The last instant (µs) whose label is complete, and what there is to say of it."""
+
+    last: int
+    notes: tuple[str, ...]
 
 
 def due(model: LearnedModel, now: int) -> tuple[int, ...]:
@@ -76,7 +87,7 @@ def _fit(
 ) -> Fitted:
     context.reporter(report.ModelStarted(model.model, cut_off))
     when, drawn = examples(specs, model, cut_off, root, data, context, stage)
-    _check(model, when, cut_off, drawn)
+    told = _told(model, when, cut_off, drawn)
     context.reporter(report.ExamplesDrawn(model.model, sum(each.examples for each in drawn)))
     version = Version(
         model=model.model,
@@ -87,6 +98,7 @@ def _fit(
         data="",
         examples={"unanswered": sum(each.unanswered for each in drawn)},
         metrics={},
+        notes=told.notes,
         files={},
     )
     training = Training(
@@ -95,6 +107,7 @@ def _fit(
         inputs=inputs_of(model, specs.views),
         learns=model.learns,
         complete=when.ahead + when.settle,
+        last=told.last,
         version=version,
         data=data,
         allow_suspicious=allow_suspicious,
@@ -103,8 +116,12 @@ def _fit(
     return Fitted(trained[0].version, trained[0].registered)
 
 
-def _check(model: LearnedModel, when: Instants, cut_off: int, drawn: list[Drawn]) -> None:
-    """LimnerError where there are no examples, or where the time before the cut-off is empty."""
+def _told(model: LearnedModel, when: Instants, cut_off: int, drawn: list[Drawn]) -> Told:
+    """Which labels are complete. LimnerError where there are no examples, or nothing happened before the cut-off.
+
+    Where the newest row of the label is older than a step of the grid (a day, if that is shorter), the rows after it
+    are not there yet: of labels that reach further, nobody knows what is missing.
+    """
     label, name = model.learns.label, model.model
     newest = max((each.newest for each in drawn if each.newest is not None), default=None)
     if newest is not None and newest < when.last:
@@ -112,9 +129,22 @@ def _check(model: LearnedModel, when: Instants, cut_off: int, drawn: list[Drawn]
             f"model {name}: the newest row of {label.from_} known by {text_of(cut_off)} is of {text_of(newest)}, so "
             f"the last {label.next.text} tell nothing: choose an earlier cut-off, such as --as-of {text_of(newest)}"
         )
+    last, notes = when.last, tuple[str, ...]()
+    if newest is not None and newest + min(when.step, DAY) < cut_off - when.settle:
+        last = tick_at_or_before(when.grid, newest + min(when.step, DAY) - when.ahead)
+        notes = (
+            f"the newest row of {label.from_} is of {text_of(newest)}: examples after {text_of(last)} have labels that "
+            "are not complete, and have no part in it",
+        )
     if not any(each.examples for each in drawn):
         raise LimnerError(
             f"model {name}: there is no example before {text_of(cut_off)}: nobody of the population was known by "
             f"{text_of(when.last)}, the last instant whose label ({label.next.text} ahead) is complete by then: choose "
             "a later cut-off"
         )
+    if newest is not None and all(each.first is None or each.first > last for each in drawn):
+        raise LimnerError(
+            f"model {name}: the newest row of {label.from_} known by {text_of(cut_off)} is of {text_of(newest)}: there "
+            f"is nobody whose label ({label.next.text} ahead) is complete by then"
+        )
+    return Told(last, notes)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
@@ -39,6 +40,7 @@ class Training:
     inputs: tuple[str, ...]
     learns: Propensity
     complete: int  # how long after an instant its label is complete and known, µs
+    last: int  # the last instant whose label is complete, µs
     version: Version  # without what is found out
     data: Path
     allow_suspicious: bool
@@ -70,7 +72,7 @@ def train(task: Training) -> Trained:
     """Learn, measure and register. LimnerError where nothing can be learned."""
     from threadpoolctl import threadpool_limits
 
-    table = pa.concat_tables([pq.read_table(file) for file in task.files])
+    table = pa.concat_tables([pq.read_table(file, filters=pc.field(AT) <= task.last) for file in task.files])
     found = len(table)
     table = sample(table, [*task.join_keys, AT], MOST)
     table = table.sort_by([(key, "ascending") for key in (AT, *task.join_keys)])

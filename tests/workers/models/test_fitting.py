@@ -136,6 +136,17 @@ def test_the_last_label_is_complete_when_its_rows_have_arrived(tmp_path: Path) -
     assert last == {lagging: parse_instant("2026-04-06"), SPECS: parse_instant("2026-04-13")}
 
 
+def test_labels_that_reach_beyond_the_newest_row_have_no_part(tmp_path: Path) -> None:
+    """Rows that have not come yet would look like people who stopped."""
+    write(tmp_path, [order for order in orders() if order.at < CUT - 12 * DAY])
+    complete, beyond = (fitted(tmp_path, specs(tmp_path), cut, allow=True).version for cut in (CUT - 12 * DAY, CUT))
+    assert beyond.examples["last"] == complete.examples["last"]
+    assert beyond.data == complete.data
+    assert any("is of 2026-04-18" in note for note in beyond.notes), beyond.notes
+    with pytest.raises(LimnerError, match="tell nothing: choose an earlier cut-off, such as --as-of 2026-04-18"):
+        fitted(tmp_path, specs(tmp_path), CUT + 90 * DAY)
+
+
 def test_the_schedule_says_which_versions_are_due(tmp_path: Path) -> None:
     write(tmp_path, orders())
     model = specs(tmp_path).models["churn"]
