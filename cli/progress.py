@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from limner.cli import output
 from limner.workers.report import (
     EncoderBusy,
+    EvaluationStarted,
     Event,
     ExamplesDrawn,
     FitStarted,
@@ -73,6 +74,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
             return f"{model}: drawing examples of what was known by {output.instant(cut_off)}"
         case ExamplesDrawn(model, examples):
             return f"{model}: learning from {examples:,} examples"
+        case EvaluationStarted(model, version, known_by):
+            return f"{model}: measuring version {version} by what is known by {output.instant(known_by)}"
         case EncoderBusy(encoder):
             return f"{encoder}: another process is encoding with it, waiting until it ends"
         case ViewDone(view, history_rows, online_rows, seconds):

@@ -122,12 +122,22 @@ class ExamplesDrawn:
     examples: int
 
 
+@dataclass(frozen=True)
+class EvaluationStarted:
+    """A version of a model is being measured by what is known by an instant (µs since 1970 UTC)."""
+
+    model: str
+    version: str
+    known_by: int
+
+
 Event = (
     ViewStarted
     | RowsPrepared
     | FitStarted
     | ModelStarted
     | ExamplesDrawn
+    | EvaluationStarted
     | TextsEncoded
     | EncoderBusy
     | ShardDone

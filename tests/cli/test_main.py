@@ -52,7 +52,7 @@ def test_an_interrupt_is_exit_code_130(limner: Limner, project: Path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["valdate"], "Did you mean 'validate'?"),
+        (["valdate"], "Did you mean 'validate'"),
         (["validate", "--jsn"], "--json"),
         (["materialize", "2026-01-01"], "give START and END"),
     ],

@@ -126,7 +126,7 @@ def drift(periods: Sequence[Drift]) -> Chart:
     for bound in (MODERATE, STRONG):
         plot.rule((0, bound), (max(1, len(periods)), bound))
     caption = (
-        f"Against the scores the model was calibrated on. Below {MODERATE:g} as before, from {STRONG:g} (dotted) "
+        f"Against its scores of what was learned from. Below {MODERATE:g} as before, from {STRONG:g} (dotted) "
         "another population."
     )
     rows = [(each.period, f"{each.rows:,}", f"{each.mean:.3f}", f"{each.index:.3f}") for each in periods]

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.language.errors import LimnerError
-from limner.workers.evaluation import charts, metrics
+from limner.workers.evaluation import metrics
 from limner.workers.evaluation.baselines import majority
 from limner.workers.evaluation.bootstrap import DRAWS
-from limner.workers.evaluation.charts import Chart
-from limner.workers.evaluation.drift import by_month
+from limner.workers.evaluation.drift import Drift, by_month
 from limner.workers.evaluation.evaluate import Evaluation, of_classes
 from limner.workers.evaluation.split import Instants, check_windows
 from limner.workers.evaluation.weighted import Array, value
@@ -27,6 +26,10 @@ class Examples:
     entities: npt.NDArray[Any]
     instants: Instants
 
+    def of(self, mask: npt.NDArray[np.bool_]) -> "Examples":
+        """Those of a mask, (rows,)."""
+        return Examples(self.features[mask], self.labels[mask], self.entities[mask], self.instants[mask])
+
 
 def evaluate(
     model: str,
@@ -39,7 +42,7 @@ def evaluate(
     more: Mapping[str, Array] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
-) -> tuple[Evaluation, Chart]:
+) -> tuple[Evaluation, Sequence[Drift]]:
     """The model beside the majority and the best of its features alone, and the drift of its score by month.
 
     `learned` are the examples the version was made of, `asked` those it is measured on; `probabilities`, (rows,) each,
@@ -53,7 +56,7 @@ def evaluate(
     contenders["majority"] = majority(learned.labels.astype(np.intp), 2, len(asked.labels))
     evaluation = of_classes(asked.labels.astype(np.intp), names, contenders, asked.entities, draws=draws, seed=seed)
     instants = np.concatenate([learned.instants, asked.instants])
-    return evaluation, charts.drift(by_month(probabilities[0], np.concatenate(probabilities), instants))
+    return evaluation, by_month(probabilities[0], np.concatenate(probabilities), instants)
 
 
 def best_feature(inputs: Sequence[str], learned: Examples, asked: Array) -> tuple[str, Array]:

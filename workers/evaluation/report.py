@@ -68,7 +68,7 @@ def render(
         comparison=comparison,
         heads=[_head(comparison, place) for place in range(len(comparison.measures))],
         table=_table(comparison),
-        verdict=_verdict(comparison),
+        verdict=verdict(comparison),
         charts=[
             (each, Markup(each.svg), [(Markup(swatch), name) for swatch, name in each.legend])  # noqa: S704
             for each in (*evaluation.charts, *more)
@@ -78,12 +78,13 @@ def render(
     )
 
 
-def figure(interval: Interval) -> str:
+def figure(found: Interval) -> str:
     """A value to three decimals, or what stands for an undefined one."""
-    return f"{interval.value:.3f}" if not math.isnan(interval.value) else "undefined"
+    return f"{found.value:.3f}" if not math.isnan(found.value) else "undefined"
 
 
-def _verdict(comparison: Comparison) -> str:
+def verdict(comparison: Comparison) -> str:
+    """What came out, in a sentence."""
     decides, unbeaten = comparison.measures[0].name, comparison.unbeaten()
     if not unbeaten:
         return f"{comparison.model} beats every baseline in {decides}."
@@ -105,7 +106,7 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
         cells = [
             {
                 "figure": figure(comparison.intervals[comparison.model][measure.name]),
-                "interval": _interval(comparison.intervals[comparison.model][measure.name]),
+                "interval": interval(comparison.intervals[comparison.model][measure.name]),
                 "verdict": "",
                 "difference": "",
                 "range": "",
@@ -116,20 +117,21 @@ def _table(comparison: Comparison) -> list[dict[str, Any]]:
             cells.append(
                 {
                     "figure": figure(other),
-                    "interval": _interval(other),
+                    "interval": interval(other),
                     "verdict": difference.verdict,
                     "difference": f"{difference.interval.value:+.3f}",
-                    "range": _interval(difference.interval, "+.3f"),
+                    "range": interval(difference.interval, "+.3f"),
                 }
             )
         rows.append({"name": measure.name, "better": measure.better, "cells": cells})
     return rows
 
 
-def _interval(interval: Interval, form: str = ".3f") -> str:
-    if math.isnan(interval.low):
+def interval(found: Interval, form: str = ".3f") -> str:
+    """Its bounds to three decimals, or what stands for undefined ones."""
+    if math.isnan(found.low):
         return "undefined"
-    return f"{interval.low:{form}} to {interval.high:{form}}"
+    return f"{found.low:{form}} to {found.high:{form}}"
 
 
 def _confusion(found: Confusion | None) -> dict[str, Any] | None:

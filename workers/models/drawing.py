@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from limner.language.errors import LimnerError
 from limner.language.learning.binding import read_by
 from limner.language.learning.queries import Query
@@ -14,22 +16,35 @@ from limner.workers.context import RunContext
 from limner.workers.fitting import fits_by
 from limner.workers.history.manifest import History
 from limner.workers.intervals import Interval
-from limner.workers.models.examples import Asked, Drawn, ExampleTask, Question, draw
-from limner.workers.models.instants import Instants, coarser, instants
+from limner.workers.models.examples import Asked, Drawn, ExampleTask, Question, draw, newest_of
+from limner.workers.models.instants import Instants, coarser, instants, last_told
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.staged import stage_rows
 from limner.workers.windows.compute import Task
+from limner.workers.windows.timeline import tick_at_or_after
 
 
 def examples(
-    specs: Specs, model: LearnedModel, cut_off: int, root: Path, data: Path, context: RunContext, stage: Path
-) -> tuple[Instants, list[Drawn]]:
-    """The examples of a version as of a cut-off (µs), written below the folder `stage`, a file a shard."""
+    specs: Specs, model: LearnedModel, cut_off: int, root: Path, data: Path, context: RunContext, stage: Path,
+    since: int | None = None,
+) -> tuple[Instants, list[Drawn]]:  # fmt: skip
+    """The examples of a version as of a cut-off (µs), written below the folder `stage`, a file a shard.
+
+    With `since` (µs) those at or after it, and of these only the instants whose labels are complete, however late the
+    cut-off is.
+    """
     read = read_by(model, specs.views)
     plans = {view: _narrow(plan_view(specs, view, root, data), outputs) for view, outputs in read.items()}
     lag = specs.sources[model.learns.label.from_].lag
-    when = _covered(plans, instants(model.learns, cut_off, lag.micros if lag is not None else 0))
+    when = instants(model.learns, cut_off, lag.micros if lag is not None else 0)
+    if since is not None:
+        when = replace(when, first=int(tick_at_or_after(when.grid, np.array(since))))
+    when = _covered(plans, when)
     tasks = list(_tasks(specs, model, plans, when, cut_off, root, data, context, stage))
+    if since is not None:
+        newest = max((found for task in tasks if (found := newest_of(task)) is not None), default=since)
+        when = replace(when, last=last_told(when, newest, cut_off))
+        tasks = [replace(task, instants=when) for task in tasks]
     return when, sorted(context.workers.map(draw, tasks), key=lambda each: each.file)
 
 

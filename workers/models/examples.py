@@ -103,6 +103,13 @@ def draw(task: ExampleTask) -> Drawn:
     return Drawn(task.target, len(answered), len(found) - len(answered), first, newest)
 
 
+def newest_of(task: ExampleTask) -> int | None:
+    """When the newest row of the label's source that is known by the cut-off happened, µs; None without one."""
+    tables = (pq.read_table(path, columns=[KNOWN, TIME]) for path in task.label.asked.rows.values())
+    newest = (pc.max(each.filter(pc.less_equal(each[KNOWN], task.cut_off))[TIME]).as_py() for each in tables)
+    return max((each for each in newest if each is not None), default=None)
+
+
 def _history(task: ExampleTask, asked: Asked) -> pa.Table:
     """Rows at which values change, the first at or before the first instant; their time (µs) is `__ts`."""
     tables = {source: pq.read_table(path) for source, path in asked.rows.items()}

@@ -14,13 +14,10 @@ from limner.workers.history.lock import view_lock
 from limner.workers.members import text_of
 from limner.workers.models.drawing import examples
 from limner.workers.models.examples import Drawn
-from limner.workers.models.instants import Instants
+from limner.workers.models.instants import Instants, last_told
 from limner.workers.models.pins import definition_of
 from limner.workers.models.training import Trained, Training, train
 from limner.workers.models.versions import Version, folder_of, registered
-from limner.workers.windows.timeline import tick_at_or_before
-
-DAY = 86_400_000_000  # µs
 
 
 @dataclass(frozen=True)
@@ -117,11 +114,7 @@ def _fit(
 
 
 def _told(model: LearnedModel, when: Instants, cut_off: int, drawn: list[Drawn]) -> Told:
-    """Which labels are complete. LimnerError where there are no examples, or nothing happened before the cut-off.
-
-    Where the newest row of the label is older than a step of the grid (a day, if that is shorter), the rows after it
-    are not there yet: of labels that reach further, nobody knows what is missing.
-    """
+    """Which labels are complete. LimnerError where there are no examples, or nothing happened before the cut-off."""
     label, name = model.learns.label, model.model
     newest = max((each.newest for each in drawn if each.newest is not None), default=None)
     if newest is not None and newest < when.last:
@@ -129,9 +122,8 @@ def _told(model: LearnedModel, when: Instants, cut_off: int, drawn: list[Drawn])
             f"model {name}: the newest row of {label.from_} known by {text_of(cut_off)} is of {text_of(newest)}, so "
             f"the last {label.next.text} tell nothing: choose an earlier cut-off, such as --as-of {text_of(newest)}"
         )
-    last, notes = when.last, tuple[str, ...]()
-    if newest is not None and newest + min(when.step, DAY) < cut_off - when.settle:
-        last = tick_at_or_before(when.grid, newest + min(when.step, DAY) - when.ahead)
+    last, notes = last_told(when, newest, cut_off), tuple[str, ...]()
+    if newest is not None and last < when.last:
         notes = (
             f"the newest row of {label.from_} is of {text_of(newest)}: examples after {text_of(last)} have labels that "
             "are not complete, and have no part in it",

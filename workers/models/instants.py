@@ -9,6 +9,8 @@ from limner.language.models import Grid
 from limner.workers.windows.column import Ints
 from limner.workers.windows.timeline import tick_at_or_after, tick_at_or_before
 
+DAY = 86_400_000_000  # µs
+
 
 @dataclass(frozen=True)
 class Instants:
@@ -38,6 +40,17 @@ class Instants:
         """All of them at or after an instant."""
         begin = known if self.first is None else max(known, self.first)
         return np.arange(int(tick_at_or_after(self.grid, np.array(begin))), self.last + 1, self.step)
+
+
+def last_told(when: Instants, newest: int | None, cut_off: int) -> int:
+    """The last instant whose label is complete, µs, where `newest` is when the newest row of the label happened.
+
+    Where that is older than a step of the grid (a day, if that is shorter), the rows after it are not there yet: of
+    labels that reach further, nobody knows what is missing.
+    """
+    if newest is None or newest + min(when.step, DAY) >= cut_off - when.settle:
+        return when.last
+    return min(when.last, tick_at_or_before(when.grid, newest + min(when.step, DAY) - when.ahead))
 
 
 def instants(learns: Propensity, cut_off: int, settle: int) -> Instants:

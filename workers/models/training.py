@@ -5,6 +5,7 @@ begins, labels included.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,33 +56,47 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class _Examples:
+class Examples:
+    """Instants [examples], µs; what is known at them [examples, inputs], NaN for null; labels [examples], bool."""
+
     at: Array
     rows: Array
     label: Array
 
-    def of(self, mask: Array) -> "_Examples":
-        return _Examples(self.at[mask], self.rows[mask], self.label[mask])
+    def of(self, mask: Array) -> "Examples":
+        """Those of a mask."""
+        return Examples(self.at[mask], self.rows[mask], self.label[mask])
 
     @property
     def mixed(self) -> bool:
+        """Whether there are both labels."""
         return bool(self.label.any() and not self.label.all())
+
+
+def table_of(files: Sequence[Path], join_keys: Sequence[str], last: int) -> tuple[int, pa.Table]:
+    """How many examples there are up to the instant `last` (µs), and those learned from, by instant and key."""
+    table = pa.concat_tables([pq.read_table(file, filters=pc.field(AT) <= last) for file in files])
+    found = len(table)
+    table = sample(table, [*join_keys, AT], MOST)
+    return found, table.sort_by([(key, "ascending") for key in (AT, *join_keys)])
+
+
+def examples_of(table: pa.Table, inputs: Sequence[str]) -> Examples:
+    """The examples of a table, in its order."""
+    return Examples(
+        at=np.asarray(table[AT].to_numpy(), np.int64),
+        rows=matrix(inputs, {each: table[each] for each in inputs}),
+        label=np.asarray(table[LABEL].to_numpy(zero_copy_only=False), bool),
+    )
 
 
 def train(task: Training) -> Trained:
     """Learn, measure and register. LimnerError where nothing can be learned."""
     from threadpoolctl import threadpool_limits
 
-    table = pa.concat_tables([pq.read_table(file, filters=pc.field(AT) <= task.last) for file in task.files])
-    found = len(table)
-    table = sample(table, [*task.join_keys, AT], MOST)
-    table = table.sort_by([(key, "ascending") for key in (AT, *task.join_keys)])
+    found, table = table_of(task.files, task.join_keys, task.last)
     name = task.version.model
-    examples = _Examples(
-        at=np.asarray(table[AT].to_numpy(), np.int64),
-        rows=matrix(task.inputs, {each: table[each] for each in task.inputs}),
-        label=np.asarray(table[LABEL].to_numpy(zero_copy_only=False), bool),
-    )
+    examples = examples_of(table, task.inputs)
     if not examples.mixed:
         same = "yes" if len(examples.label) and examples.label[0] else "no"
         raise LimnerError(
@@ -89,7 +104,7 @@ def train(task: Training) -> Trained:
             f"look at its `is` and `where`, or choose a later cut-off"
         )
     with threadpool_limits(1):  # sums of several threads depend on their number
-        learned, notes = _learn(task, examples)
+        learned, notes = learn(task, examples)
         metrics, why = _measure(task, examples)
         apart = [separation(examples.rows[:, place], examples.label) for place in range(len(task.inputs))]
     best = int(np.argmax(apart))
@@ -98,7 +113,7 @@ def train(task: Training) -> Trained:
     content = learned.model_dump_json(indent=1).encode()
     version = task.version.model_copy(
         update={
-            "data": _digest(table),
+            "data": digest(table),
             "examples": {
                 **task.version.examples,
                 "found": found,
@@ -120,8 +135,8 @@ def train(task: Training) -> Trained:
     return Trained(version, registered=True)
 
 
-def _learn(task: Training, examples: _Examples) -> tuple[Learned, list[str]]:
-    """Learn from the earlier examples, and calibrate on the later ones where there are enough instants."""
+def learn(task: Training, examples: Examples) -> tuple[Learned, list[str]]:
+    """What the earlier examples teach, calibrated on the later ones where there are enough instants; and notes."""
     early, late = _split(examples, task.complete)
     how, notes = task.learns.calibrate, []
     if how != "none" and not (early.mixed and late.mixed):
@@ -138,23 +153,28 @@ def _learn(task: Training, examples: _Examples) -> tuple[Learned, list[str]]:
     return learned, notes
 
 
-def _measure(task: Training, examples: _Examples) -> tuple[dict[str, float], list[str]]:
+def _measure(task: Training, examples: Examples) -> tuple[dict[str, float], list[str]]:
     """What the same procedure would have been worth, had it been carried out as of an earlier cut-off."""
     early, late = _split(examples, task.complete)
     if not (early.mixed and late.mixed):
         return {}, ["not measured: there are too few instants to keep later ones apart"]
-    learned, _ = _learn(task, early)
+    learned, _ = learn(task, early)
     return measured(learned.probability(late.rows), late.label), []
 
 
-def _split(examples: _Examples, complete: int) -> tuple[_Examples, _Examples]:
+def _split(examples: Examples, complete: int) -> tuple[Examples, Examples]:
     """Examples whose labels were complete when the last part of the instants began, and those of that part."""
-    instants = np.unique(examples.at)
-    begin = instants[-max(1, round(LATER * len(instants)))]
+    begin = later_from(examples.at)
     return examples.of(examples.at + complete <= begin), examples.of(examples.at >= begin)
 
 
-def _both(examples: _Examples) -> tuple[Array, Array]:
+def later_from(at: Array) -> int:
+    """The first (µs) of the last part of the instants, which are kept to calibrate, or to measure, on."""
+    instants = np.unique(at)
+    return int(instants[-max(1, round(LATER * len(instants)))])
+
+
+def _both(examples: Examples) -> tuple[Array, Array]:
     return examples.rows, examples.label
 
 
@@ -164,12 +184,12 @@ def _suspicion(metrics: dict[str, float], feature: str) -> str:
     return feature if alone or metrics.get("roc_auc", 0.0) > TOO_GOOD else ""
 
 
-def _enough(examples: _Examples) -> bool:
+def _enough(examples: Examples) -> bool:
     """Whether it can hardly be by chance that something tells labels apart."""
     return bool(min(examples.label.sum(), (~examples.label).sum()) >= FEW)
 
 
-def _nulls(task: Training, examples: _Examples) -> list[str]:
+def _nulls(task: Training, examples: Examples) -> list[str]:
     """What stands for missing values, where the learner needs something to."""
     if task.learns.learner != "logistic":
         return []
@@ -178,7 +198,7 @@ def _nulls(task: Training, examples: _Examples) -> list[str]:
     return [f"the median stands for null in {', '.join(often)}"] if often else []
 
 
-def _digest(table: pa.Table) -> str:
+def digest(table: pa.Table) -> str:
     """sha256 (hex) of the examples, column by column."""
     found = hashlib.sha256()
     for name in table.column_names:

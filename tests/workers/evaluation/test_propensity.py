@@ -32,7 +32,7 @@ def test_a_model_is_compared_with_its_best_feature() -> None:
     assert list(evaluation.comparison.intervals) == ["churn", "often null alone", "majority"]
     assert evaluation.comparison.verdict == "beats"
     assert evaluation.comparison.entities == 200
-    assert [row[0] for row in drift.rows] == ["1970-01", "1970-02"]
+    assert [each.period for each in drift] == ["1970-01", "1970-02"]
 
 
 def test_a_feature_alone_dressed_as_a_model_beats_nothing() -> None:
