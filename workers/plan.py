@@ -16,6 +16,7 @@ from limner.workers.members import Member
 from limner.workers.reading import Reading, digests, measures, readings
 from limner.workers.sources.describe import describe
 from limner.workers.text.models import AnyEncoder, encoder_model, learned_from, since_fits
+from limner.workers.text.scorers import scorers
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ class ViewPlan:
 def plan_view(specs: Specs, name: str, root: Path, data: Path) -> ViewPlan:
     """Look at the sources and encoders of a view and plan it; LimnerError where one cannot be read."""
     view = specs.views[name]
-    encoders = {each: encoder_model(specs, each, root, data) for each in encoders_of(view.features.values())}
+    encoders: dict[str, AnyEncoder] = {
+        each: encoder_model(specs, each, root, data) for each in encoders_of(view.features.values())
+    }
+    encoders |= scorers(view.features.values(), data, {name: each.prefix for name, each in encoders.items()})
     reads = (each for name in view.reads for each in (name, *specs.sources[name].others))
     wanted = dict.fromkeys((*reads, *learned_from(specs, encoders)))
     raw = {each: describe(specs.sources[each], root) for each in wanted}

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
-from limner.language.features import Embed, TextStatistic
+from limner.language.features import Embed, FeatureBase, Scored, TextStatistic
 from limner.language.outputs import Output
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.sources.request import RowMeasure, RowText
 from limner.workers.text.models import AnyEncoder
+from limner.workers.text.scorers import scorer_name
 
 DIGEST = "__digest_"
 MEASURE = "__measure_"
@@ -45,7 +47,7 @@ def readings(sources: Iterable[str], outputs: tuple[Output, ...], encoders: Enco
                 texts={
                     digest[output.name]: _text(feature, encoders)
                     for output in of
-                    if isinstance(feature := output.feature, Embed)
+                    if _vectored(feature := output.feature)
                 },
                 measures={
                     measure[output.name]: _measure(feature, encoders)
@@ -65,7 +67,7 @@ def digests(outputs: tuple[Output, ...], encoders: Encoders) -> dict[str, str]:
     return {
         output.name: names.setdefault((output.source, *_text(feature, encoders)), f"{DIGEST}{len(names)}")
         for output in outputs
-        if isinstance(feature := output.feature, Embed)
+        if _vectored(feature := output.feature)
     }
 
 
@@ -79,7 +81,16 @@ def measures(outputs: tuple[Output, ...], encoders: Encoders) -> dict[str, str]:
     }
 
 
-def _text(feature: Embed, encoders: Encoders) -> tuple[RowText, str]:
+def _vectored(feature: FeatureBase) -> TypeGuard[Embed | Scored]:
+    """Whether a feature is made of vectors of texts; before any version of its model speaks, none is."""
+    return isinstance(feature, Embed) or (isinstance(feature, Scored) and bool(feature.pins))
+
+
+def _text(feature: Embed | Scored, encoders: Encoders) -> tuple[RowText, str]:
+    if isinstance(feature, Scored):
+        # All versions of one that reads texts read the same: the newest stands for them.
+        used = feature.encoder or scorer_name(feature.model, feature.pins[-1].version)
+        return RowText(feature.text, encoders[used].prefix, tuple(sorted(feature.languages))), used
     prefix = encoders[feature.encoder].prefix if feature.prefix is None else feature.prefix
     return RowText(feature.embed, prefix, tuple(sorted(feature.languages))), feature.encoder
 

@@ -15,6 +15,7 @@ from limner.workers.history.files import write_atomic
 from limner.workers.sources.prepare import PrepareRequest, seen_before
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.models import AnyEncoder
+from limner.workers.text.scorers import TextScorer, scored
 from limner.workers.windows.column import Bools
 from limner.workers.windows.compute import Task, Vectors, compute
 from limner.workers.windows.pool import Float32s
@@ -110,6 +111,9 @@ def stored_vectors(embeddings: Path, encoders: Mapping[str, AnyEncoder]) -> Vect
 
     def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
         model = encoders[encoder]
+        if isinstance(model, TextScorer) and model.base is not None:
+            vectors, there = load(model.base, digests)
+            return scored(model, vectors), there
         cache = EmbeddingCache(embeddings, model)
         # A text without a vector failed to be encoded and stands in quarantine: its row does not count here.
         found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)

@@ -19,6 +19,8 @@ from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.ensure import ensure
 from limner.workers.text.failures import write_failed
 from limner.workers.text.learning import learned
+from limner.workers.text.models import AnyEncoder
+from limner.workers.text.scorers import TextScorer
 from limner.workers.text.terms import TermsModel
 from limner.workers.windows.compute import arrow_type
 from limner.workers.windows.derived import breaks
@@ -198,7 +200,9 @@ def _encode(
     for name, model in plan.encoders.items():
         files = {
             each.source: [
-                prepared[each.source].texts[column] for column, (_, used) in each.texts.items() if used == name
+                prepared[each.source].texts[column]
+                for column, (_, used) in each.texts.items()
+                if used == name or _alike(plan.encoders[used], model)
             ]
             for each in plan.readings
         }
@@ -216,6 +220,13 @@ def _encode(
             if result.failed and some:
                 _set_aside(plan, source, name, some, result.failed, context)
     return failed
+
+
+def _alike(used: AnyEncoder, model: AnyEncoder) -> bool:
+    """Whether both are versions of one model that reads texts: all of them read the same."""
+    if not isinstance(used, TextScorer) or not isinstance(model, TextScorer):
+        return False
+    return used.base is None and used.model == model.model
 
 
 def _set_aside(

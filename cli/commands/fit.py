@@ -78,22 +78,29 @@ def as_data(version: "Version") -> dict[str, Any]:
 def render(made: "Fitted") -> None:
     """Print what became of one version."""
     say = output.console().print
-    version, examples = made.version, made.version.examples
+    version = made.version
     fate = "already there" if made.there else "registered" if made.registered else "not registered"
     say(f"{version.model} · version {version.id} · cut-off {output.instant(version.cut_off)} · {fate}", soft_wrap=True)
-    say(
-        f"  {examples['learned_from']:,} examples at {examples['instants']} instants from "
-        f"{output.instant(examples['first'])} to {output.instant(examples['last'])}, "
-        f"{examples['positive'] / examples['learned_from']:.1%} yes",
-        soft_wrap=True,
-    )
-    for line in (told(version), *version.notes):
+    for line in (_learned_from(version), told(version), *version.notes):
         say(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _learned_from(version: "Version") -> str:
+    examples = version.examples
+    when = f"from {output.instant(examples['first'])} to {output.instant(examples['last'])}"
+    if "classes" not in examples:
+        part = examples["positive"] / examples["learned_from"]
+        return f"{examples['learned_from']:,} examples at {examples['instants']} instants {when}, {part:.1%} yes"
+    classes = ", ".join(f"{name} {count:,}" for name, count in examples["classes"].items())
+    what = "examples" if version.kind == "interests" else "texts"
+    return f"{examples['learned_from']:,} different texts of {examples['rows']:,} rows {when}; {what}: {classes}"
 
 
 def told(version: "Version") -> str:
     """The metrics in a line."""
     metrics = version.metrics
+    if "classes" in version.examples:
+        return _told_of_texts(version)
     best = f"the best feature alone: AUC {metrics['best_feature_roc_auc']:.3f}"
     if "roc_auc" not in metrics:
         return best
@@ -104,7 +111,25 @@ def told(version: "Version") -> str:
     )
 
 
+def _told_of_texts(version: "Version") -> str:
+    metrics = version.metrics
+    if not metrics:
+        return "not measured"
+    on = "examples, left out in turns" if version.kind == "interests" else "later texts"
+    return (
+        f"on {metrics['examples']:,.0f} {on}: accuracy {metrics['accuracy']:.3f} (the most frequent class: "
+        f"{metrics['baseline_accuracy']:.3f}), macro F1 {metrics['macro_f1']:.3f}, AUC {metrics['roc_auc']:.3f}, "
+        f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['calibration_error']:.3f}"
+    )
+
+
 def _suspicion(version: "Version") -> str:
+    if "classes" in version.examples:
+        return (
+            f"model {version.model}: too good to be true (an AUC of {version.metrics['roc_auc']:.4f} on later texts), "
+            f"as if the text {version.suspicious!r} held the label itself: see what it is made of; if it is meant so, "
+            "keep the version with --allow-suspicious"
+        )
     return (
         f"model {version.model}: too good to be true, as if {version.suspicious} held the label itself (alone it has "
         f"an AUC of {version.metrics['best_feature_roc_auc']:.4f}): see what it is made of; if it is meant so, "

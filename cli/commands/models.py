@@ -18,7 +18,7 @@ def models(
     from limner.cli.commands.fit import as_data, told
     from limner.language.repo import load
     from limner.language.suggest import did_you_mean
-    from limner.workers.models.pins import pins_of
+    from limner.workers.models.pins import with_pins
     from limner.workers.models.versions import registered
 
     root = project.find(project_folder)
@@ -26,9 +26,10 @@ def models(
     specs = load(settings.specs)
     if name is not None and name not in specs.models:
         raise LimnerError(f"there is no model {name!r}: {did_you_mean(name, specs.models)}")
+    pinned = with_pins(specs, root, settings.data).models
     rows: list[dict[str, Any]] = []
     for model in [name] if name is not None else sorted(specs.models):
-        speak = {pin.version for pin in pins_of(specs, model, root, settings.data)}
+        speak = {pin.version for pin in pinned[model].versions}
         for key, version in registered(settings.data, model).items():
             rows.append(as_data(version) | {"speaks": key in speak, "told": told(version)})
     if json:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from limner.language.durations import Duration
 from limner.language.expressions import Expression
-from limner.language.features import Embed, TextStatistic
+from limner.language.features import Embed, Scored, TextStatistic
 from limner.language.keys import keys
 from limner.language.template import Template
 from limner.language.windows import Period
@@ -22,9 +22,9 @@ def canonical(value: Any, *, without: frozenset[str] = frozenset()) -> Any:  # n
     match value:
         case BaseModel():
             fields = {key: getattr(value, name) for key, name in keys(type(value)).items() if key not in without}
-            if isinstance(value, Embed):
+            if isinstance(value, Embed | Scored):
                 fields["pool"] = value.pooling
-            if isinstance(value, Embed | TextStatistic):
+            if isinstance(value, Embed | Scored | TextStatistic):
                 fields["languages"] = sorted(value.languages) or None
             return {key: canonical(item, without=without) for key, item in fields.items() if item is not None}
         case Duration():

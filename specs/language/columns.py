@@ -6,6 +6,7 @@ from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
 from limner.language.learning.questions import questions
 from limner.language.learning.rules import unreadable
+from limner.language.learning.text_columns import unlabelled
 from limner.language.members import depth
 from limner.language.models import LearnedModel, LogicalType
 from limner.language.outputs import Output
@@ -62,6 +63,9 @@ def check(specs: Specs, raw: RawColumns) -> None:
 
 def _model(specs: Specs, model: LearnedModel, raw: RawColumns, known: set[str]) -> Iterator[Problem]:
     """The questions of a model held against the columns of the sources they ask."""
+    if model.texts is not None:
+        yield from unlabelled(specs, model, raw, known)
+        return
     asked = questions(specs, model)
     for view in asked.views.values():
         if known >= {*view.reads}:

@@ -10,6 +10,12 @@ _FEATURE = {
 }
 _LANGUAGES = "Only texts in these languages count, by ISO 639 code; und is a text too short to tell."
 _NO_DEFAULT = {key: text for key, text in _FEATURE.items() if key != "default"}
+_SCORED = {
+    "model": "The model that is asked.",
+    "languages": _LANGUAGES,
+    "as": "numbers: a feature for each class, name_class; vector: one, in the order of the classes.",
+    "pool": "How what is said of a window's texts becomes one: mean, or mean with options.",
+}
 _BY = {
     "by": "A column of categories: a value for each of them, as a map.",
     "categories": "Instead of a map, a list: a value for each of these, in this order, 0 where there is none.",
@@ -103,8 +109,10 @@ KEYS: dict[str, dict[str, str]] = {
     "LearnedModel": {
         "model": "The model's name.",
         "description": "For people; changes no value.",
-        "entity": "Whom it is about.",
+        "entity": "Whom it is about; models of texts are about none.",
         "propensity": "How likely something is to happen: of which features, and what it is.",
+        "classifier": "Of which class a text is, learned from rows that say it.",
+        "interests": "How much a text is about each of some tags, declared in words.",
         "cut_off": "The first version is made of what was known before this instant.",
         "refit": "How often a further version is due.",
         "seed": "Where chance begins; the same seed and rows give the same version.",
@@ -117,6 +125,31 @@ KEYS: dict[str, dict[str, str]] = {
         "calibrate": "How scores become probabilities, on later examples than those that were learned from.",
         "every": "At which instants examples are drawn.",
         "over": "How long before the cut-off examples are drawn; left out, as far back as anybody is known.",
+    },
+    "Classifier": {
+        "label": "The rows that say of which class their text is.",
+        "classes": "Their names; or the name of each, and the values of the label that mean it.",
+        "method": "head: on an encoder's vectors; tfidf: by its terms; textcnn: a small network over its characters.",
+        "encoder": "Whose vectors a head is learned on.",
+        "terms": "What a term is, for method: tfidf.",
+        "weights": "balanced: a rare class counts as much as a frequent one; none: each text counts the same.",
+        "over": "How long before the cut-off rows are learned from; left out, all that are known.",
+    },
+    "TextLabel": {
+        "source": "The source of the rows.",
+        "text": 'The text of a row, columns in braces: "{title} {body}".',
+        "column": "The column of the truth.",
+    },
+    "Terms": _TERMS,
+    "Interests": {
+        "encoder": "Whose vectors texts and tags are compared by.",
+        "tags": "Their names, and what each means.",
+        "texts": "The rows whose texts tell what is usual.",
+    },
+    "TagTexts": {"about": "A description in words.", "examples": "Texts that are about it."},
+    "TextRows": {
+        "source": "The source of the rows.",
+        "text": 'The text of a row, columns in braces: "{title} {body}".',
     },
     "Label": {**_QUERY, "next": "How far it looks ahead: rows of that time, from the instant on."},
     "Population": {**_QUERY, "over": "How far it looks back; left out, over all rows that are known."},
@@ -275,6 +308,16 @@ KEYS: dict[str, dict[str, str]] = {
     "Log1p": {**_DERIVED, "log1p": "A number feature."},
     "Hash": {**_DERIVED, "hash": "A feature of one value.", "buckets": "How many numbers there are."},
     "Predict": {**_DERIVED, "predict": "The model that is asked."},
+    "Classify": {
+        **_NO_DEFAULT,
+        "classify": 'The text of a row, columns in braces: "{title} {body}".',
+        **_SCORED,
+    },
+    "InterestWeights": {
+        **_NO_DEFAULT,
+        "interests": 'The text of a row, columns in braces: "{title} {body}".',
+        **_SCORED,
+    },
     "Vector": {
         **_DERIVED,
         "vector": "Its parts, end to end: scalars, categories and embeddings.",

@@ -133,6 +133,11 @@ class FeatureBase(BaseModel):
         return OutputType(columns[self.column or ""])
 
     @property
+    def turns(self) -> tuple[int, ...]:
+        """Instants (µs) from which on its values may be others though nothing happens: something learned speaks."""
+        return ()
+
+    @property
     def order_matters(self) -> bool:
         """Whether it tells one of several tied rows from another."""
         return False

@@ -8,7 +8,8 @@ from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Predict, TextStatistic, encoders_of
+from limner.language.features import SCORED_BY, Scored, TextStatistic, encoders_of
+from limner.language.learning.binding import asked_by
 from limner.language.learning.rules import between
 from limner.language.members import unfit
 from limner.language.models import Encoder, Entity, FeatureView, LearnedModel, Profile, RequestView, Source
@@ -91,7 +92,7 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
         yield from _asked(parsed, view, names)
     entity = names["entity"][view.entity].model if view.entity in names["entity"] else None
     for name, feature in view.features.items():
-        for encoder in encoders_of([feature]) if complete else ():
+        for encoder in encoders_of([feature]) if complete and not isinstance(feature, Scored) else ():
             yield from _unknown(parsed, ("features", name, "encoder"), "encoder", encoder, names)
         yield from _tokens(parsed, name, feature, names)
         for output in output_names_of(view.features, name):
@@ -137,8 +138,13 @@ def _of_another(parsed: Parsed, view: FeatureView, name: str, names: Names) -> I
 
 def _model(parsed: Parsed, model: LearnedModel, names: Names, complete: bool) -> Iterator[Problem]:
     if complete:
-        yield from _unknown(parsed, ("entity",), "entity", model.entity, names)
-    if complete and model.entity in names["entity"]:
+        if model.entity is not None:
+            yield from _unknown(parsed, ("entity",), "entity", model.entity, names)
+        if model.texts is not None and model.texts.encoder is not None:
+            path = (model.texts.kind, "encoder")
+            yield from _unknown(parsed, path, "encoder", model.texts.encoder, names)
+            yield from _unfitted(parsed, path, model, names)
+    if complete and (model.entity is None or model.entity in names["entity"]):
         views = {name: each.model for name, each in names["feature_view"].items()}
         sources = {name: each.model for name, each in names["source"].items()}
         yield from between(parsed.origin, model, views, sources)  # type: ignore[arg-type]
@@ -147,14 +153,45 @@ def _model(parsed: Parsed, model: LearnedModel, names: Names, complete: bool) ->
 def _asked(parsed: Parsed, view: FeatureView, names: Names) -> Iterator[Problem]:
     """The models that features ask."""
     for name, feature in view.features.items():
-        if not isinstance(feature, Predict):
+        asked = asked_by(feature)
+        if asked is None:
             continue
-        path = ("features", name, "predict")
-        yield from _unknown(parsed, path, "model", feature.predict, names)
-        model = names["model"][feature.predict].model if feature.predict in names["model"] else None
-        if isinstance(model, LearnedModel) and model.entity != view.entity:
-            text = f"the model {feature.predict!r} is about {model.entity!r}, the view about {view.entity!r}"
+        path = ("features", name, "model" if isinstance(feature, Scored) else "predict")
+        yield from _unknown(parsed, path, "model", asked, names)
+        model = names["model"][asked].model if asked in names["model"] else None
+        if not isinstance(model, LearnedModel):
+            continue
+        kind = SCORED_BY.get(feature.kind)
+        if (kind is None) != (model.texts is None) or (kind is not None and getattr(model, kind) is None):
+            text = f"{feature.kind} asks a model of the kind {kind or 'propensity'}, and {asked!r} is none"
             yield parsed.origin.problem(path, text)
+        elif kind is None and model.entity != view.entity:
+            text = f"the model {asked!r} is about {model.entity!r}, the view about {view.entity!r}"
+            yield parsed.origin.problem(path, text)
+    yield from _twice(parsed, view)
+
+
+def _twice(parsed: Parsed, view: FeatureView) -> Iterator[Problem]:
+    """Names that only a model's classes make."""
+    owners: dict[str, list[str]] = {}
+    for name in view.features:
+        for output in output_names_of(view.features, name):
+            owners.setdefault(output, []).append(name)
+    for output, several in owners.items():
+        for name in several[1:]:
+            if any(isinstance(view.features[each], Scored) for each in several):
+                text = f"makes {output!r}, and so does the feature {several[0]!r}: rename one"
+                yield parsed.origin.problem(("features", name), text, at_key=True)
+
+
+def _unfitted(parsed: Parsed, path: tuple[str | int, ...], model: LearnedModel, names: Names) -> Iterator[Problem]:
+    """An encoder that learns must have learned by the first cut-off."""
+    assert model.texts is not None
+    used = model.texts.encoder or ""
+    encoder = names["encoder"][used].model if used in names["encoder"] else None
+    if isinstance(encoder, Encoder) and encoder.tfidf is not None and encoder.tfidf.fit > model.cut_off:
+        text = f"encoder {used!r} has learned by its fit, which is after the cut-off of this model: choose a later one"
+        yield parsed.origin.problem(path, text)
 
 
 def _profile(parsed: Parsed, profile: Profile, names: Names, complete: bool) -> Iterator[Problem]:

@@ -106,6 +106,8 @@ def _missing(path: Path, key: str, value: Any, model: type[BaseModel]) -> str:
         "cut_off": "say up to when the first version may know, e.g. cut_off: 2026-01-31T00:00:00Z",
         "join_keys": "e.g. join_keys: {user_id: int}",
     }
+    if kind is not None:
+        examples["model"] = "name a model document, e.g. model: sentiment"
     if model is RequestView:
         examples["at"] = "say at which instant, e.g. at: now, a field of the request"
         examples["with"] = "say what the vector is compared with, e.g. with: query, a field of the request"

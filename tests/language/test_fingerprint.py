@@ -127,6 +127,28 @@ views: [x]
 every: 1d
 features: {r: {ratio: [x.n, x.m]}, c: {predict: churn}}
 ---
+feature_view: z
+entity: user
+source: events
+every: 1d
+features:
+  mood: {classify: "{title}", model: mood, languages: [en], as: vector, pool: {mean: {newest: 5}}}
+  likes: {interests: "{title} {kind}", model: likes, over: 30d}
+---
+model: mood
+classifier:
+  label: {source: events, text: "{title}", column: kind}
+  classes: [x, y]
+  method: tfidf
+cut_off: 2024-01-01
+---
+model: likes
+interests:
+  encoder: mini
+  texts: {source: events, text: "{title}"}
+  tags: {a: {about: one}, b: {about: two}}
+cut_off: 2024-01-01
+---
 model: churn
 entity: user
 propensity:
@@ -291,6 +313,29 @@ def test_so_do_the_sources_of_a_view_and_which_feature_is_from_which(change: tup
     if "more" in change[1]:
         text = text.replace("from: times", "from: more") + "---\nsource: more\npath: m.csv\nsince: 2024-01-01\n"
     assert _of(text, "x") != _of(SPEC, "x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('classify: "{title}"', 'classify: "{kind}"'),
+        ("model: mood,", "model: moods,"),
+        ("languages: [en], as", "languages: [de], as"),
+        ("as: vector", "as: numbers"),
+        ("newest: 5}}}", "newest: 6}}}"),
+        ("classes: [x, y]", "classes: [y, x]"),
+        ('interests: "{title} {kind}"', 'interests: "{title}"'),
+        ("model: likes, over: 30d", "model: likes, over: 60d"),
+        ("tags: {a:", "tags: {c:"),
+    ],
+    ids=lambda change: change[1],
+)
+def test_so_does_what_is_asked_of_models_of_texts(change: tuple[str, str]) -> None:
+    text = SPEC.replace(*change)
+    if "moods" in change[1]:
+        text = text.replace("model: mood\n", "model: moods\n")
+    assert text != SPEC
+    assert _of(text, "z") != _of(SPEC, "z")
 
 
 def test_one_source_in_a_list_is_that_source_and_their_order_does_not_count() -> None:

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from limner.language.columns import check
 from limner.language.features import KINDS, MeanPool
 from limner.language.keys import keys
+from limner.language.learning.classifier import Classifier, TextLabel
+from limner.language.learning.interests import Interests, TagTexts, TextRows
 from limner.language.learning.propensity import Label, Population, Propensity
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
 from limner.language.repo import load_texts
@@ -42,7 +44,24 @@ def test_the_examples_are_one_working_project() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [*DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Propensity, Label, Population, *KINDS],
+    [
+        *DOCUMENTS.values(),
+        Clean,
+        Range,
+        TextCleaning,
+        MeanPool,
+        Hashing,
+        Tfidf,
+        Propensity,
+        Label,
+        Population,
+        Classifier,
+        TextLabel,
+        Interests,
+        TagTexts,
+        TextRows,
+        *KINDS,
+    ],  # fmt: skip
     ids=lambda model: model.__name__,
 )
 def test_every_key_is_explained(model: type[BaseModel]) -> None:

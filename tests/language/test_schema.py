@@ -42,6 +42,8 @@ BEYOND = (
     "derived_unknown",
     "feature_all", "vector_without", "vector_projects",
     "model_label_is_a", "model_label_of", "model_label_star", "model_label_two", "model_label_unknown", "model_of",
+    "classifier_label", "classifier_of_unknown", "classifier_with", "classify_with_the", "interests_with_one",
+    "tfidf_encoder_that",
     "model_unknown", "model_view_twice", "predict_",
     "view_source", "views_", "view_from", "view_without_source", "view_unknown_source", "view_unknown_entity",
 )  # fmt: skip

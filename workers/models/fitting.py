@@ -16,6 +16,7 @@ from limner.workers.models.drawing import examples
 from limner.workers.models.examples import Drawn
 from limner.workers.models.instants import Instants, last_told
 from limner.workers.models.pins import definition_of
+from limner.workers.models.texts.fitting import fit_texts
 from limner.workers.models.training import Trained, Training, train
 from limner.workers.models.versions import Version, folder_of, registered
 
@@ -66,6 +67,11 @@ def fit(
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         try:
+            if model.texts is not None:
+                made = fit_texts(
+                    specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious=allow_suspicious
+                )
+                return Fitted(made.version, made.registered)
             return _fit(specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
@@ -100,7 +106,7 @@ def _fit(
     )
     training = Training(
         files=tuple(each.file for each in drawn),
-        join_keys=tuple(sorted(specs.entities[model.entity].join_keys)),
+        join_keys=tuple(sorted(specs.entities[model.about].join_keys)),
         inputs=inputs_of(model, specs.views),
         learns=model.learns,
         complete=when.ahead + when.settle,

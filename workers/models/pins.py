@@ -13,8 +13,10 @@ from limner.workers.text.models import encoder_model
 
 def definition_of(specs: Specs, name: str, root: Path, data: Path) -> str:
     """The identity of a model's definition. LimnerError where the files of an encoder are not there."""
+    texts = specs.models[name].texts
     views = read_by(specs.models[name], specs.views)
     encoders = {each for view in views for each in encoders_below(specs.views, view)}
+    encoders |= {texts.encoder} if texts is not None and texts.encoder is not None else set()
     return definition(specs, name, {each: encoder_model(specs, each, root, data).fingerprint for each in encoders})
 
 
@@ -32,7 +34,14 @@ def pins_of(specs: Specs, name: str, root: Path, data: Path) -> tuple[Pin, ...]:
 
 
 def with_pins(specs: Specs, root: Path, data: Path) -> Specs:
-    """The specs, with the versions that speak now."""
-    if not specs.models:
-        return specs
-    return with_versions(specs, {name: pins_of(specs, name, root, data) for name in specs.models})
+    """The specs, with the versions that speak now.
+
+    What models of texts say may be learned from: which of their versions speak decides on those of other models.
+    """
+    of_texts = [name for name, model in specs.models.items() if model.texts is not None]
+    pins: dict[str, tuple[Pin, ...]] = {}
+    for names in (of_texts, specs.models.keys() - {*of_texts}):
+        found = {name: pins_of(specs, name, root, data) for name in sorted(names)}
+        pins |= found
+        specs = with_versions(specs, pins)
+    return specs

@@ -13,6 +13,7 @@ from limner.workers.ledger import Ledger, ModelVersion
 from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
 from limner.workers.models.fitting import Fitted, due, fit
+from limner.workers.models.pins import with_pins
 from limner.workers.models.versions import Version, folder_of
 from limner.workers.report import Reporter
 from limner.workers.settings import EngineSettings
@@ -39,6 +40,7 @@ def fit_model(
     check(specs, {source: describe(each, root) for source, each in specs.sources.items()})
     if name not in specs.models:
         raise LimnerError(f"there is no model {name!r}: {did_you_mean(name, specs.models)}")
+    specs = with_pins(specs, root, settings.data)  # views that are learned from may ask models of texts
     if as_of is not None and as_of > now:
         raise LimnerError(
             f"a version as of {text_of(as_of)} would know what is not known yet: choose an earlier cut-off"

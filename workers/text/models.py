@@ -9,12 +9,14 @@ from limner.language.outputs import Output
 from limner.language.repo import Specs
 from limner.language.windows import Since
 from limner.workers.encoder.resolve import EncoderModel, resolve
+from limner.workers.text.scorers import TextScorer
 from limner.workers.text.terms import TermsModel, terms_model
 
-AnyEncoder = EncoderModel | TermsModel
+Encoding = EncoderModel | TermsModel
+AnyEncoder = Encoding | TextScorer
 
 
-def encoder_model(specs: Specs, name: str, root: Path, data: Path) -> AnyEncoder:
+def encoder_model(specs: Specs, name: str, root: Path, data: Path) -> Encoding:
     """An encoder whose identity is known. LimnerError where the files of a model are not there."""
     encoder = specs.encoders[name]
     return resolve(encoder, root) if encoder.model is not None else terms_model(specs, name, data)
@@ -35,6 +37,6 @@ def _since(output: Output, encoders: Mapping[str, AnyEncoder]) -> Output:
 
 def learned_from(specs: Specs, encoders: Mapping[str, AnyEncoder]) -> list[str]:
     """The sources that encoders learn from, with the sources these look up."""
-    fitted = (specs.encoders[name].tfidf for name in encoders)
+    fitted = (specs.encoders[name].tfidf for name in encoders if name in specs.encoders)
     sources = [tfidf.source for tfidf in fitted if tfidf is not None]
     return list(dict.fromkeys(each for name in sources for each in (name, *specs.sources[name].others)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from limner.language.derived_base import Derived
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed, TextStatistic
+from limner.language.features import Embed, Scored, TextStatistic
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
 from limner.language.windows import Window
@@ -18,13 +18,14 @@ from limner.workers.arrow_types import ARROW
 from limner.workers.derive import rows as derive
 from limner.workers.derive.rows import Fits
 from limner.workers.windows import column as c
-from limner.workers.windows import kinds, pool, timeline
+from limner.workers.windows import kinds, texts, timeline
 from limner.workers.windows.carried import Edges, State, Sums, UnlikeStateError, edges, together
 from limner.workers.windows.conditions import masks
 from limner.workers.windows.derived import breaks, derived_columns
 from limner.workers.windows.entities import Block, blocks
 from limner.workers.windows.flows import Columns, Flowing, flow
 from limner.workers.windows.rows import Rows
+from limner.workers.windows.texts import Vectors as Vectors
 
 EVENT_TIMESTAMP = "event_timestamp"
 _BLOCK = 200_000  # rows evaluated at once: memory depends on this, not on the shard
@@ -73,8 +74,6 @@ class History:
     state: State | None = None
 
 
-# Vectors of the distinct digests (sorted, binary(16)): float32 [n, dim], and which of them exist.
-Vectors = Callable[[str, pa.Array], tuple[pool.Float32s, c.Bools]]
 # Of entities (a table of join keys), those with rows known at the base that are not among the rows given.
 SeenBefore = Callable[[pa.Table], c.Bools]
 
@@ -161,7 +160,13 @@ def _block(
         where = selected[output.name]
         if isinstance(output.feature, Embed):
             stay = stays[output.source].windows[output.window]
-            made[output.name] = _embed(output, task, looks[0], where, stay, vectors)
+            made[output.name] = texts.embedded(
+                output.feature, output.feature.encoder, task.staged[output.name], looks[0], where, stay, vectors
+            )
+        elif isinstance(output.feature, Scored):
+            stay = stays[output.source].windows[output.window]
+            column = task.staged.get(output.name)
+            made[output.name] = texts.scored(output.feature, column, looks[0], where, stay, vectors, line)
         else:
             made[output.name] = kinds.evaluate(_plain(output, task), looks, where)
     made |= derived_columns(task.computed, made, line, task.fits)
@@ -195,42 +200,6 @@ def _selected(block: Block, task: Task) -> dict[str, c.Bools | None]:
         mask = masks(source.table, [output.feature.where for output in of])
         found |= {output.name: each for output, each in zip(of, mask, strict=True)}
     return found
-
-
-def _embed(
-    output: OutputSpec,
-    task: Task,
-    rows: Rows,
-    selected: c.Bools | None,
-    stay: timeline.Stay,
-    vectors: Vectors,
-) -> c.Output:
-    assert isinstance(output.feature, Embed)
-    pooling = output.feature.pooling
-    if selected is not None:
-        rows = rows.where(selected[rows.index])
-    if pooling.weight is not None:
-        values, present = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))
-        rows = rows.where(present & (values > 0))
-    rows, ranked = rows.coded(task.staged[output.name])
-    matrix, found = vectors(output.feature.encoder, ranked.values)
-    kept = found[ranked.code] if len(ranked.code) else np.zeros(0, bool)
-    rows, code = rows.where(kept), ranked.code[kept]
-    weight = np.ones(len(rows.index))
-    if pooling.weight is not None:
-        weight = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))[0].astype(np.float64)
-    texts = pool.Texts(
-        entity=rows.entity,
-        first=rows.first,
-        last=rows.last,
-        enter=stay.enter[rows.index],
-        leave=stay.leave[rows.index],
-        time=rows.time,
-        weight=weight,
-        vector=code,
-    )
-    half_life = pooling.half_life.micros if pooling.half_life else None
-    return pool.mean(texts, matrix, rows.places, half_life, pooling.newest)
 
 
 def _assemble(
@@ -297,7 +266,7 @@ def _empties(block: Block, task: Task) -> list[object]:
     blank: dict[str, pa.Array] = {}
     nothing = np.empty(0, np.int64)
     for output in task.plain:
-        if isinstance(output.feature, Embed):
+        if isinstance(output.feature, Embed | Scored):
             blank[output.name] = pa.nulls(1, arrow_type(output))
             continue
         none = Rows(block.sources[output.source].table, nothing, nothing, nothing, 1, nothing, nothing, output.zone)

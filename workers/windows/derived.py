@@ -44,8 +44,14 @@ def candidates(columns: Collection[c.Output], line: Timeline, turns: Collection[
     return found
 
 
+def changed(column: c.Output, places: c.Ints, line: Timeline) -> c.Output:
+    """The column, where a change is one of its values; elsewhere than at `places` there is none."""
+    where = np.searchsorted(places, np.arange(line.size), side="right") - 1
+    return _column(column.take(places), where)
+
+
 def _turns(outputs: Sequence[OutputSpec]) -> set[int]:
-    return {turn for output in outputs if isinstance(output.feature, Derived) for turn in output.feature.turns}
+    return {turn for output in outputs for turn in output.feature.turns}
 
 
 def _column(array: pa.Array, where: c.Ints) -> c.Output:

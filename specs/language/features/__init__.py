@@ -20,6 +20,7 @@ from limner.language.features.picks import First, Last, Latest, Max, Min, Top
 from limner.language.features.predictions import Pin, Predict
 from limner.language.features.quantiles import Median, Quantile
 from limner.language.features.rhythms import Histogram, Rfm
+from limner.language.features.scored import SCORED_BY, Classify, InterestWeights, Scored
 from limner.language.features.text import TextStatistic, encoders_of
 from limner.language.features.trends import Trend
 
@@ -60,6 +61,8 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Hash,
     Vector,
     Predict,
+    Classify,
+    InterestWeights,
 )
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
@@ -81,9 +84,11 @@ else:
 __all__ = [
     "KINDS",
     "KIND_NAMES",
+    "SCORED_BY",
     "Bucket",
     "Calculated",
     "Categorized",
+    "Classify",
     "Count",
     "Derived",
     "Distinct",
@@ -96,6 +101,7 @@ __all__ = [
     "Gap",
     "Hash",
     "Histogram",
+    "InterestWeights",
     "Last",
     "Latest",
     "Log1p",
@@ -115,6 +121,7 @@ __all__ = [
     "Ratio",
     "Read",
     "Rfm",
+    "Scored",
     "Sequence",
     "Share",
     "Std",

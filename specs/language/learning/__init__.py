@@ -2,9 +2,14 @@
 and a function in `limner.workers.models.kinds`.
 """
 
+from limner.language.learning.classifier import Classifier
+from limner.language.learning.interests import Interests
 from limner.language.learning.propensity import Propensity
 
-KINDS = (Propensity,)
+KINDS = (Propensity, Classifier, Interests)
 """Each is a key of a model document."""
 
-__all__ = ["KINDS", "Propensity"]
+TextKind = Classifier | Interests
+"""Kinds that are about texts, whoever wrote them, and not about an entity."""
+
+__all__ = ["KINDS", "Classifier", "Interests", "Propensity", "TextKind"]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from limner.language.features import Pin, Predict
+from limner.language.feature_base import FeatureBase
+from limner.language.features import Pin, Predict, Scored
 from limner.language.learning.document import LearnedModel
 from limner.language.models import FeatureView
 from limner.language.outputs import output_names, short_for
@@ -18,7 +19,15 @@ Views = Mapping[str, FeatureView]
 
 def models_of(view: FeatureView) -> tuple[str, ...]:
     """The models that a view's features ask, sorted."""
-    return tuple(sorted({each.predict for each in view.features.values() if isinstance(each, Predict)}))
+    asked = (asked_by(each) for each in view.features.values())
+    return tuple(sorted({name for name in asked if name is not None}))
+
+
+def asked_by(feature: FeatureBase) -> str | None:
+    """The model that a feature asks."""
+    if isinstance(feature, Predict):
+        return feature.predict
+    return feature.model if isinstance(feature, Scored) else None
 
 
 def read_by(model: LearnedModel, views: Views) -> dict[str, tuple[str, ...]]:
@@ -42,13 +51,18 @@ def bind(view: FeatureView, models: Models, views: Views) -> FeatureView:
     """The view, its features knowing what the models read that they ask, and their versions."""
     if not any(name in models for name in models_of(view)):
         return view
-    features = {
-        name: each.bound(inputs_of(models[each.predict], views), models[each.predict].versions)
-        if isinstance(each, Predict) and each.predict in models
-        else each
-        for name, each in view.features.items()
-    }
-    return view.model_copy(update={"features": features})
+    return view.model_copy(
+        update={"features": {name: _bound(each, models, views) for name, each in view.features.items()}}
+    )
+
+
+def _bound(feature: FeatureBase, models: Models, views: Views) -> FeatureBase:
+    model = models.get(asked_by(feature) or "")
+    if isinstance(feature, Predict) and model is not None:
+        return feature.bound(inputs_of(model, views), model.versions)
+    if isinstance(feature, Scored) and model is not None and model.texts is not None:
+        return feature.bound(model.texts.names, model.texts.encoder, model.versions)
+    return feature
 
 
 def with_versions(specs: "Specs", versions: Mapping[str, tuple[Pin, ...]]) -> "Specs":

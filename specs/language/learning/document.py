@@ -7,6 +7,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from limner.language.durations import Duration
 from limner.language.features import Pin
+from limner.language.learning.classifier import Classifier
+from limner.language.learning.interests import Interests
 from limner.language.learning.propensity import Propensity
 from limner.language.names import Model, Name
 from limner.language.scalars import Instant, Int, Text
@@ -20,8 +22,10 @@ class LearnedModel(Model):
 
     model: Name
     description: Text = ""
-    entity: Name
+    entity: Name | None = None
     propensity: Propensity | None = None
+    classifier: Classifier | None = None
+    interests: Interests | None = None
     cut_off: Instant
     refit: Duration | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**32)] = 0
@@ -39,3 +43,19 @@ class LearnedModel(Model):
         """What is learned, and how."""
         assert self.propensity is not None
         return self.propensity
+
+    @property
+    def about(self) -> str:
+        """The entity it is about; models of texts are about none."""
+        assert self.entity is not None
+        return self.entity
+
+    @property
+    def said(self) -> str:
+        """The key that says what is learned."""
+        return (self.texts or self.learns).kind
+
+    @property
+    def texts(self) -> Classifier | Interests | None:
+        """What is learned of texts; None where it is of an entity's features."""
+        return self.classifier or self.interests

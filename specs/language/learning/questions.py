@@ -35,7 +35,7 @@ def questions(specs: Specs, model: LearnedModel) -> Specs:
     for key, query in model.learns.queries:
         views[key] = FeatureView(
             feature_view=key,
-            entity=model.entity,
+            entity=model.about,
             source=query.from_,
             every=model.learns.every,
             features={key: query.feature()},

@@ -6,7 +6,7 @@ from typing import Any
 from limner.language.errors import Problem
 from limner.language.feature_base import Fault, repeated
 from limner.language.features import Predict
-from limner.language.learning import KINDS
+from limner.language.learning import KINDS, TextKind
 from limner.language.learning.document import LearnedModel
 from limner.language.models import FeatureView, Source
 from limner.language.outputs import Output, output_names, short_for
@@ -21,8 +21,17 @@ def broken_model(model: LearnedModel) -> Iterator[Fault]:
     if not said:
         yield (), f"says nothing about what it learns: add {listed(kind.kind for kind in KINDS)}", False
         return
-    for path, text, at_key in model.learns.faults():
+    for each in said[1:]:
+        yield (each,), f"learns {said[0]} already: a model learns one thing, so write two", True
+    content = getattr(model, said[0])
+    for path, text, at_key in content.faults():
         yield (said[0], *path), text, at_key
+    if isinstance(content, TextKind):
+        if model.entity is not None:
+            yield ("entity",), f"{said[0]} is about texts, whoever they are of: remove entity", True
+        return
+    if model.entity is None:
+        yield (), "needs the key 'entity': name the entity it describes", False
     seen: set[str] = set()
     for i, member in enumerate(model.learns.features):
         for view in [member] if isinstance(member, str) else member:
@@ -40,6 +49,13 @@ def between(
     sources: Mapping[str, Source | None],
 ) -> Iterator[Problem]:
     """Views, features and sources that a model names and that are not there or do not fit; None: unreadable."""
+    texts = model.texts
+    for at, name, _ in texts.reads if texts is not None else ():
+        place = (model.said, *at, "source")
+        if name not in sources:
+            yield origin.problem(place, f"there is no source {name!r}: {did_you_mean(name, sources)}")
+        elif (read := sources[name]) is not None:
+            yield from _timeless(origin, place, read)
     if model.propensity is None:
         return
     for i, member in enumerate(model.learns.features):
@@ -77,10 +93,14 @@ def _features(
             yield origin.problem((*path, j), text)
 
 
-def _source(origin: Origin, model: LearnedModel, path: Path, source: Source) -> Iterator[Problem]:
+def _timeless(origin: Origin, path: Path, source: Source) -> Iterator[Problem]:
     if source.event_timestamp is None:
         text = f"source {source.source!r} does not say when its rows happened: give it event_timestamp (a column)"
         yield origin.problem(path, text)
+
+
+def _source(origin: Origin, model: LearnedModel, path: Path, source: Source) -> Iterator[Problem]:
+    yield from _timeless(origin, path, source)
     if source.entity not in (None, model.entity):
         text = f"the source {source.source!r} is about {source.entity!r}, the model about {model.entity!r}"
         yield origin.problem(path, text)
@@ -88,7 +108,7 @@ def _source(origin: Origin, model: LearnedModel, path: Path, source: Source) -> 
 
 def unreadable(origin: Origin, model: LearnedModel, outputs: Mapping[str, Mapping[str, Output]]) -> Iterator[Problem]:
     """Features that a model cannot take: it takes numbers and yes or no. `outputs` are those of views, by name."""
-    for i, member in enumerate(model.learns.features):
+    for i, member in enumerate(model.learns.features if model.propensity is not None else ()):
         for view, columns in {member: None}.items() if isinstance(member, str) else member.items():
             made: Mapping[str, Any] = outputs.get(view, {})
             for name, output in made.items():

@@ -1,0 +1,94 @@
+"""Models of texts through stock Feast: fit, plan, apply, materialize, read offline and online; then a new version."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from limner.feature_repo.plan import plan
+from limner.feature_repo.project import Project
+from limner.feature_repo.rollback import rollback
+from limner.workers.models.run import fit_model
+from limner.workers.report import silent
+from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.workers.models.texts.world import DAY, FIRST, reviews, text, write
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("models"),
+    pytest.mark.usefixtures("in_process"),
+]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NOW = FIRST + 400 * DAY
+NAMES = ["mood_bad_14d", "mood_good_60d", "recent", "likes_baby"]
+
+
+def _moment(instant: int) -> datetime:
+    return EPOCH + timedelta(microseconds=instant)
+
+
+def _project(root: Path) -> Path:
+    repo = root / "feature_repo"
+    repo.mkdir()
+    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
+    (repo / "definitions.py").write_text(DEFINITIONS)
+    (root / "specs").mkdir()
+    (root / "specs" / "shop.yaml").write_text(text("head"))
+    write(root, reviews())
+    return repo
+
+
+def _fit(repo: Path, name: str, cut_off: int) -> None:
+    project = Project.at(repo)
+    (made,) = fit_model(project.root, project.settings, name, silent, now=NOW, as_of=cut_off)
+    assert made.registered
+
+
+def _online(store: Any, users: list[int]) -> dict[str, list[Any]]:
+    answer = store.get_online_features([f"voice:{name}" for name in NAMES], [{"user_id": user} for user in users])
+    return {name: [_plain(each) for each in answer.to_dict()[name]] for name in NAMES}
+
+
+def _offline(store: Any, users: list[int], at: int) -> dict[str, list[Any]]:
+    frame = pd.DataFrame({"user_id": users, "event_timestamp": [_moment(at)] * len(users)})
+    names = [f"voice:{name}" for name in NAMES]
+    found = store.get_historical_features(frame, names).to_df().set_index("user_id").loc[users]
+    return {name: [_plain(each) for each in found[name]] for name in NAMES}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return [float(each) for each in value] if hasattr(value, "__len__") else value
+
+
+def test_what_a_version_says_is_the_same_offline_and_online(tmp_path: Path) -> None:
+    repo, users = _project(tmp_path), list(range(1, 16))
+    first, second, end = FIRST + 40 * DAY, FIRST + 60 * DAY, FIRST + 80 * DAY
+    for name in ("mood", "likes"):
+        _fit(repo, name, first)
+    store = apply(repo)
+    store.materialize(_moment(FIRST + 30 * DAY), _moment(end))
+    before = _online(store, users)
+    assert before == _offline(store, users, end)
+    assert sum(each is not None for each in before["mood_good_60d"]) > 10
+    assert set(_offline(store, users, first - DAY)["mood_good_60d"]) == {None}
+
+    _fit(repo, "mood", second)
+    (change,) = plan(tmp_path).views
+    assert change.action == "changed"
+    assert [str(reason) for reason in change.reasons] == ["model mood has a new version with cut-off 2026-03-02"]
+    assert _online(store, users) == before
+    store = apply(repo)
+    store.materialize(_moment(FIRST + 30 * DAY), _moment(end))
+    after = _online(store, users)
+    assert after == _offline(store, users, end)
+    assert after["mood_good_60d"] != before["mood_good_60d"]
+    assert after["likes_baby"] == before["likes_baby"]
+
+    rollback(tmp_path, ["voice"])
+    assert _online(store, users) == before

@@ -1,0 +1,190 @@
+"""Fitting a model of texts: read what was known by the cut-off, encode it, learn, and register a version."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limner.language.errors import LimnerError
+from limner.language.learning.classifier import Classifier
+from limner.language.learning.document import LearnedModel
+from limner.language.learning.interests import Interests
+from limner.language.repo import Specs
+from limner.workers import report
+from limner.workers.context import RunContext
+from limner.workers.members import text_of
+from limner.workers.models.texts.prototypes import Tagged, interests
+from limner.workers.models.texts.rows import Texts, read_texts, request_of, staged
+from limner.workers.models.texts.scoring import TEXT
+from limner.workers.models.texts.training import TextTrained, TextTraining, contents, train
+from limner.workers.models.versions import Version, register
+from limner.workers.sources.describe import describe
+from limner.workers.sources.request import PrepareRequest
+from limner.workers.sources.texts import finished
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.ensure import ensure
+from limner.workers.text.learning import learned
+from limner.workers.text.models import Encoding, encoder_model, learned_from
+from limner.workers.text.terms import TermsModel
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is there to learn from: texts, the rows that have one, and the file of all of them."""
+
+    texts: Texts
+    rows: int
+    file: Path
+    request: PrepareRequest
+
+
+def fit_texts(
+    specs: Specs, model: LearnedModel, definition: str, cut_off: int, root: Path, data: Path, context: RunContext,
+    stage: Path, *, allow_suspicious: bool,
+) -> TextTrained:  # fmt: skip
+    """Make the version of a model of texts. LimnerError where there is nothing to learn from."""
+    texts = model.texts
+    assert texts is not None
+    context.reporter(report.ModelStarted(model.model, cut_off))
+    encoder = None if texts.encoder is None else encoder_model(specs, texts.encoder, root, data)
+    found = _read(specs, model, cut_off, encoder, root, data, context, stage)
+    context.reporter(report.ExamplesDrawn(model.model, len(found.texts)))
+    if encoder is not None:
+        tags = [_tags_file(texts, encoder, stage)] if isinstance(texts, Interests) else []
+        _encode(specs, model, encoder, [found.file, *tags], found.request, root, data, context)
+    version = Version(
+        model=model.model,
+        kind=texts.kind,
+        definition=definition,
+        cut_off=cut_off,
+        seed=model.seed,
+        data="",
+        examples={"rows": found.rows},
+        metrics={},
+        files={},
+    )
+    if isinstance(texts, Classifier):
+        training = TextTraining(found.texts, texts, encoder, version, data, allow_suspicious)
+        (trained,) = context.workers.map(train, [training])
+        return trained
+    assert encoder is not None
+    task = Weighing(found.texts, texts, encoder, version, data)
+    (trained,) = context.workers.map(weigh, [task])
+    return trained
+
+
+def _read(
+    specs: Specs, model: LearnedModel, cut_off: int, encoder: Encoding | None, root: Path, data: Path,
+    context: RunContext, stage: Path,
+) -> _Known:  # fmt: skip
+    prefix = "" if encoder is None else encoder.prefix
+    request = request_of(specs, model, cut_off, prefix, root, data, stage / "rows", context)
+    prepared = staged(request, context)
+    kind = model.classifier
+    since = None if kind is None or kind.over is None else cut_off - kind.over.micros
+    texts, rows = read_texts(prepared.shards[0], prepared.texts[TEXT], kind, since)
+    if not len(texts):
+        what = "a text and a label that means a class" if kind is not None else "a text"
+        raise LimnerError(
+            f"model {model.model}: no row of {request.source} that is known by {text_of(cut_off)} has {what}: choose a "
+            "later cut-off"
+        )
+    return _Known(texts, rows, _kept(texts, stage), request)
+
+
+def _kept(texts: Texts, stage: Path) -> Path:
+    """A file of the texts that are learned from: no other one is encoded."""
+    path = stage / "texts.parquet"
+    pq.write_table(pa.table({"digest": texts.digest.cast(pa.binary()), "text": texts.text}), path)
+    return path
+
+
+def _tags_file(kind: Interests, encoder: Encoding, stage: Path) -> Path:
+    """A file of the descriptions and examples of tags."""
+    texts = sorted({text for text, _, _ in _described(kind, encoder)})
+    path = stage / "tags.parquet"
+    pq.write_table(pa.table({"digest": pa.array(map(_digest, texts), pa.binary()), "text": texts}), path)
+    return path
+
+
+def _described(kind: Interests, encoder: Encoding) -> list[tuple[str, int, bool]]:
+    """(text as the encoder is given it, place of its tag, whether it is an example)."""
+    found = []
+    for place, tag in enumerate(kind.tags.values()):
+        for number, text in enumerate((tag.about, *tag.examples)):
+            found.append((finished(text, encoder.prefix) or text, place, number > 0))
+    return found
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _encode(
+    specs: Specs, model: LearnedModel, encoder: Encoding, files: Sequence[Path], request: PrepareRequest, root: Path,
+    data: Path, context: RunContext,
+) -> None:  # fmt: skip
+    if isinstance(encoder, TermsModel):
+        raw = {each: describe(specs.sources[each], root) for each in learned_from(specs, {encoder.name: encoder})}
+        wide = replace(request, raw={**request.raw, **raw})
+        if not learned(encoder, wide, data, context.workers):
+            raise LimnerError(
+                f"model {model.model}: encoder {encoder.name!r} learns as of its fit, and that is after this cut-off: "
+                "choose a later cut-off"
+            )
+    cache = EmbeddingCache(data / "embeddings", encoder)
+    encode = context.encode_with(encoder)
+    ensure(list(files), cache, encode, context.workers, context.reporter, memory_limit=context.memory_limit)
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What a worker process is handed to learn interests."""
+
+    texts: Texts
+    kind: Interests
+    encoder: Encoding
+    version: Version
+    data: Path
+
+
+def weigh(task: Weighing) -> TextTrained:
+    """Learn interests, and register the version."""
+    from threadpoolctl import threadpool_limits
+
+    cache = EmbeddingCache(task.data / "embeddings", task.encoder)
+    known = task.texts.digest
+    lost = cache.missing(known)
+    if len(lost):
+        gone = set(lost.to_pylist())
+        known = pa.array([each for each in known.to_pylist() if each not in gone], pa.binary(16))
+    described = _described(task.kind, task.encoder)
+    vectors = cache.load(pa.array([_digest(text) for text, _, _ in described], pa.binary(16)))
+    tagged = Tagged(
+        vectors, np.array([place for _, place, _ in described]), np.array([each for _, _, each in described])
+    )
+    with threadpool_limits(1):  # sums of several threads depend on their number
+        head, metrics, notes = interests(task.kind.names, tagged, cache.load(known))
+    files = contents(head)
+    examples = np.bincount(tagged.tag[tagged.example], minlength=len(task.kind.names)).tolist()
+    version = task.version.model_copy(
+        update={
+            "data": task.texts.identity,
+            "examples": {
+                **task.version.examples,
+                "learned_from": len(known),
+                "classes": dict(zip(task.kind.names, examples, strict=True)),
+                "first": int(task.texts.known[0]),
+                "last": int(task.texts.known[-1]),
+            },
+            "metrics": metrics,
+            "notes": tuple(notes),
+            "files": {each: hashlib.sha256(content).hexdigest() for each, content in files.items()},
+        }
+    )
+    register(task.data, version, files)
+    return TextTrained(version, registered=True)

@@ -1,0 +1,112 @@
+"""Features made of vectors of texts: those of an encoder, and those that versions of a model give, pooled."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limner.language.features import Embed, Scored
+from limner.workers.text.scorers import scorer_name
+from limner.workers.windows import column as c
+from limner.workers.windows import pool
+from limner.workers.windows.derived import candidates, changed
+from limner.workers.windows.rows import Rows
+from limner.workers.windows.timeline import Stay, Timeline
+
+# Vectors of the distinct digests (sorted, binary(16)): float32 [n, dim], and which of them exist.
+Vectors = Callable[[str, pa.Array], tuple[pool.Float32s, c.Bools]]
+
+
+def embedded(
+    feature: Embed | Scored,
+    encoder: str,
+    column: str,
+    rows: Rows,
+    selected: c.Bools | None,
+    stay: Stay,
+    vectors: Vectors,
+    place: int | None = None,
+) -> c.Output:
+    """The pooled vectors of one encoder at every place; `column` has the digests. `place`: one number of them."""
+    pooling = feature.pooling
+    if selected is not None:
+        rows = rows.where(selected[rows.index])
+    if pooling.weight is not None:
+        values, present = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))
+        rows = rows.where(present & (values > 0))
+    rows, ranked = rows.coded(column)
+    matrix, found = vectors(encoder, ranked.values)
+    kept = found[ranked.code] if len(ranked.code) else np.zeros(0, bool)
+    rows, code = rows.where(kept), ranked.code[kept]
+    weight = np.ones(len(rows.index))
+    if pooling.weight is not None:
+        weight = c.numbers(rows.table[pooling.weight].take(pa.array(rows.index)))[0].astype(np.float64)
+    texts = pool.Texts(
+        entity=rows.entity,
+        first=rows.first,
+        last=rows.last,
+        enter=stay.enter[rows.index],
+        leave=stay.leave[rows.index],
+        time=rows.time,
+        weight=weight,
+        vector=code,
+    )
+    half_life = pooling.half_life.micros if pooling.half_life else None
+    matrix = matrix if place is None else matrix[:, place : place + 1]
+    return pool.mean(texts, matrix, rows.places, half_life, pooling.newest)
+
+
+def scored(
+    feature: Scored,
+    column: str | None,
+    rows: Rows,
+    selected: c.Bools | None,
+    stay: Stay,
+    vectors: Vectors,
+    line: Timeline,
+) -> c.Output:
+    """What the version says that speaks at each place, of all rows of the window; null before the first one."""
+    which = np.searchsorted(np.array(feature.turns, np.int64), line.tick, side="right") - 1
+    said = {
+        int(number): embedded(
+            feature,
+            scorer_name(feature.model, feature.pins[number].version),
+            column or "",
+            rows,
+            selected,
+            stay,
+            vectors,
+            feature.place,
+        )
+        for number in np.unique(which)
+        if number >= 0
+    }
+    state = np.full((line.size, 2), -1)
+    for number, each in said.items():
+        mine = which == number
+        known = mine & (each.state >= 0)
+        state[known, 0], state[known, 1] = number, each.state[known]
+    raw = c.Output(state, lambda chosen: _taken(said, which[chosen], chosen, feature.place))
+    # Two versions may say the same: a change is where values differ.
+    return changed(raw, np.flatnonzero(candidates([raw], line, ())), line)
+
+
+def _taken(said: dict[int, c.Output], which: c.Ints, chosen: c.Ints, place: int | None) -> pa.Array:
+    parts, order = [], []
+    kind = pa.list_(pa.float32())
+    for number, each in {-1: None, **said}.items():
+        mine = np.flatnonzero(which == number)
+        parts.append(pa.nulls(len(mine), kind) if each is None else each.take(chosen[mine]).cast(kind))
+        order.append(mine)
+    back = np.argsort(np.concatenate(order), kind="stable")
+    vectors = pa.concat_arrays(parts).take(pa.array(back))
+    return vectors if place is None else _numbers(vectors)
+
+
+def _numbers(vectors: pa.Array) -> pa.Array:
+    """Vectors of one number as that number."""
+    null = np.asarray(vectors.is_null())
+    found = np.zeros(len(vectors))
+    found[~null] = pc.list_flatten(vectors.drop_null()).to_numpy(zero_copy_only=False)
+    return pa.array(found, mask=null)
