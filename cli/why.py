@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.cli import output, project
+from limner.cli import why_texts as texts
 
 if TYPE_CHECKING:
     from limner.workers.models.why import Why
@@ -12,9 +13,15 @@ if TYPE_CHECKING:
 
 def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
     """Print what moved the score of one entity."""
+    from limner.workers.models.texts.why import pooled_names, texts_behind
     from limner.workers.models.why import why
 
-    found = why(root, project.settings(root).data, key, feature)
+    data = project.settings(root).data
+    behind = texts_behind(root, data, key, feature)
+    if behind is not None:
+        texts.emit(key, behind) if json else texts.render(key, behind)
+        return 0
+    found = why(root, data, key, feature, pooled_names(root, data))
     if json:
         output.emit_json({"key": key, **as_data(found)})
     else:

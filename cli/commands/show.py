@@ -23,7 +23,9 @@ def show(
     request: RequestOption = None,
     why: Annotated[
         str | None,
-        typer.Option("--why", metavar="FEATURE", help="What moved the score behind a feature that a model foretells."),
+        typer.Option(
+            "--why", metavar="FEATURE", help="What moved a feature that a model foretells, or that texts are pooled to."
+        ),
     ] = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,

@@ -61,7 +61,7 @@ def test_the_examples_are_one_working_project() -> None:
         TagTexts,
         TextRows,
         *KINDS,
-    ],  # fmt: skip
+    ],
     ids=lambda model: model.__name__,
 )
 def test_every_key_is_explained(model: type[BaseModel]) -> None:

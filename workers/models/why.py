@@ -1,6 +1,6 @@
 """Why a model says what it says of one entity: what each of the features it reads adds to the score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,17 +48,17 @@ class Why:
     parts: tuple[Part, ...]
 
 
-def why(root: Path, data: Path, key: str, feature: str) -> Why:
+def why(root: Path, data: Path, key: str, feature: str, others: Sequence[str] = ()) -> Why:
     """Explain what is served of one entity: `feature` may be `view.feature`. The part that adds most comes first.
 
-    LimnerError where no model foretells the feature, or has said nothing yet.
+    LimnerError where no model foretells the feature, or has said nothing yet; `others`: what else can be explained.
     """
-    plan, name = _asked(root, data, feature)
+    plan, name = _asked(root, data, feature, others)
     history = History(plan.folder / plan.fingerprint)
     coverage = history.coverage()
     assert coverage is not None
     instant = tick_at_or_before(plan.view.grid, coverage[1])
-    keys = _key(plan.specs.entities[plan.view.entity].join_keys, key)
+    keys = key_of(plan.specs.entities[plan.view.entity].join_keys, key)
     row = row_as_of(history, keys, instant)
     asked = plan.view.features[name]
     assert isinstance(asked, Predict)
@@ -86,7 +86,7 @@ def why(root: Path, data: Path, key: str, feature: str) -> Why:
     )
 
 
-def _asked(root: Path, data: Path, feature: str) -> tuple[ViewPlan, str]:
+def _asked(root: Path, data: Path, feature: str, others: Sequence[str]) -> tuple[ViewPlan, str]:
     """The plan of the view as it is served that has the feature, and the feature's name there."""
     view, _, name = feature.rpartition(".")
     found: list[tuple[ViewPlan, str]] = []
@@ -101,7 +101,7 @@ def _asked(root: Path, data: Path, feature: str) -> tuple[ViewPlan, str]:
         if name in named and view in ("", each):
             found.append((plan_view(specs, each, root, data), name))
     if not found:
-        text = f"no model foretells {feature!r} in what is served: {did_you_mean(feature, foretold)}"
+        text = f"no model foretells {feature!r} in what is served: {did_you_mean(feature, [*foretold, *others])}"
         raise LimnerError(text)
     if len(found) > 1:
         raise LimnerError(f"several views have {name!r}: give one of {', '.join(f'{p.name}.{n}' for p, n in found)}")
@@ -126,7 +126,7 @@ def _part(learned: Learned, place: int, value: Any, adds: float) -> Part:
     return Part(learned.inputs[place], value, adds, filled)
 
 
-def _key(kinds: Mapping[str, KeyType], text: str) -> dict[str, int | str]:
+def key_of(kinds: Mapping[str, KeyType], text: str) -> dict[str, int | str]:
     """The join keys' values, in the order in which they are declared."""
     values = text.split(",") if len(kinds) > 1 else [text]
     try:

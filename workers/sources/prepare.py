@@ -17,6 +17,7 @@ from limner.workers.sources.seen import seen_before
 from limner.workers.sources.staging import count_unmatched, output_of, write_quarantine, write_shard
 from limner.workers.sources.witness import look, older_rows, rows_in
 from limner.workers.sources.workbench import Workbench
+from limner.workers.sql import literal, quoted
 
 __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
 
@@ -30,7 +31,7 @@ def prepare(request: PrepareRequest) -> Prepared:
         tally = Tally()
         bounds = request.bounds
         columns = scope(request.specs, request.source, request.raw)
-        rows = load_rows(request, bench, work, bounds, columns, tally)
+        rows = load_rows(request, bench, work, bounds, columns, tally, only=_only(request))
         with working(request.source, "joining, sorting and staging its rows"):
             joins = _joins(request, bench, work, bounds, columns, tally)
             count_unmatched(bench, joins, tally)
@@ -62,6 +63,13 @@ def prepare(request: PrepareRequest) -> Prepared:
             seen=seen,
             known=known,
         )
+
+
+def _only(request: PrepareRequest) -> str:
+    if identity_of(request) is not None:
+        return ""
+    same = (f"{quoted(key)} = {each if isinstance(each, int) else literal(each)}" for key, each in request.only.items())
+    return " AND ".join(same)
 
 
 def _counted(request: PrepareRequest, bench: Workbench, rows: Loaded, seen: Evidence, older: Rows | None) -> Evidence:

@@ -42,6 +42,9 @@ class PrepareRequest:
     low <= ts < high in one of the `stretches`, and none where the source is not what was seen `before`. With `keep_at`
     it says what it has seen, as of that instant: all rows known by then; of those that are not staged it adds to what
     was seen before, or else looks at them once more.
+
+    `only`: join keys of the one entity whose rows are needed; where an identity map says whose they are, others may be
+    among them.
     """
 
     specs: Specs
@@ -65,6 +68,7 @@ class PrepareRequest:
     stretches: tuple[tuple[int, int], ...] | None = None
     before: Evidence | None = None
     keep_at: int | None = None
+    only: Mapping[str, int | str] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:
