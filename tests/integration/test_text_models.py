@@ -1,5 +1,6 @@
 """Models of texts through stock Feast: fit, plan, apply, materialize, read offline and online; then a new version."""
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from limner.cli.why import explain
 from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.feature_repo.rollback import rollback
+from limner.language.errors import LimnerError
 from limner.workers.models.run import fit_model
 from limner.workers.report import silent
 from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
@@ -66,7 +69,23 @@ def _plain(value: Any) -> Any:
     return [float(each) for each in value] if hasattr(value, "__len__") else value
 
 
-def test_what_a_version_says_is_the_same_offline_and_online(tmp_path: Path) -> None:
+def _explained(root: Path, served: dict[str, list[Any]], users: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    """The texts behind a value make that value, and the table says what they say."""
+    user, value = next((user, each) for user, each in zip(users, served["mood_good_60d"], strict=True) if each)
+    capsys.readouterr()
+    assert explain(root, str(user), "mood_good_60d", json=True) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["value"] == pytest.approx(value, abs=1e-6)
+    assert (said["by"], said["cut_off"]) == ("mood", "2026-02-10 00:00:00Z")
+    assert explain(root, str(user), "voice.mood_good_60d", json=False) == 0
+    shown = capsys.readouterr().out
+    assert f"{user} · voice.mood_good_60d = {value:.6g}" in shown
+    assert said["texts"][0]["text"][:40] in shown
+    with pytest.raises(LimnerError, match=r"did you mean 'voice\.mood_good_60d'"):
+        explain(root, str(user), "voice.mood_goood_60d", json=True)
+
+
+def test_what_a_version_says_is_the_same_offline_and_online(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo, users = _project(tmp_path), list(range(1, 16))
     first, second, end = FIRST + 40 * DAY, FIRST + 60 * DAY, FIRST + 80 * DAY
     for name in ("mood", "likes"):
@@ -77,6 +96,7 @@ def test_what_a_version_says_is_the_same_offline_and_online(tmp_path: Path) -> N
     assert before == _offline(store, users, end)
     assert sum(each is not None for each in before["mood_good_60d"]) > 10
     assert set(_offline(store, users, first - DAY)["mood_good_60d"]) == {None}
+    _explained(tmp_path, before, users, capsys)
 
     _fit(repo, "mood", second)
     (change,) = plan(tmp_path).views

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.language.errors import LimnerError
@@ -122,6 +122,7 @@ Rows = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(rows=Rows)
 def test_texts_are_those_that_brute_force_finds(
     rows: list[tuple[str, str | None, int, int]], tmp_path_factory: pytest.TempPathFactory

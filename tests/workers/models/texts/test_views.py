@@ -45,7 +45,7 @@ def _rows(plan: ViewPlan) -> list[dict[str, Any]]:
     history = History(plan.folder / plan.fingerprint)
     tables = [pq.read_table(part.path) for part in history.parts()]
     table = pa.concat_tables(tables)
-    found = table.sort_by([("user_id", "ascending"), ("event_timestamp", "ascending")])
+    found = table.sort_by([(key, "ascending") for key in (*plan.join_keys, "event_timestamp")])
     columns = {name: found[name].to_pylist() for name in found.column_names if name != "event_timestamp"}
     columns["at"] = found["event_timestamp"].cast(pa.int64()).to_pylist()
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
