@@ -85,7 +85,7 @@ def _draw(asked: Asked, inputs: tuple[str, ...], name: str, cut_off: int, since:
     when, files = examples(
         asked.specs, asked.model, cut_off, asked.root, asked.data, asked.context, asked.stage / name, since
     )
-    keys = tuple(sorted(asked.specs.entities[asked.model.entity].join_keys))
+    keys = tuple(sorted(asked.specs.entities[asked.model.about].join_keys))
     newest = max((each.newest for each in files if each.newest is not None), default=None)
     _, table = training.table_of([each.file for each in files], keys, last_told(when, newest, cut_off))
     found = training.examples_of(table, inputs)
@@ -138,7 +138,7 @@ def _question(asked: Asked) -> str:
     measured = getattr(label, label.measure) if label.measure is not None else ""
     what = f"{label.measure} of {label.from_}" if measured == "*" else f"{label.measure} of {measured} of {label.from_}"
     where = f" where {label.where.text}" if label.where is not None else ""
-    return f"Of each {asked.model.entity}: will the {what}{where} in the next {label.next.text} be {label.is_}?"
+    return f"Of each {asked.model.about}: will the {what}{where} in the next {label.next.text} be {label.is_}?"
 
 
 def _said(found: Examples) -> str:

@@ -21,7 +21,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
-from limner.workers.models.pins import definition_of
+from limner.workers.models.pins import definition_of, with_pins
 from limner.workers.models.versions import Version, folder_of, registered
 from limner.workers.report import Reporter
 from limner.workers.settings import EngineSettings
@@ -62,6 +62,7 @@ def evaluate_model(
 
     specs = load(settings.specs)
     check(specs, {source: describe(each, root) for source, each in specs.sources.items()})
+    specs = with_pins(specs, root, settings.data)  # what a model reads may be said by models of texts
     chosen = _chosen(specs, name, root, settings.data, known_by, version, every=every)
     if out is not None and len(chosen) > 1:
         raise LimnerError(f"--out is for one report, and there are {len(chosen)} versions: name one with --version")
