@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from limner.benchmarks.proof import ages, categories, households, journey, reviews
+from limner.benchmarks.proof.encoders import PACKAGE
 from limner.benchmarks.proof.page import beside, page, reached
 from limner.benchmarks.proof.result import Result
 from limner.language.errors import LimnerError
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = "python -m limner.benchmarks.proof"
     if wanted.page:
         said = f"{command} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
-        versions = {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+        versions = {"python": platform.python_version()} | {
+            name: version(name) for name in (*_PACKAGES, *([PACKAGE] if wanted.encoder == PACKAGE else []))
+        }
         wanted.page.write_text(page(results, said, versions), encoding="utf-8")
     if wanted.json:
         wanted.json.write_text(json.dumps([_plain(each) for each in results], indent=1) + "\n", encoding="utf-8")
@@ -47,8 +50,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of models and draws (default: 0)")
     parser.add_argument("--draws", type=int, default=1000, help="draws of the bootstrap (default: 1000)")
     parser.add_argument(
-        "--encoder", type=Path, metavar="FOLDER", help="a multilingual encoder for a head on its vectors"
+        "--encoder",
+        metavar="NAME",
+        help=f"a head on the vectors of {PACKAGE}, or of a folder for sentence-transformers",
     )
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help="an .npz file that keeps the encoder's vectors")
     parser.add_argument("--reports", type=Path, metavar="FOLDER", help="write a page of plots for each result")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write docs/proof.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
@@ -72,7 +78,7 @@ def _results(wanted: argparse.Namespace) -> list[Result]:
             known = journey.read()
             results = [each for name in asked for each in _QUESTIONS[name](known, wanted.seed, wanted.draws)]
         if not wanted.only or "reviews" in wanted.only:
-            results += reviews.run(wanted.seed, wanted.draws, wanted.encoder)
+            results += reviews.run(wanted.seed, wanted.draws, wanted.encoder, wanted.vectors)
     return results
 
 

