@@ -131,7 +131,8 @@ def _class_charts(truth: Places, names: Sequence[str], contenders: Mapping[str, 
             charts.scores(truth == 1, model[:, 1], (names[0], names[1])),
         ]
     drawn = []
-    for place in np.argsort(-np.bincount(truth, minlength=len(names)), kind="stable")[:_MANY]:
+    counts = np.bincount(truth, minlength=len(names))
+    for place in [each for each in np.argsort(-counts, kind="stable")[:_MANY] if counts[each]]:
         one = {name: each[:, place] for name, each in contenders.items()}
         drawn.append(charts.roc(truth == place, one, f"ROC curve: {names[place]} against the rest"))
     right = model.argmax(axis=1) == truth

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from limner.language.errors import LimnerError
 from limner.workers.evaluation.versions.asked import Asked, Evaluate, Told
+from limner.workers.evaluation.versions.classifier import classifier
 from limner.workers.evaluation.versions.propensity import propensity
 
-EVALUATIONS: Mapping[str, Evaluate] = {"propensity": propensity}
+EVALUATIONS: Mapping[str, Evaluate] = {"classifier": classifier, "propensity": propensity}
 
 
 def evaluate(asked: Asked) -> Told:

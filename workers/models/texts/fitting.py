@@ -28,7 +28,8 @@ from limner.workers.sources.texts import finished
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.ensure import ensure
 from limner.workers.text.learning import learned
-from limner.workers.text.models import Encoding, encoder_model, learned_from
+from limner.workers.text.models import AnyEncoder, Encoding, encoder_model, learned_from
+from limner.workers.text.scorers import TextScorer
 from limner.workers.text.terms import TermsModel
 
 
@@ -125,7 +126,7 @@ def _digest(text: str) -> bytes:
 
 
 def _encode(
-    specs: Specs, model: LearnedModel, encoder: Encoding, files: Sequence[Path], request: PrepareRequest, root: Path,
+    specs: Specs, model: LearnedModel, encoder: AnyEncoder, files: Sequence[Path], request: PrepareRequest, root: Path,
     data: Path, context: RunContext,
 ) -> None:  # fmt: skip
     if isinstance(encoder, TermsModel):
@@ -188,3 +189,27 @@ def weigh(task: Weighing) -> TextTrained:
     )
     register(task.data, version, files)
     return TextTrained(version, registered=True)
+
+
+def known_texts(
+    specs: Specs, model: LearnedModel, known_by: int, root: Path, data: Path, context: RunContext, stage: Path, *,
+    scorer: TextScorer | None = None, whole: bool = False,
+) -> Texts:  # fmt: skip
+    """The texts of a classifier that are known by an instant (µs), each where it was known first, with their labels.
+
+    Those of the last `over`, or of the `whole` time. They have vectors where the classifier takes some, and scores of
+    a version where `scorer` makes them of texts. LimnerError where there is no text.
+    """
+    kind = model.classifier
+    assert kind is not None
+    if whole and kind.over is not None:
+        model = model.model_copy(update={"classifier": kind.model_copy(update={"over": None})})
+    encoder = None if kind.encoder is None else encoder_model(specs, kind.encoder, root, data)
+    found = _read(specs, model, known_by, encoder, root, data, context, stage)
+    for each in (encoder, scorer):
+        if each is not None:
+            _encode(specs, model, each, [found.file], found.request, root, data, context)
+    if encoder is None:
+        return found.texts
+    lost = set(EmbeddingCache(data / "embeddings", encoder).missing(found.texts.digest).to_pylist())
+    return found.texts.of(np.array([each not in lost for each in found.texts.digest.to_pylist()], bool))

@@ -151,6 +151,16 @@ def split(texts: Texts) -> tuple[Texts, Texts]:
     return texts.of(texts.known < begin), texts.of(texts.known >= begin)
 
 
+def as_of_earlier(task: TextTraining) -> tuple[Texts, Texts, Array, Array] | None:
+    """The earlier texts, later ones, and what is said of both by what the earlier ones teach; None for too few."""
+    texts = _known(task)
+    early, late = split(texts)
+    if not _enough(early, late):
+        return None
+    model, arrays, _ = _learn(task, early)
+    return early, late, _said(model, arrays, _inputs(task, early)), _said(model, arrays, _inputs(task, late))
+
+
 def _inputs(task: TextTraining, texts: Texts) -> Any:
     """Vectors [texts, dim] where an encoder makes them, else the texts."""
     if task.encoder is None:
