@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -68,9 +69,17 @@ def simulate(folder: Path, options: Options, told: Callable[[int], None] = lambd
 
 def _specs(folder: Path, options: Options) -> None:
     (folder / "specs").mkdir(exist_ok=True)
+    said = {"$ANALYZER": ANALYZERS[options.language], "$HALF": str(half(options))}
     for template in sorted((files("limner.simulate") / "specs").iterdir(), key=lambda path: path.name):
-        text = template.read_text(encoding="utf-8").replace("$ANALYZER", ANALYZERS[options.language])
+        text = template.read_text(encoding="utf-8")
+        for name, value in said.items():
+            text = text.replace(name, value)
         (folder / "specs" / template.name).write_text(text, encoding="utf-8")
+
+
+def half(options: Options) -> date:
+    """The day by which models learn: half of the simulated time lies before it, to be learned from."""
+    return options.begin + timedelta(days=options.days // 2)
 
 
 def _mark(folder: Path, options: Options, counts: Counts | None) -> None:

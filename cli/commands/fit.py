@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from limner.workers.models.fitting import Fitted
     from limner.workers.models.versions import Version
 
+NOT_MEASURED = "not measured"
+
 
 def fit(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model of the specs.", show_default=False)],
@@ -81,7 +83,10 @@ def render(made: "Fitted") -> None:
     version = made.version
     fate = "already there" if made.there else "registered" if made.registered else "not registered"
     say(f"{version.model} · version {version.id} · cut-off {output.instant(version.cut_off)} · {fate}", soft_wrap=True)
-    for line in (_learned_from(version), told(version), *version.notes):
+    lines = [_learned_from(version), told(version), *version.notes]
+    if any(note.startswith(NOT_MEASURED) for note in version.notes):
+        lines.remove(NOT_MEASURED)  # a note says why
+    for line in lines:
         say(f"  {line}", markup=False, soft_wrap=True)
 
 
@@ -91,7 +96,7 @@ def _learned_from(version: "Version") -> str:
     if "classes" not in examples:
         part = examples["positive"] / examples["learned_from"]
         return f"{examples['learned_from']:,} examples at {examples['instants']} instants {when}, {part:.1%} yes"
-    classes = ", ".join(f"{name} {count:,}" for name, count in examples["classes"].items())
+    classes = ", ".join(f"{name} {count:,}" for name, count in examples["classes"].items() if count) or "none"
     what = "examples" if version.kind == "interests" else "texts"
     return f"{examples['learned_from']:,} different texts of {examples['rows']:,} rows {when}; {what}: {classes}"
 
@@ -114,7 +119,7 @@ def told(version: "Version") -> str:
 def _told_of_texts(version: "Version") -> str:
     metrics = version.metrics
     if not metrics:
-        return "not measured"
+        return NOT_MEASURED
     on = "examples, left out in turns" if version.kind == "interests" else "later texts"
     return (
         f"on {metrics['examples']:,.0f} {on}: accuracy {metrics['accuracy']:.3f} (the most frequent class: "

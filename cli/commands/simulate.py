@@ -70,6 +70,8 @@ def _told(events: int) -> Iterator[Callable[[int], None]]:
 def _next(folder: Path, options: "Options", counts: dict[str, int]) -> None:
     from datetime import timedelta
 
+    from limner.simulate.run import half
+
     say = output.console().print
     say(
         f"[green]made[/green] {folder}: {', '.join(f'{number:,} {kind}' for kind, number in counts.items())}",
@@ -81,6 +83,7 @@ def _next(folder: Path, options: "Options", counts: dict[str, int]) -> None:
     for line in (
         f"cd {folder}",
         "limner validate",
+        *(f"limner fit {model} --as-of {half(options)}" for model in ("sentiment", "likes", "leaving")),
         "feast -c feature_repo apply",
         f"limner materialize {options.begin} {last}",
         "limner get 1",

@@ -16,7 +16,7 @@ def test_the_project_is_valid_as_it_is_and_says_what_to_do_next(limner: Limner, 
     assert "limner materialize 2025-01-01 2025-03-02" in made.out
     ended = limner("-C", tmp_path / "shop", "validate")
     assert ended.code == 0, ended.err
-    assert "4 feature views" in ended.out
+    assert "6 feature views" in ended.out
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
