@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
-from limner.language.features import Predict
+from limner.language.features import OfSequence, Predict
 from limner.language.outputs import Output
 from limner.workers import report
 from limner.workers.context import RunContext
@@ -17,7 +17,8 @@ from limner.workers.derive.learn import Population, make, needed, population
 from limner.workers.derive.rows import Fits
 from limner.workers.history.files import replace as write
 from limner.workers.intervals import Interval
-from limner.workers.models.speaking import speaking
+from limner.workers.models.sequences.learned import Behaving, behaving
+from limner.workers.models.speaking import Speaking, speaking
 from limner.workers.plan import ViewPlan
 from limner.workers.shard import stored_vectors
 from limner.workers.staged import stage_rows
@@ -48,11 +49,12 @@ def fits_by(plan: ViewPlan, end: int, folder: Path, stage: Path, context: RunCon
         return _learn(plan, instant, tuple(wanted), fits, stage, context)
 
     made = read_fits(folder)
-    spoken = {
-        output.name: speaking(output.feature, plan.data, end)
-        for output in plan.computed
-        if isinstance(output.feature, Predict)
-    }
+    spoken: dict[str, Speaking | Behaving] = {}
+    for output in plan.computed:
+        if isinstance(output.feature, Predict):
+            spoken[output.name] = speaking(output.feature, plan.data, end)
+        elif isinstance(output.feature, OfSequence):
+            spoken[output.name] = behaving(output.feature, plan.data, end)
     for name, fit in make(plan.computed, end, {**made, **spoken}, learn).items():
         made[name] = fit
         folder.mkdir(parents=True, exist_ok=True)

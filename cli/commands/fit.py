@@ -93,6 +93,11 @@ def render(made: "Fitted") -> None:
 def _learned_from(version: "Version") -> str:
     examples = version.examples
     when = f"from {output.instant(examples['first'])} to {output.instant(examples['last'])}"
+    if version.kind == "sequence":
+        return (
+            f"{examples['found']:,} rows of {examples['entities']:,} entities {when}; {examples['items']:,} items, "
+            f"{examples['epochs']} epochs"
+        )
     if "classes" not in examples:
         part = examples["positive"] / examples["learned_from"]
         return f"{examples['learned_from']:,} examples at {examples['instants']} instants {when}, {part:.1%} yes"
@@ -106,6 +111,8 @@ def told(version: "Version") -> str:
     metrics = version.metrics
     if "classes" in version.examples:
         return _told_of_texts(version)
+    if version.kind == "sequence":
+        return _told_of_sequences(version)
     best = f"the best feature alone: AUC {metrics['best_feature_roc_auc']:.3f}"
     if "roc_auc" not in metrics:
         return best
@@ -125,6 +132,18 @@ def _told_of_texts(version: "Version") -> str:
         f"on {metrics['examples']:,.0f} {on}: accuracy {metrics['accuracy']:.3f} (the most frequent class: "
         f"{metrics['baseline_accuracy']:.3f}), macro F1 {metrics['macro_f1']:.3f}, AUC {metrics['roc_auc']:.3f}, "
         f"log loss {metrics['log_loss']:.3f}, calibration error {metrics['calibration_error']:.3f}"
+    )
+
+
+def _told_of_sequences(version: "Version") -> str:
+    metrics = version.metrics
+    if not metrics:
+        return "not measured"
+    days = f", half-life {metrics['half_life_days']:.0f} days" if "half_life_days" in metrics else ""
+    return (
+        f"next items at {metrics['queries']:,.0f} later instants: NDCG@10 {metrics['ndcg_at_10']:.3f}, recall@10 "
+        f"{metrics['recall_at_10']:.3f}, hit@10 {metrics['hit_at_10']:.3f}; NDCG@10 of own frequency{days} "
+        f"{metrics['own_frequency_ndcg_at_10']:.3f}, of popularity {metrics['popularity_ndcg_at_10']:.3f}"
     )
 
 

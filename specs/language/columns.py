@@ -6,6 +6,7 @@ from limner.language.errors import Problem, SpecError
 from limner.language.example_columns import misfitting
 from limner.language.learning.questions import questions
 from limner.language.learning.rules import unreadable
+from limner.language.learning.sequence_columns import unordered
 from limner.language.learning.text_columns import unlabelled
 from limner.language.members import depth
 from limner.language.models import LearnedModel, LogicalType
@@ -65,6 +66,9 @@ def _model(specs: Specs, model: LearnedModel, raw: RawColumns, known: set[str]) 
     """The questions of a model held against the columns of the sources they ask."""
     if model.texts is not None:
         yield from unlabelled(specs, model, raw, known)
+        return
+    if model.sequence is not None:
+        yield from unordered(specs, model, raw, known)
         return
     asked = questions(specs, model)
     for view in asked.views.values():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from limner.language.canonical import canonical
-from limner.language.features import Scored, encoders_of
+from limner.language.features import OfSequence, Scored, encoders_of
 from limner.language.learning.binding import models_of
 from limner.language.models import Encoder, Source
 from limner.language.outputs import local_zone, output_names
@@ -50,6 +50,9 @@ def fingerprint(specs: Specs, view_name: str, encoder_fingerprints: Mapping[str,
     classes = {name: each.classes for name, each in view.features.items() if isinstance(each, Scored)}
     if classes:
         identity["classes"] = classes
+    sequences = {name: each.dim for name, each in view.features.items() if isinstance(each, OfSequence)}
+    if sequences:
+        identity["sequences"] = sequences
     if view.views:
         identity["views"] = {name: fingerprint(specs, name, encoder_fingerprints) for name in view.views}
     elif len(view.reads) == 1:

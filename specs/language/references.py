@@ -8,7 +8,7 @@ from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
-from limner.language.features import SCORED_BY, Scored, TextStatistic, encoders_of
+from limner.language.features import SCORED_BY, OfSequence, Scored, TextStatistic, encoders_of
 from limner.language.learning.binding import asked_by
 from limner.language.learning.rules import between
 from limner.language.members import unfit
@@ -156,17 +156,21 @@ def _asked(parsed: Parsed, view: FeatureView, names: Names) -> Iterator[Problem]
         asked = asked_by(feature)
         if asked is None:
             continue
-        path = ("features", name, "model" if isinstance(feature, Scored) else "predict")
+        path = ("features", name, "model" if isinstance(feature, Scored) else feature.kind)
         yield from _unknown(parsed, path, "model", asked, names)
         model = names["model"][asked].model if asked in names["model"] else None
         if not isinstance(model, LearnedModel):
             continue
-        kind = SCORED_BY.get(feature.kind)
-        if (kind is None) != (model.texts is None) or (kind is not None and getattr(model, kind) is None):
-            text = f"{feature.kind} asks a model of the kind {kind or 'propensity'}, and {asked!r} is none"
+        kind = SCORED_BY.get(feature.kind, "sequence" if isinstance(feature, OfSequence) else "propensity")
+        if getattr(model, kind) is None:
+            text = f"{feature.kind} asks a model of the kind {kind}, and {asked!r} is none"
             yield parsed.origin.problem(path, text)
-        elif kind is None and model.entity != view.entity:
+        elif model.texts is None and model.entity != view.entity:
             text = f"the model {asked!r} is about {model.entity!r}, the view about {view.entity!r}"
+            yield parsed.origin.problem(path, text)
+        elif model.sequence is not None and view.reads and view.source_of(feature) != model.sequence.from_:
+            text = (f"the model {asked!r} reads {model.sequence.from_!r}, the feature {view.source_of(feature)!r}: "
+                    f"a view with source: {model.sequence.from_}, or from: in the feature, can ask it")  # fmt: skip
             yield parsed.origin.problem(path, text)
     yield from _twice(parsed, view)
 

@@ -6,6 +6,7 @@ from limner.language.derivation import derivations, in_order
 from limner.language.derived_base import Derived
 from limner.language.errors import Problem
 from limner.language.feature_base import FeatureBase
+from limner.language.features import OfSequence
 from limner.language.identity import entity_keys
 from limner.language.models import FeatureView
 from limner.language.outputs import Members, Output, events, operand_types, outputs, taken
@@ -74,6 +75,8 @@ class ViewColumns:
     def _feature(self, use: Use, path: Path, feature: FeatureBase) -> Iterator[Problem]:
         if feature.where is not None:
             yield from use.condition((*path, "where"), feature.where)
+        if isinstance(feature, OfSequence):
+            return  # the columns are named by its model, and looked at there
         for read in feature.reads():
             here = (*path, *read.path)
             if read.types is None:

@@ -149,6 +149,17 @@ interests:
   tags: {a: {about: one}, b: {about: two}}
 cut_off: 2024-01-01
 ---
+feature_view: habitual
+entity: user
+source: events
+every: 1d
+features: {state: {encode: habits, over: 30d}, likely: {next: habits, k: 3, over: 30d}}
+---
+model: habits
+entity: user
+sequence: {item: kind, from: events, dim: 8}
+cut_off: 2024-01-01
+---
 model: churn
 entity: user
 propensity:
@@ -349,6 +360,18 @@ def test_one_source_in_a_list_is_that_source_and_their_order_does_not_count() ->
 )
 def test_so_does_where_a_table_is_and_since(change: tuple[str, str]) -> None:
     assert _changed(*change, view="w")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("k: 3, over: 30d", "k: 4, over: 30d"), ("k: 3, over: 30d", "k: 3, over: 31d"), ("dim: 8", "dim: 9"),
+     ("encode: habits, over: 30d", "encode: habits, over: 31d")],
+    ids=lambda change: change[1],
+)  # fmt: skip
+def test_so_does_what_is_asked_of_a_model_of_sequences(change: tuple[str, str]) -> None:
+    """What it learns decides by its versions."""
+    assert _changed(*change, view="habitual")
+    assert not _changed("dim: 8}\ncut_off: 2024-01-01", "dim: 8}\ncut_off: 2024-01-02", view="habitual")
 
 
 def test_every_key_of_the_models_is_covered_above() -> None:

@@ -11,6 +11,7 @@ from limner.language.keys import keys
 from limner.language.learning.classifier import Classifier, TextLabel
 from limner.language.learning.interests import Interests, TagTexts, TextRows
 from limner.language.learning.propensity import Label, Population, Propensity
+from limner.language.learning.sequence import SequenceEncoder
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
 from limner.language.repo import load_texts
 from limner.language.syntax import FUNCTIONS
@@ -60,6 +61,7 @@ def test_the_examples_are_one_working_project() -> None:
         Interests,
         TagTexts,
         TextRows,
+        SequenceEncoder,
         *KINDS,
     ],
     ids=lambda model: model.__name__,

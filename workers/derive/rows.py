@@ -12,11 +12,12 @@ from limner.language.outputs import Output
 from limner.workers.derive.fit import Fit
 from limner.workers.derive.kinds import derive
 from limner.workers.derive.scaling import Input, scaled
+from limner.workers.models.sequences.learned import Behaving
 from limner.workers.models.speaking import Speaking, predicted
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Fits = Mapping[str, Fit | Speaking]
+Fits = Mapping[str, Fit | Speaking | Behaving]
 """What was learned as of an instant, by the output it is for."""
 
 

@@ -16,6 +16,7 @@ from limner.workers.models.drawing import examples
 from limner.workers.models.examples import Drawn
 from limner.workers.models.instants import Instants, last_told
 from limner.workers.models.pins import definition_of
+from limner.workers.models.sequences.fitting import fit_sequences
 from limner.workers.models.texts.fitting import fit_texts
 from limner.workers.models.training import Trained, Training, train
 from limner.workers.models.versions import Version, folder_of, registered
@@ -72,6 +73,9 @@ def fit(
                     specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious=allow_suspicious
                 )
                 return Fitted(made.version, made.registered)
+            if model.sequence is not None:
+                trained = fit_sequences(specs, model, wanted, cut_off, root, data, context, stage)
+                return Fitted(trained.version, trained.registered)
             return _fit(specs, model, wanted, cut_off, root, data, context, stage, allow_suspicious)
         finally:
             shutil.rmtree(stage, ignore_errors=True)

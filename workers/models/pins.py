@@ -36,11 +36,11 @@ def pins_of(specs: Specs, name: str, root: Path, data: Path) -> tuple[Pin, ...]:
 def with_pins(specs: Specs, root: Path, data: Path) -> Specs:
     """The specs, with the versions that speak now.
 
-    What models of texts say may be learned from: which of their versions speak decides on those of other models.
+    What models of rows say may be learned from: which of their versions speak decides on those of other models.
     """
-    of_texts = [name for name, model in specs.models.items() if model.texts is not None]
+    first = [name for name, model in specs.models.items() if model.propensity is None]
     pins: dict[str, tuple[Pin, ...]] = {}
-    for names in (of_texts, specs.models.keys() - {*of_texts}):
+    for names in (first, specs.models.keys() - {*first}):
         found = {name: pins_of(specs, name, root, data) for name in sorted(names)}
         pins |= found
         specs = with_versions(specs, pins)

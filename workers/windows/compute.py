@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from limner.language.derived_base import Derived
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Embed, Scored, TextStatistic
+from limner.language.features import Embed, NextItems, OfSequence, Scored, TextStatistic
 from limner.language.models import Grid
 from limner.language.outputs import Output as OutputSpec
 from limner.language.windows import Window
@@ -17,8 +17,10 @@ from limner.workers import arrow_types as arrow
 from limner.workers.arrow_types import ARROW
 from limner.workers.derive import rows as derive
 from limner.workers.derive.rows import Fits
+from limner.workers.models.sequences.learned import Behaving
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, texts, timeline
+from limner.workers.windows.behaviour import behaviour
 from limner.workers.windows.carried import Edges, State, Sums, UnlikeStateError, edges, together
 from limner.workers.windows.conditions import masks
 from limner.workers.windows.derived import breaks, derived_columns
@@ -167,6 +169,10 @@ def _block(
             stay = stays[output.source].windows[output.window]
             column = task.staged.get(output.name)
             made[output.name] = texts.scored(output.feature, column, looks[0], where, stay, vectors, line)
+        elif isinstance(output.feature, OfSequence):
+            said = task.fits.get(output.name)
+            assert said is None or isinstance(said, Behaving)
+            made[output.name] = behaviour(output.feature, said, looks[0], where, line)
         else:
             made[output.name] = kinds.evaluate(_plain(output, task), looks, where)
     made |= derived_columns(task.computed, made, line, task.fits)
@@ -266,8 +272,9 @@ def _empties(block: Block, task: Task) -> list[object]:
     blank: dict[str, pa.Array] = {}
     nothing = np.empty(0, np.int64)
     for output in task.plain:
-        if isinstance(output.feature, Embed | Scored):
-            blank[output.name] = pa.nulls(1, arrow_type(output))
+        if isinstance(output.feature, Embed | Scored | OfSequence):
+            kind = arrow_type(output)
+            blank[output.name] = pa.array([{}], kind) if isinstance(output.feature, NextItems) else pa.nulls(1, kind)
             continue
         none = Rows(block.sources[output.source].table, nothing, nothing, nothing, 1, nothing, nothing, output.zone)
         looks = [none] * len(output.feature.looks(output.window))

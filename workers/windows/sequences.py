@@ -24,7 +24,7 @@ def sequence(feature: f.Sequence, rows: Rows) -> c.Output:
     for value in feature.default or ():
         column, place = column.position(value)
         filler = np.append(filler, place)
-    lists = _Lists(code, first, last, rows.places, feature.sequence, filler)
+    lists = Lists(code, first, last, rows.places, feature.sequence, filler)
 
     def take(chosen: Ints) -> pa.Array:
         pieces, lengths = [], []
@@ -51,7 +51,7 @@ def _newest_of_equals(rows: Rows, code: Ints, values: int) -> tuple[Ints, Ints, 
     return item[order], first[order], last[order]
 
 
-class _Lists:
+class Lists:
     """For each place the newest `n` of the items that count there, or `filler`; items are in canonical order."""
 
     def __init__(self, code: Ints, first: Ints, last: Ints, places: int, n: int, filler: Ints) -> None:

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Tag
 from limner.language.derived_base import Derived as Derived
 from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
+from limner.language.features.behaviour import Encode, NextItems, OfSequence
 from limner.language.features.categories import Entropy, Mode
 from limner.language.features.categorized import Categorized
 from limner.language.features.derived import Bucket, Calculated, Hash, Log1p, MinMax, OneHot, Ratio, ZScore
@@ -63,6 +64,8 @@ KINDS: tuple[type[FeatureBase], ...] = (
     Predict,
     Classify,
     InterestWeights,
+    Encode,
+    NextItems,
 )
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
@@ -93,6 +96,7 @@ __all__ = [
     "Derived",
     "Distinct",
     "Embed",
+    "Encode",
     "Entropy",
     "Fault",
     "Feature",
@@ -112,7 +116,9 @@ __all__ = [
     "Min",
     "MinMax",
     "Mode",
+    "NextItems",
     "OfNumbers",
+    "OfSequence",
     "OneHot",
     "Pin",
     "Pool",

@@ -5,11 +5,12 @@ and a function in `limner.workers.models.kinds`.
 from limner.language.learning.classifier import Classifier
 from limner.language.learning.interests import Interests
 from limner.language.learning.propensity import Propensity
+from limner.language.learning.sequence import SequenceEncoder
 
-KINDS = (Propensity, Classifier, Interests)
+KINDS = (Propensity, Classifier, Interests, SequenceEncoder)
 """Each is a key of a model document."""
 
 TextKind = Classifier | Interests
 """Kinds that are about texts, whoever wrote them, and not about an entity."""
 
-__all__ = ["KINDS", "Classifier", "Interests", "Propensity", "TextKind"]
+__all__ = ["KINDS", "Classifier", "Interests", "Propensity", "SequenceEncoder", "TextKind"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limner.language.feature_base import FeatureBase
-from limner.language.features import Pin, Predict, Scored
+from limner.language.features import OfSequence, Pin, Predict, Scored
 from limner.language.learning.document import LearnedModel
 from limner.language.models import FeatureView
 from limner.language.outputs import output_names, short_for
@@ -27,7 +27,7 @@ def asked_by(feature: FeatureBase) -> str | None:
     """The model that a feature asks."""
     if isinstance(feature, Predict):
         return feature.predict
-    return feature.model if isinstance(feature, Scored) else None
+    return feature.model if isinstance(feature, Scored | OfSequence) else None
 
 
 def read_by(model: LearnedModel, views: Views) -> dict[str, tuple[str, ...]]:
@@ -62,6 +62,9 @@ def _bound(feature: FeatureBase, models: Models, views: Views) -> FeatureBase:
         return feature.bound(inputs_of(model, views), model.versions)
     if isinstance(feature, Scored) and model is not None and model.texts is not None:
         return feature.bound(model.texts.names, model.texts.encoder, model.versions)
+    if isinstance(feature, OfSequence) and model is not None and model.sequence is not None:
+        of = model.sequence
+        return feature.bound(of.read, of.where, of.length, of.dim, model.versions)
     return feature
 
 

@@ -10,6 +10,7 @@ from limner.language.features import Pin
 from limner.language.learning.classifier import Classifier
 from limner.language.learning.interests import Interests
 from limner.language.learning.propensity import Propensity
+from limner.language.learning.sequence import SequenceEncoder
 from limner.language.names import Model, Name
 from limner.language.scalars import Instant, Int, Text
 
@@ -26,6 +27,7 @@ class LearnedModel(Model):
     propensity: Propensity | None = None
     classifier: Classifier | None = None
     interests: Interests | None = None
+    sequence: SequenceEncoder | None = None
     cut_off: Instant
     refit: Duration | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**32)] = 0
@@ -53,7 +55,7 @@ class LearnedModel(Model):
     @property
     def said(self) -> str:
         """The key that says what is learned."""
-        return (self.texts or self.learns).kind
+        return (self.texts or self.sequence or self.learns).kind
 
     @property
     def texts(self) -> Classifier | Interests | None:

@@ -9,6 +9,7 @@ from limner.language.canonical import canonical
 from limner.language.fingerprint import NOT_VALUES, fingerprint, source_identity
 from limner.language.learning import Classifier, TextKind
 from limner.language.learning.binding import inputs_of, read_by
+from limner.language.learning.sequence import SequenceEncoder
 from limner.language.repo import Specs
 
 SEMANTICS = 1
@@ -16,6 +17,8 @@ SEMANTICS = 1
 
 TEXTS = 1
 """The same for models of texts."""
+SEQUENCES = 1
+"""The same for models of sequences."""
 
 
 def definition(specs: Specs, name: str, encoder_fingerprints: Mapping[str, str]) -> str:
@@ -26,6 +29,8 @@ def definition(specs: Specs, name: str, encoder_fingerprints: Mapping[str, str])
     model = specs.models[name]
     if model.texts is not None:
         return _digest(_of_texts(specs, name, model.texts, encoder_fingerprints) | {"seed": model.seed})
+    if model.sequence is not None:
+        return _digest(_of_sequences(specs, name, model.sequence) | {"seed": model.seed})
     learns = model.learns
     identity = {
         "semantics": SEMANTICS,
@@ -53,6 +58,17 @@ def _of_texts(specs: Specs, name: str, texts: TextKind, encoder_fingerprints: Ma
         "classes": [[each, canonical(named[each])] for each in texts.names],
         "encoder": None if texts.encoder is None else encoder_fingerprints[texts.encoder],
         "sources": [source_identity(specs, source) for _, source, _ in texts.reads],
+    }
+
+
+def _of_sequences(specs: Specs, name: str, learns: SequenceEncoder) -> dict[str, Any]:
+    return {
+        "semantics": SEQUENCES,
+        "model": name,
+        "kind": learns.kind,
+        "entity": dict(specs.entities[specs.models[name].about].join_keys),
+        "learns": canonical(learns, without=frozenset({"from"})),
+        "source": source_identity(specs, learns.from_),
     }
 
 

@@ -32,6 +32,8 @@ def broken_model(model: LearnedModel) -> Iterator[Fault]:
         return
     if model.entity is None:
         yield (), "needs the key 'entity': name the entity it describes", False
+    if model.propensity is None:
+        return
     seen: set[str] = set()
     for i, member in enumerate(model.learns.features):
         for view in [member] if isinstance(member, str) else member:
@@ -49,13 +51,7 @@ def between(
     sources: Mapping[str, Source | None],
 ) -> Iterator[Problem]:
     """Views, features and sources that a model names and that are not there or do not fit; None: unreadable."""
-    texts = model.texts
-    for at, name, _ in texts.reads if texts is not None else ():
-        place = (model.said, *at, "source")
-        if name not in sources:
-            yield origin.problem(place, f"there is no source {name!r}: {did_you_mean(name, sources)}")
-        elif (read := sources[name]) is not None:
-            yield from _timeless(origin, place, read)
+    yield from _rows(origin, model, sources)
     if model.propensity is None:
         return
     for i, member in enumerate(model.learns.features):
@@ -73,6 +69,22 @@ def between(
             yield origin.problem(here, f"there is no source {query.from_!r}: {did_you_mean(query.from_, sources)}")
         elif (source := sources[query.from_]) is not None:
             yield from _source(origin, model, here, source)
+
+
+def _rows(origin: Origin, model: LearnedModel, sources: Mapping[str, Source | None]) -> Iterator[Problem]:
+    """The sources that a model reads itself."""
+    reads: list[tuple[Path, str]] = []
+    if model.texts is not None:
+        reads = [((model.said, *at, "source"), name) for at, name, _ in model.texts.reads]
+    elif model.sequence is not None:
+        reads = [((model.said, "from"), model.sequence.from_)]
+    for place, name in reads:
+        if name not in sources:
+            yield origin.problem(place, f"there is no source {name!r}: {did_you_mean(name, sources)}")
+        elif (read := sources[name]) is not None:
+            yield from (
+                _timeless(origin, place, read) if model.texts is not None else _source(origin, model, place, read)
+            )
 
 
 def _features(

@@ -1,0 +1,121 @@
+"""Features that ask models of sequences: their values are those of plain code, whichever way a history is made."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from limner.language.errors import LimnerError
+from limner.language.repo import Specs
+from limner.workers.history.manifest import History
+from limner.workers.ledger import Ledger
+from limner.workers.models.pins import with_pins
+from limner.workers.models.versions import folder_of
+from limner.workers.plan import ViewPlan, plan_view
+from limner.workers.run import materialize
+from tests.workers.models.sequences.chains import CUT, DAY, SPECS, Visit, fitted, specs, visits, write
+from tests.workers.models.sequences.plain import Plain, same
+from tests.workers.models.world import context
+
+CUTS = (CUT - 60 * DAY, CUT - 30 * DAY - DAY // 2)
+BEGIN, END = CUTS[0] - 10 * DAY, CUTS[1] + 20 * DAY
+TEXT = SPECS.replace("epochs: 6", "epochs: 1").replace("cut_off: 2026-05-01", "cut_off: 2026-03-01")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Specs, list[Visit], list[tuple[int, str]]]:
+    """Few shoppers with ties, unknown items and rows without any; two versions."""
+    root = tmp_path_factory.mktemp("world")
+    rows = visits(users=12)
+    random = np.random.default_rng(1)
+    for place in random.choice(len(rows), 80, replace=False):
+        rows[place] = replace(
+            rows[place], category=random.choice([None, "new", "c1"]), channel=random.choice([None, "phone"])
+        )
+    for place in range(1, len(rows), 9):
+        before = next((each for each in reversed(rows[:place]) if each.user == rows[place].user), None)
+        if before is not None:
+            rows[place] = replace(rows[place], at=before.at, written=max(before.at + place, rows[place].written))
+    write(root, rows)
+    found = specs(root, TEXT)
+    return root, found, rows, [(cut, fitted(root, found, cut).version.id) for cut in CUTS]
+
+
+def _plan(found: Specs, root: Path) -> ViewPlan:
+    return plan_view(with_pins(found, root, root / "data"), "behaviour", root, root / "data")
+
+
+def _run(plan: ViewPlan, times: Sequence[int], shards: int = 2) -> list[dict[str, Any]]:
+    ledger = Ledger(f"sqlite:///{plan.data / 'ledger.db'}")
+    try:
+        run_id = ledger.start_run("test", ["behaviour"])
+        for begin, end in pairwise(times):
+            materialize(plan, begin, end, replace(context(), ledger=ledger, run_id=run_id, shards=shards))
+    finally:
+        ledger.close()
+    table = pa.concat_tables([pq.read_table(part.path) for part in History(plan.folder / plan.fingerprint).parts()])
+    found = table.sort_by([("user_id", "ascending"), ("event_timestamp", "ascending")])
+    return [row | {"at": int(row["event_timestamp"].timestamp()) * 1_000_000} for row in found.to_pylist()]
+
+
+def _as_of(rows: Sequence[dict[str, Any]], user: int, at: int) -> dict[str, Any] | None:
+    return max(
+        (row for row in rows if row["user_id"] == user and row["at"] <= at), key=lambda row: row["at"], default=None
+    )
+
+
+def test_values_are_what_plain_code_finds(world: tuple[Path, Specs, list[Visit], list[tuple[int, str]]]) -> None:
+    """At every instant of the grid, of every shopper; before the first cut-off there is nothing."""
+    root, found, rows, versions = world
+    history = _run(_plan(found, root), [BEGIN, END])
+    plain = {cut: Plain(root, version) for cut, version in versions}
+    checked = 0
+    for user in range(1, 13):
+        for at in range(BEGIN, END + 1, DAY):
+            row = _as_of(history, user, at)
+            if row is None:
+                continue
+            speaks = [cut for cut in plain if cut <= at]
+            if not speaks:
+                assert (row["state"], row["likely"]) == (None, [])
+                continue
+            checked += same(row, plain[speaks[-1]], rows, at)
+    assert checked > 300
+    for before, after in pairwise(history):
+        if before["user_id"] == after["user_id"]:
+            assert any(before[name] != after[name] for name in ("state", "likely", "visits"))
+
+
+def test_a_history_has_the_same_bytes_however_it_is_made(
+    world: tuple[Path, Specs, list[Visit], list[tuple[int, str]]],
+) -> None:
+    """In one run or many, in two shards or five: which rows are read together decides no bit."""
+    root, found, _, _ = world
+    whole = _run(_plan(found, root), [BEGIN, END])
+    for place, (times, shards) in enumerate(
+        [([BEGIN, END], 5), ([BEGIN, BEGIN + 7 * DAY, CUTS[0] + DAY // 3, CUTS[1], END], 3)]
+    ):
+        plan = replace(_plan(found, root), data=root / f"other{place}")
+        (root / f"other{place}").mkdir()
+        (root / f"other{place}" / "models").symlink_to(root / "data" / "models")
+        assert _run(plan, times, shards) == whole
+
+
+def test_a_view_without_versions_is_empty_and_a_lost_one_is_missed(tmp_path: Path) -> None:
+    write(tmp_path, visits(users=4))
+    found = specs(tmp_path, TEXT)
+    rows = _run(plan_view(found, "behaviour", tmp_path, tmp_path / "data"), [BEGIN, BEGIN + 3 * DAY])
+    assert rows
+    assert all((row["state"], row["likely"]) == (None, []) for row in rows)
+    version = fitted(tmp_path, found, CUTS[0]).version.id
+    plan = _plan(found, tmp_path)
+    arrays = folder_of(tmp_path / "data", "habits") / version / "arrays.safetensors"
+    arrays.write_bytes(arrays.read_bytes()[:-1] + b"x")
+    with pytest.raises(LimnerError, match=r"arrays\.safetensors are not those that were registered"):
+        _run(plan, [BEGIN, END])

@@ -1,0 +1,104 @@
+"""The network in use: exact whatever is computed beside it, and what torch learned."""
+
+import numpy as np
+import pytest
+
+from limner.workers.models.sequences.events import Events, following
+from limner.workers.models.sequences.fixed import rounded, sigmoid, softmax, tanh, weights
+from limner.workers.models.sequences.learned import Content, encoder
+from limner.workers.models.sequences.learning import Reads, _network, alone
+from limner.workers.models.sequences.network import Gru
+from limner.workers.models.sequences.vocabulary import GAPS, gaps
+from limner.workers.windows.behaviour import likeliest
+
+
+def _reads(dim: int = 24) -> Reads:
+    return Reads(np.zeros((0, 2), np.int64), (40, 9), 30, dim)
+
+
+def _sequences(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    read = np.stack([random.integers(0, size, (count, 30)) for size in (40, 9, GAPS)], axis=2)
+    return read, random.integers(1, 31, count)
+
+
+def test_it_says_what_torch_would() -> None:
+    import torch
+
+    with alone(3):
+        net = _network(_reads()).eval()
+        read, length = _sequences(50)
+        with torch.no_grad():
+            states = net(torch.from_numpy(read)).numpy()[np.arange(50), length - 1]
+            scores = net.out(torch.from_numpy(states)).numpy()
+    made = Gru.of(net.arrays(), 3)
+    found = made.states(read, length)
+    np.testing.assert_allclose(found, states, rtol=0, atol=3e-3)
+    np.testing.assert_allclose(made.scores(found), scores, rtol=0, atol=5e-3)
+
+
+def test_no_bit_depends_on_what_is_computed_beside_it() -> None:
+    """Alone, in any batch, in any order, with many threads: the same."""
+    from threadpoolctl import threadpool_limits
+
+    with alone(3):
+        made = Gru.of(_network(_reads()).arrays(), 3)
+    read, length = _sequences(700)
+    whole = made.states(read, length)
+    said = made.probabilities(whole)
+    order = np.random.default_rng(5).permutation(700)
+    assert (made.states(read[order], length[order]) == whole[order]).all()
+    for size in (1, 2, 7, 33):
+        for begin in range(0, 200, size):
+            some = slice(begin, begin + size)
+            assert (made.states(read[some], length[some]) == whole[some]).all()
+            assert (made.probabilities(whole[some]) == said[some]).all()
+    with threadpool_limits(1):
+        assert (made.states(read, length) == whole).all()
+
+
+def test_numbers_are_those_of_the_functions_they_stand_for() -> None:
+    x = np.linspace(-20, 20, 4001)
+    np.testing.assert_allclose(sigmoid(x), 1 / (1 + np.exp(-x)), rtol=0, atol=3e-4)
+    np.testing.assert_allclose(tanh(x), np.tanh(x), rtol=0, atol=6e-4)
+    scores = np.random.default_rng(0).normal(size=(50, 300)) * 6
+    exact = np.exp(scores - scores.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(softmax(scores), exact / exact.sum(axis=1, keepdims=True), rtol=1e-7, atol=1e-11)
+    assert (rounded([-0.0]).view(np.int64) == 0).all()
+    assert weights([1e9, -1e9]).tolist() == [64.0, -64.0]
+
+
+def test_gaps_double() -> None:
+    minute = 60_000_000
+    micros = [0, 1, minute - 1, minute, 2 * minute - 1, 2 * minute, 60 * minute, 10**15]
+    assert gaps(np.array(micros)).tolist() == [1, 2, 2, 3, 3, 4, 8, 22]
+    assert gaps(np.array([2**61])).tolist() == [GAPS - 1]
+
+
+def test_what_follows_is_what_the_next_instant_has() -> None:
+    """Rows of one instant follow each other in no order, so none is foretold by another."""
+    entity, time = np.array([0, 0, 0, 0, 1, 2, 2]), np.array([1, 1, 5, 5, 5, 3, 9])
+    found = following(Events(entity, time, (), ""), np.array([7, 3, 4, 4, 9, 2, 5]))
+    assert found.row.tolist() == [1, 5]
+    assert found.time.tolist() == [5, 9]
+    assert (found.count.tolist(), found.item.tolist()) == ([1, 1], [4, 5])
+
+
+def test_the_likeliest_are_the_first_of_equal_ones() -> None:
+    share = np.array([[0.1, 0.4, 0.1, 0.4, 0.1], [0.2, 0.2, 0.2, 0.2, 0.2]])
+    assert likeliest(share, 3).tolist() == [[1, 3, 0], [0, 1, 2]]
+    assert likeliest(share, 9).shape == (2, 5)
+
+
+def test_files_that_make_no_sense_are_refused() -> None:
+    with alone(0):
+        arrays = _network(_reads()).arrays()
+    with pytest.raises(ValueError, match="there is no array"):
+        Gru.of({name: each for name, each in arrays.items() if name != "new"}, 3)
+    with pytest.raises(ValueError, match="do not fit together"):
+        Gru.of({**arrays, "new": arrays["new"][:-1]}, 3)
+    with pytest.raises(ValueError, match="not of the numbers it computes with"):
+        Gru.of({**arrays, "new": arrays["new"] + np.float32(1e-5)}, 3)
+    content = Content(columns=("a", "b"), words=(("x",) * 38, ("y",) * 6), length=30, dim=24)
+    with pytest.raises(ValueError, match="not a vector for each word"):
+        encoder(content, arrays)

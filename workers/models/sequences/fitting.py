@@ -1,0 +1,66 @@
+"""Fitting a model of sequences: read what was known by the cut-off, learn, and register a version."""
+
+from pathlib import Path
+
+from limner.language.models import LearnedModel
+from limner.language.repo import Specs
+from limner.workers import report
+from limner.workers.context import RunContext
+from limner.workers.models.sequences.training import SequenceTraining, train
+from limner.workers.models.training import Trained
+from limner.workers.models.versions import Version
+from limner.workers.sources.describe import describe
+from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
+
+
+def fit_sequences(
+    specs: Specs, model: LearnedModel, definition: str, cut_off: int, root: Path, data: Path, context: RunContext,
+    stage: Path,
+) -> Trained:  # fmt: skip
+    """Make the version of a model of sequences. LimnerError where there is nothing to learn from."""
+    assert model.sequence is not None
+    context.reporter(report.ModelStarted(model.model, cut_off))
+    request = _request(specs, model, cut_off, root, data, stage / "rows", context)
+    request.stage.mkdir(parents=True)
+    prepared: list[Prepared] = list(context.workers.map(prepare, [request]))
+    context.reporter(report.ExamplesDrawn(model.model, prepared[0].rows_kept))
+    version = Version(
+        model=model.model,
+        kind=model.sequence.kind,
+        definition=definition,
+        cut_off=cut_off,
+        seed=model.seed,
+        data="",
+        examples={},
+        metrics={},
+        files={},
+    )
+    task = SequenceTraining(prepared[0].shards, request.join_keys, model.sequence, version, data)
+    trained: list[Trained] = list(context.workers.map(train, [task]))
+    return trained[0]
+
+
+def _request(
+    specs: Specs, model: LearnedModel, cut_off: int, root: Path, data: Path, stage: Path, context: RunContext
+) -> PrepareRequest:
+    learns = model.sequence
+    assert learns is not None
+    asked = learns.where.columns if learns.where is not None else ()
+    return PrepareRequest(
+        specs=specs,
+        source=learns.from_,
+        join_keys=tuple(sorted(specs.entities[model.about].join_keys)),
+        columns=tuple(sorted({*learns.read, *asked})),
+        raw={each: describe(specs.sources[each], root) for each in (learns.from_, *specs.sources[learns.from_].others)},
+        texts={},
+        lower=None,
+        known_after=cut_off,  # none is new: rows that are bad are counted where a view reads them
+        until=cut_off,
+        total_order=True,
+        shards=context.shards,
+        root=root,
+        stage=stage,
+        run_id=context.run_id,
+        memory_limit=context.memory_limit,
+        data=data,
+    )
