@@ -49,15 +49,12 @@ def counted(
 
     asked = kind.terms or DEFAULT_TERMS
     options: dict[str, Any] = {"analyzer": asked.analyzer, "ngram_range": asked.ngrams, "lowercase": asked.lowercase}
-    terms = _terms(CountVectorizer(**options), early[0])
-    vectorizer = CountVectorizer(vocabulary=terms, **options)
-    weigh = TfidfTransformer(sublinear_tf=True).fit(vectorizer.transform(early[0]))
-
-    def rows(texts: Sequence[str]) -> Any:
-        return weigh.transform(vectorizer.transform(texts))
-
-    later = None if late is None else (rows(late[0]), late[1])
-    weights, intercept = _path(len(classes), rows(early[0]), early[1], kind, later)
+    terms, counts = _terms(CountVectorizer(**options), early[0])
+    weigh = TfidfTransformer(sublinear_tf=True).fit(counts)
+    later = None
+    if late is not None:
+        later = weigh.transform(CountVectorizer(vocabulary=terms, **options).transform(late[0])), late[1]
+    weights, intercept = _path(len(classes), weigh.transform(counts), early[1], kind, later)
     return Counted(
         classes=classes,
         analyzer=asked.analyzer,
@@ -70,26 +67,31 @@ def counted(
     )
 
 
-def _terms(vectorizer: Any, texts: Iterable[str]) -> list[str]:
-    """The most frequent terms, sorted; those of two texts at least where there are any."""
+def _terms(vectorizer: Any, texts: Iterable[str]) -> tuple[list[str], Any]:
+    """The most frequent terms, sorted, those of two texts at least where there are any; and their counts."""
     counts = vectorizer.fit_transform(texts)
     names = vectorizer.get_feature_names_out()
     frequency = np.asarray(counts.sum(axis=0)).ravel()
     documents = np.asarray((counts > 0).sum(axis=0)).ravel()
     often = np.flatnonzero(documents >= min(2, documents.max(initial=0)))
     chosen = sorted(often.tolist(), key=lambda each: (-frequency[each], names[each]))[:TERMS]
-    return sorted(str(names[each]) for each in chosen)
+    chosen.sort(key=lambda each: names[each])
+    return [str(names[each]) for each in chosen], counts[:, chosen].sorted_indices()
 
 
 def _path(
     classes: int, rows: Any, label: Array, kind: Classifier, late: tuple[Any, Array] | None
 ) -> tuple[Array, Array]:
     """Weights [classes, inputs] and intercepts: from stiff to loose, until later texts get worse."""
+    from sklearn.linear_model import LogisticRegression
+
+    balanced = "balanced" if kind.weights == "balanced" else None
+    model = LogisticRegression(class_weight=balanced, max_iter=1000, warm_start=True)  # goes on from the one before
     if late is None:
-        return _fit(classes, rows, label, kind, USUAL)
+        return _fit(classes, rows, label, model.set_params(C=USUAL))
     best, least = None, np.inf
     for strength in STRENGTHS:
-        weights, intercept = _fit(classes, rows, label, kind, strength)
+        weights, intercept = _fit(classes, rows, label, model.set_params(C=strength))
         loss = log_loss(probabilities(np.asarray(late[0] @ weights.T) + intercept, 1.0), late[1])
         if best is not None and loss >= least:
             break
@@ -98,11 +100,7 @@ def _path(
     return best
 
 
-def _fit(classes: int, rows: Any, label: Array, kind: Classifier, strength: float) -> tuple[Array, Array]:
-    from sklearn.linear_model import LogisticRegression
-
-    balanced = "balanced" if kind.weights == "balanced" else None
-    model = LogisticRegression(C=strength, class_weight=balanced, tol=1e-6, max_iter=1000)
+def _fit(classes: int, rows: Any, label: Array, model: Any) -> tuple[Array, Array]:
     model.fit(rows, label)
     # A class that no text is of is as unlikely as can be told; two classes share one line of weights.
     weights, intercept = np.zeros((classes, rows.shape[1])), np.full(classes, NEVER)
