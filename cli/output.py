@@ -97,3 +97,9 @@ def _plain(value: Any) -> Any:
         case _:
             plain = str(value)
     return plain
+
+
+def note(message: str) -> None:
+    """Write a line that is no result on stderr, as it is."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()

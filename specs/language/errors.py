@@ -8,6 +8,14 @@ class LimnerError(Exception):
     """An expected failure (exit code 1): the message alone must tell the user what to do next."""
 
 
+class UnknownNameError(LimnerError):
+    """A name that was asked for and that there is not."""
+
+
+class UnavailableError(LimnerError):
+    """What was asked for is right, and cannot be answered now: another time it may be."""
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One finding in a spec. `line` and `column` count from 1; `path` is the breadcrumb of keys."""

@@ -1,9 +1,9 @@
 """What can go wrong between a text and its vector, as errors a user can act on."""
 
-from limner.language.errors import LimnerError
+from limner.language.errors import LimnerError, UnavailableError
 
 
-class EncoderUnavailable(LimnerError):  # noqa: N818 - it names the state, as its reader does
+class EncoderUnavailable(UnavailableError):  # noqa: N818 - it names the state, as its reader does
     """Triton cannot be reached, serves another model than the spec asks for, or fails on every text."""
 
 

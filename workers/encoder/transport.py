@@ -142,6 +142,16 @@ class GrpcTransport:
         statistics = self._call(self.client.get_inference_statistics, model, client_timeout=5.0)
         return sum(int(version.inference_count) for version in statistics.model_stats)
 
+    def queues(self, timeout: float = 0.5) -> dict[str, tuple[int, float]]:
+        """Requests that have left the server's queue so far, and the seconds they waited there, by model."""
+        statistics = self._call(self.client.get_inference_statistics, client_timeout=timeout)
+        found: dict[str, tuple[int, float]] = {}
+        for each in statistics.model_stats:
+            count, seconds = found.get(each.name, (0, 0.0))
+            queue = each.inference_stats.queue
+            found[each.name] = count + int(queue.count), seconds + queue.ns / 1e9
+        return found
+
     def _call(self, method: Any, *arguments: Any, **keywords: Any) -> Any:
         from tritonclient.utils import InferenceServerException
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from limner.language.errors import LimnerError
+from limner.language.errors import LimnerError, UnavailableError
 from limner.workers.arrow_types import arrow_type
 from limner.workers.online.unpack import DAMAGED, NUMPY, SPAN, VERSION, Unpacked, unpack_list, unpack_map
 
@@ -151,9 +151,9 @@ class Layout:
         return list(map(b"".join, zip(heads, *tails, strict=True))) if tails else heads
 
     def check(self, value: bytes) -> None:
-        """LimnerError if `value` is of another version or too short: never guess at bytes."""
+        """UnavailableError if `value` is of another version or too short: never guess at bytes."""
         if len(value) < self.size or value[0] != VERSION:
-            raise LimnerError(DAMAGED)
+            raise UnavailableError(DAMAGED)
 
     def raw(self, value: bytes, position: int) -> bytes | None:
         """The bytes of one column, None where null; of a tailed column, those in the tail."""

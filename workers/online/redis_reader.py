@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from limner.language.errors import LimnerError
+from limner.language.errors import UnavailableError
 from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.locate import RedisPlace
 from limner.workers.online.redis_state import STAMP, Names, State, connect, explained, load
@@ -32,10 +32,12 @@ class RedisDatabase:
         return True
 
     def check(self) -> None:
-        """LimnerError where there is nothing to read."""
+        """UnavailableError where there is nothing to read."""
         with explained(self.place):
             if self._current()[0].version == "":
-                raise LimnerError(f"there are no online values yet in {self.place}: run `limner materialize START END`")
+                raise UnavailableError(
+                    f"there are no online values yet in {self.place}: run `limner materialize START END`"
+                )
 
     def close(self) -> None:
         """Close the connections that no thread is using."""
@@ -59,7 +61,7 @@ class RedisDatabase:
                 if snapshot.seen or snapshot.holds():
                     return found
                 self._known = None
-        raise LimnerError(f"online store {self.place}: it changed each of {ATTEMPTS} times while it was read")
+        raise UnavailableError(f"online store {self.place}: it changed each of {ATTEMPTS} times while it was read")
 
     @contextmanager
     def reading(self) -> Iterator["RedisSnapshot"]:
@@ -68,7 +70,7 @@ class RedisDatabase:
             try:
                 yield RedisSnapshot(self.client, self.names, *self._current())
             except StateMovedError:
-                raise LimnerError(f"online store {self.place}: it changed while it was read: try again") from None
+                raise UnavailableError(f"online store {self.place}: it changed while it was read: try again") from None
 
     def _current(self) -> tuple[State, Memo]:
         """The newest state."""

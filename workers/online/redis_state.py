@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from limner.language.errors import LimnerError
+from limner.language.errors import LimnerError, UnavailableError
 from limner.workers.online.database import Generation
 from limner.workers.online.locate import RedisPlace
 from limner.workers.online.schema import ViewSchema
@@ -149,4 +149,4 @@ def explained(place: RedisPlace) -> Iterator[None]:
             advice = "raise its maxmemory, then run the same command again"
         else:
             advice = "see the server's log"
-        raise LimnerError(f"online store {place}: {text}; {advice}") from error
+        raise UnavailableError(f"online store {place}: {text}; {advice}") from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from limner.language.errors import LimnerError
+from limner.language.errors import UnavailableError, UnknownNameError
 from limner.workers.online.batches import EVENT_TIMESTAMP, FLAT, Form
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.pack import Column
@@ -56,7 +56,7 @@ class Selection:
 
 
 def select(snapshot: Snapshot, name: str, features: Sequence[str] | None) -> Selection:
-    """LimnerError for a name or feature that there is not. Worked out once a state."""
+    """UnknownNameError for a name or feature that there is not. Worked out once a state."""
     wanted = (name, None if features is None else tuple(features))
     found: Selection | None = snapshot.memo.get(wanted)
     if found is None:
@@ -73,18 +73,20 @@ def _select(snapshot: Snapshot, name: str, features: Sequence[str] | None) -> Se
     elif name in profiles:
         members = json.loads(profiles[name])
     else:
-        raise LimnerError(f"there is no view or profile {name!r} online{choose(name, [*served, *programs, *profiles])}")
+        raise UnknownNameError(
+            f"there is no view or profile {name!r} online{choose(name, [*served, *programs, *profiles])}"
+        )
     if features is not None:
         unknown = [n for n in features if not any(n in chosen for chosen in members.values())]
         if unknown:
             known = [n for chosen in members.values() for n in chosen]
-            raise LimnerError(f"{name!r} has no feature {unknown[0]!r}{choose(unknown[0], known)}")
+            raise UnknownNameError(f"{name!r} has no feature {unknown[0]!r}{choose(unknown[0], known)}")
         members = {view: [n for n in features if n in chosen] for view, chosen in members.items()}
         members = {view: chosen for view, chosen in members.items() if chosen}
     selection = Selection(name, members, served, programs)
     if not any(view in served for view in selection.stored):
         what = "request view" if name in programs else "profile"
-        raise LimnerError(f"no view of {what} {name!r} has online values yet: run `limner materialize START END`")
+        raise UnavailableError(f"no view of {what} {name!r} has online values yet: run `limner materialize START END`")
     return selection
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from limner.language.errors import LimnerError
+from limner.language.errors import LimnerError, UnavailableError
 from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
@@ -89,7 +89,9 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self.readonly:
             if not self.path.exists():
-                raise LimnerError(f"there are no online values yet ({self.path}): run `limner materialize START END`")
+                raise UnavailableError(
+                    f"there are no online values yet ({self.path}): run `limner materialize START END`"
+                )
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         mode = "ro" if self.readonly else "rwc"
@@ -304,4 +306,4 @@ def explained(path: Path) -> Iterator[None]:
             advice = "the file is damaged: delete it and run `limner materialize` again (the history is safe)"
         else:
             advice = "see the file's folder"
-        raise LimnerError(f"online store {path}: {text}; {advice}") from error
+        raise UnavailableError(f"online store {path}: {text}; {advice}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from limner.language.errors import LimnerError
+from limner.language.errors import UnavailableError
 from limner.workers.online.batches import FLAT, form_of
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ class Unpacked:
     """Some values of one layout; None is a row of nulls."""
 
     def __init__(self, layout: "Layout", values: Sequence[bytes | None]) -> None:
-        """LimnerError if a value is of another version or too short: never guess at bytes."""
+        """UnavailableError if a value is of another version or too short: never guess at bytes."""
         self.layout = layout
         self.values = values
         size, missing = layout.size, layout.missing
         self._fixed = b"".join([missing if value is None else value[:size] for value in values])
         if len(self._fixed) != size * len(values) or self._fixed[::size].count(VERSION) != len(values):
-            raise LimnerError(DAMAGED)
+            raise UnavailableError(DAMAGED)
 
     @cached_property
     def slots(self) -> Bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from limner.language.errors import LimnerError
+from limner.language.errors import UnavailableError
 from limner.workers.request.program import TextEncoder
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TextEncoders:
     def __call__(self, encoder: TextEncoder, texts: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
         """Float32 vectors in the order of the texts, None for one that cannot be encoded.
 
-        LimnerError where the encoder cannot be used now, or its files are not those that were applied.
+        UnavailableError where the encoder cannot be used now, or its files are not those that were applied.
         """
         if encoder.fingerprint not in self._known:
             self._known[encoder.fingerprint] = self._find(encoder)
@@ -41,14 +41,14 @@ class TextEncoders:
         from limner.workers.text.models import encoder_model
 
         if self.repo is None:
-            raise LimnerError(
+            raise UnavailableError(
                 f"encoding a text with {encoder.name!r} needs the project's folder: "
                 "give it to limner.Store instead of the file of values, or run Feast there"
             )
         settings = EngineSettings.at(self.repo)
         model = encoder_model(from_closure(encoder.documents), encoder.name, self.repo.parent, settings.data)
         if model.fingerprint != encoder.fingerprint:
-            raise LimnerError(
+            raise UnavailableError(
                 f"the files of encoder {encoder.name!r} are not those that were applied: run `limner apply`, "
                 "then `limner materialize`"
             )

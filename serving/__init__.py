@@ -1,0 +1,1 @@
+"""Profiles over HTTP: the server, and the client that reads from it."""

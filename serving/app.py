@@ -1,0 +1,297 @@
+"""The server as an ASGI application: routes, bounds, who may, and what is counted."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from limner.feature_repo.feast_app import status_of
+from limner.language.errors import LimnerError
+from limner.serving import feast_answers, health, openapi, profiles
+from limner.serving.asked import ProfilesAsked, SimilarAsked
+from limner.serving.messages import (
+    GoneError,
+    HttpError,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    body_of,
+    header,
+    is_json,
+    parsed,
+    refusal,
+)
+from limner.serving.metrics import Metrics
+from limner.serving.neighbours import Neighbours
+from limner.serving.security import ApiKeys
+from limner.serving.served import Holder, Served
+from limner.serving.settings import ServeSettings
+
+log = logging.getLogger("limner.serve")
+FEW = 128  # keys that are read on the event loop: a thread would cost more than the read
+T = TypeVar("T")
+Handler = Callable[[Scope, Receive, Send], Awaitable[Reply | None]]
+_OPEN = {"/health", "/health/live", "/health/ready"}  # without a key: who asks is no client
+
+
+class App:
+    """One worker. It looks for what has changed on disk while it runs."""
+
+    def __init__(self, settings: ServeSettings, keys: ApiKeys, *, folder: Path | None = None, slot: int = 0) -> None:
+        self._settings, self._keys, self._limits = settings, keys, settings.limits
+        self._metrics = Metrics(folder, slot)
+        self._holder = Holder(settings.root)
+        self._neighbours = Neighbours(settings)
+        self._threads = ThreadPoolExecutor(settings.limits.reads, thread_name_prefix="limner-read")
+        self._waiting = 0
+        self._chores: asyncio.Task[None] | None = None
+        self._routes: dict[str, dict[str, Handler]] = {
+            "/get-online-features": {"POST": self._feast},
+            "/profiles": {"GET": self._list, "POST": self._profiles},
+            "/profiles/{name}/{key}": {"GET": self._profile},
+            "/similar": {"POST": self._similar},
+            "/health": {"GET": self._ready},
+            "/health/live": {"GET": self._live},
+            "/health/ready": {"GET": self._ready},
+            "/metrics": {"GET": self._scrape},
+            "/openapi.json": {"GET": self._description},
+            "/docs": {"GET": self._page},
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._live_through(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun, path, method = time.perf_counter(), scope["path"], scope["method"]
+        route = path if path in self._routes else "/profiles/{name}/{key}" if path.startswith("/profiles/") else "other"
+        status = _Status(send)
+        try:
+            reply = await self._handler(route, path, method, scope)(scope, receive, status)
+        except GoneError:
+            return
+        except HttpError as error:
+            reply = refusal(error)
+        except LimnerError as error:
+            reply = refusal(HttpError(status_of(error), str(error)))
+        except Exception:
+            log.exception("%s %s failed", method, route)
+            reply = refusal(HttpError(500, "the server failed: its log says how"))
+        if reply is not None:
+            if reply.lookups is not None:
+                name, rows, missing = reply.lookups
+                self._metrics.count("limner_keys_total", rows, profile=name)
+                self._metrics.count("limner_missing_keys_total", missing, profile=name)
+            await reply.send(status)
+        self._metrics.answered(route, status.sent, time.perf_counter() - begun)
+
+    def _handler(self, route: str, path: str, method: str, scope: Scope) -> Handler:
+        if path not in _OPEN and not self._keys.open_to(scope["headers"]):
+            raise HttpError(401, "give an API key: `X-API-Key: KEY` or `Authorization: Bearer KEY`",
+                            {"www-authenticate": "Bearer"})  # fmt: skip
+        methods = self._routes.get(route)
+        if methods is None:
+            raise HttpError(404, f"there is no {path}: see /docs")
+        handler = methods.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = ", ".join(methods)
+            raise HttpError(405, f"{route} takes {allowed}", {"allow": allowed})
+        return handler
+
+    # What is answered
+
+    async def _feast(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
+        body, served = await body_of(scope, receive, self._limits), self._holder.now
+        asked = feast_answers.shape_of(_loaded(body)) if is_json(scope) else None
+        if asked is not None:
+            shape, entities = asked
+            rows = max(map(len, entities.values()))
+            if rows > self._limits.keys:
+                raise HttpError(413, f"{rows:,} entities: ask for at most {self._limits.keys:,} at a time")
+            try:
+                plan = served.registered.known(shape)
+            except KeyError:
+                plan = await self._in_thread(served.registered.plan, shape)
+            if plan is not None and feast_answers.fits(plan, entities) and served.database.exists():
+                read = served.database.read
+                found, missing = await self._read(
+                    served, rows, lambda: read(lambda snapshot: feast_answers.answer(plan, entities, snapshot))
+                )
+                return Reply(found, lookups=(shape.service or "features", rows * len(plan.views), missing))
+        await self._by_feast(served, scope, body, send)
+        return None
+
+    async def _by_feast(self, served: Served, scope: Scope, body: bytes, send: Send) -> None:
+        """Hand a request to Feast's own server, in this process."""
+        sent = False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal sent
+            if sent:
+                await (
+                    asyncio.Event().wait()
+                )  # it asks whether the client has gone; it is cancelled when it has answered
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        started = send if isinstance(send, _Status) else _Status(send)
+        scope = {**scope, "app": None, "root_path": "", "state": {}}
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                await served.registered.app(scope, receive, started)
+        except TimeoutError:
+            if started.sent == 0:
+                raise HttpError(504, f"Feast did not answer within {self._limits.seconds:g} s") from None
+        except Exception:
+            if started.sent == 0:  # Starlette raises again what it has already answered with 500
+                raise
+            log.exception("Feast failed")
+
+    async def _profile(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        raw = scope["raw_path"].split(b"?")[0].decode("ascii", "replace").split("/")
+        if len(raw) != 4 or not raw[2] or not raw[3]:
+            raise HttpError(404, "a profile is at /profiles/{name}/{key}: percent-encode what is in the key")
+        try:
+            name, key = (unquote(part, errors="strict") for part in raw[2:])
+        except UnicodeDecodeError:
+            raise HttpError(400, "the path is no UTF-8") from None
+        features, arrow = _features(scope["query_string"]), profiles.wants_arrow(header(scope, b"accept"))
+        served = self._open()
+        return await self._read(served, 1, lambda: profiles.one(served, name, key, features, arrow=arrow))
+
+    async def _profiles(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        arrow = profiles.wants_arrow(header(scope, b"accept"))
+        asked = ProfilesAsked.of(parsed(scope, await body_of(scope, receive, self._limits)), self._limits)
+        served = self._open()
+        rows = len(asked.keys) if asked.request is None else FEW + 1
+        return await self._read(served, rows, lambda: profiles.many(served, asked, arrow=arrow))
+
+    async def _similar(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        asked = SimilarAsked.of(parsed(scope, await body_of(scope, receive, self._limits)), self._limits)
+        served = self._open()
+        return await self._in_thread(self._neighbours.answer, served, asked)
+
+    async def _list(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        return await self._in_thread(openapi.listing, self._open())
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        return Reply(b'{"status":"live"}')
+
+    async def _ready(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        return await self._in_thread(health.ready, self._holder)
+
+    async def _scrape(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        gauges = await self._in_thread(health.gauges, self._holder)
+        return Reply(self._metrics.text(gauges).encode(), media="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _description(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        return Reply(orjson.dumps(openapi.description(self._settings, guarded=bool(self._keys))))
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> Reply:
+        return Reply(openapi.page(self._settings, guarded=bool(self._keys)), media="text/html; charset=utf-8")
+
+    # How
+
+    def _open(self) -> Served:
+        """What is served. HttpError 403 where Feast's permissions decide: they are about Feast's requests."""
+        served = self._holder.now
+        if served.registered.guarded:
+            raise HttpError(
+                403, "this project's `auth` lets Feast decide who may read what: ask with POST /get-online-features"
+            )
+        return served
+
+    async def _read(self, served: Served, rows: int, read: Callable[[], T]) -> T:
+        """Short reads of a local file at once, others in a thread."""
+        return read() if served.local and rows <= FEW else await self._in_thread(read)
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._waiting >= self._limits.waiting:
+            self._metrics.count("limner_refused_total")
+            raise HttpError(503, "too many requests wait here: try again", {"retry-after": "1"})
+        self._waiting += 1
+        future: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        future.add_done_callback(self._done)
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            raise HttpError(504, f"there was no answer within {self._limits.seconds:g} s") from None
+
+    def _done(self, future: "asyncio.Future[Any]") -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.exception()  # somebody has asked: asyncio need not log it where nobody waits any more
+
+    async def _live_through(self, receive: Receive, send: Send) -> None:
+        await receive()
+        if await asyncio.to_thread(self._holder.look) is False:
+            await send({"type": "lifespan.startup.failed", "message": self._holder.problem})
+            return
+        self._chores = asyncio.create_task(self._do_chores())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._chores.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._chores
+        self._metrics.write()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _do_chores(self) -> None:
+        """Look for what has changed, and let other workers see the numbers."""
+        while True:
+            await asyncio.sleep(self._settings.refresh)
+            try:
+                took_up = await asyncio.to_thread(self._holder.look)
+                if took_up is not None:
+                    self._metrics.count("limner_reloads_total", outcome="taken up" if took_up else "failed")
+                self._metrics.write()
+            except Exception:
+                log.exception("a chore failed")
+
+
+class _Status:
+    """What passes to `send`, and the status that was sent; 0 before."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.sent = send, 0
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.sent = message["status"]
+        await self._send(message)
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return None
+
+
+def _features(query: bytes) -> list[str] | None:
+    """`?features=a,b`. HttpError 422 for anything else in a query."""
+    if not query:
+        return None
+    try:
+        found = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        raise HttpError(400, "the query cannot be read") from None
+    if list(found) != ["features"] or len(found["features"]) > 1:
+        raise HttpError(422, "the query is `features=a,b`, or there is none")
+    names = found["features"][0].split(",")
+    if not all(names) or len(set(names)) < len(names):
+        raise HttpError(422, "`features` lists names with commas between, each once")
+    return names

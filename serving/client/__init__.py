@@ -1,0 +1,1 @@
+"""Reads from `limner serve`: `limner.Client`, and `limner.AsyncClient` for asyncio."""

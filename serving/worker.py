@@ -1,0 +1,54 @@
+"""One process that serves: uvicorn on a socket that is there already."""
+
+import logging
+import socket
+from pathlib import Path
+
+from limner.serving.security import ApiKeys
+from limner.serving.settings import ServeSettings
+
+GRACE_SECONDS = 10
+BACKLOG = 2048
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket. `shared`: others may listen there, too, and the kernel shares connections out among them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host, port))
+        made.listen(BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    made.set_inheritable(True)
+    return made
+
+
+def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | None = None, slot: int = 0) -> bool:
+    """Serve until SIGTERM or SIGINT: what is under way is answered first. Returns False where it could not start."""
+    import uvicorn
+
+    from limner.serving.app import App
+
+    logging.getLogger("limner.serve").setLevel(logging.INFO)
+    app = App(settings, ApiKeys.of(settings.key_file), folder=folder, slot=slot)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[socket_])
+    return server.started
