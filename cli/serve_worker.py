@@ -21,16 +21,12 @@ def main(settings: str, descriptor: str, folder: str, slot: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the supervisor, too, which ends the workers
     light_feast.load()
     try:
-        made = serve(
-            ServeSettings.from_json(settings),
-            socket.socket(fileno=int(descriptor)),
-            folder=Path(folder),
-            slot=int(slot),
-        )
+        listening = socket.socket(fileno=int(descriptor))
+        serve(ServeSettings.from_json(settings), listening, folder=Path(folder), slot=int(slot))
     except LimnerError as error:
         output.error(str(error))
         return 1
-    return 0 if made else 1
+    return 0
 
 
 if __name__ == "__main__":

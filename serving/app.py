@@ -66,6 +66,11 @@ class App:
             "/docs": {"GET": self._page},
         }
 
+    def read_project(self) -> None:
+        """Before it serves. LimnerError where the project cannot be read."""
+        if self._holder.look() is False:
+            raise LimnerError(f"the project cannot be served: {self._holder.problem}")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
@@ -236,9 +241,7 @@ class App:
 
     async def _live_through(self, receive: Receive, send: Send) -> None:
         await receive()
-        if await asyncio.to_thread(self._holder.look) is False:
-            await send({"type": "lifespan.startup.failed", "message": self._holder.problem})
-            return
+        self._metrics.write()
         self._chores = asyncio.create_task(self._do_chores())
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -54,9 +54,9 @@ class SimilarAsked:
         if type(k) is not int or not 1 <= k <= limits.neighbours:
             raise HttpError(422, f"`k` is a whole number from 1 to {limits.neighbours}")
         key, vector = body.get("key"), body.get("vector")
-        if (key is None) == (vector is None):
+        if ("key" in body) == ("vector" in body):
             raise HttpError(422, "give either `key` or `vector`: whose vector, or which, to compare with")
-        if vector is not None and not (isinstance(vector, list) and all(type(n) in (int, float) for n in vector)):
+        if "vector" in body and not (isinstance(vector, list) and all(type(n) in (int, float) for n in vector)):
             raise HttpError(422, "`vector` is a list of numbers")
         return cls(view, feature, k, key, vector)
 

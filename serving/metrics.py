@@ -1,7 +1,7 @@
 """Counters and histograms of one worker, and the sum over all workers as Prometheus text.
 
-Each worker writes its numbers to a file of its own; whichever is scraped adds up what the files say. A worker that
-takes another's place goes on from its file, so that counters never fall.
+Each worker writes its numbers to a file of its own; whichever is scraped adds up what the files say. The file of a
+worker that has ended stays, so that counters never fall.
 """
 
 import contextlib
@@ -27,12 +27,10 @@ class Metrics:
     """One worker's numbers. Only the event loop's thread may count."""
 
     def __init__(self, folder: Path | None = None, slot: int = 0) -> None:
-        """`folder` is shared by the workers, `slot` tells them apart; None keeps the numbers to this process."""
+        """`folder` is shared by the workers, each has another `slot`; None keeps the numbers to this process."""
         self._file = None if folder is None else folder / f"{slot}.json"
         self._counters: dict[str, float] = {}
         self._seconds: dict[str, list[float]] = {}  # a route: a count a bucket, one for longer ones, the sum
-        if self._file is not None and self._file.exists():
-            self._counters, self._seconds = _read(self._file)
 
     def count(self, name: str, by: float = 1, **labels: str) -> None:
         """Add to a counter."""

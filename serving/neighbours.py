@@ -1,7 +1,7 @@
 """`POST /similar`: the entities whose vectors are nearest by cosine. Exact: every vector is compared.
 
 The vectors of a feature are laid side by side once, and kept for some seconds: scanning the store takes a hundred times
-as long as comparing. So a vector that was just written is found a little later; the one that is asked about is read anew.
+as long as comparing. So a vector that was just written is found a little later; the one asked about is read anew.
 """
 
 from collections.abc import Sequence

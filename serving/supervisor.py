@@ -1,6 +1,5 @@
 """Several workers on one port: each has a socket of its own, which outlives it, so no connection is lost with it."""
 
-import contextlib
 import signal
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -15,8 +15,8 @@ from limner.language.errors import LimnerError
 from limner.serving.settings import ServeSettings
 from limner.serving.worker import GRACE_SECONDS, listen
 
-FAST_SECONDS = 5.0  # a worker that ends sooner than this after its start failed to start
-FAILURES = 3  # one after the other
+START_SECONDS = 120.0
+FAILURES = 3  # workers that end before they serve, one after the other
 Tell = Callable[[str], object]
 
 
@@ -28,7 +28,8 @@ class Supervisor:
     ) -> None:
         """`command` is what serves on a file descriptor: it is given settings, descriptor, folder and slot."""
         self._settings, self._sockets, self._command, self._tell = settings, sockets, command, tell
-        self._workers: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self._workers: dict[int, _Worker] = {}
+        self._started = 0
         self._stopping = self._again = False
 
     def run(self) -> None:
@@ -59,43 +60,58 @@ class Supervisor:
             if self._again:
                 self._again = False
                 self._replace(folder)
-            for slot, (worker, begun) in list(self._workers.items()):
-                if worker.poll() is None:
+            for slot, worker in list(self._workers.items()):
+                if worker.process.poll() is None:
                     continue
-                failures = failures + 1 if time.monotonic() - begun < FAST_SECONDS else 0
+                failures = 0 if worker.ready.exists() else failures + 1
                 if failures >= FAILURES:
                     raise LimnerError("the workers end as soon as they are started: see what they said above")
-                self._tell(f"worker {slot} ended with {worker.returncode}: starting another")
+                self._tell(f"worker {slot} ended with {worker.process.returncode}: starting another")
                 self._start(slot, folder)
 
     def _replace(self, folder: Path) -> None:
-        """One after the other: what comes for a slot meanwhile waits in its socket."""
-        for slot, (worker, _) in list(self._workers.items()):
-            worker.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(GRACE_SECONDS + 5)
-            worker.kill()
-            worker.wait()
-            self._start(slot, folder)
+        """One after the other, each when the next one serves: they take turns on one socket, and nothing waits."""
+        for slot, old in list(self._workers.items()):
+            new = self._start(slot, folder)
+            deadline = time.monotonic() + START_SECONDS
+            while not new.ready.exists():
+                if new.process.poll() is not None or time.monotonic() > deadline:
+                    new.end()
+                    self._workers[slot] = old
+                    self._tell("the workers were not replaced: a new one could not start")
+                    return
+                time.sleep(0.1)
+            old.end()
         self._tell("the workers were replaced")
 
-    def _start(self, slot: int, folder: Path) -> None:
+    def _start(self, slot: int, folder: Path) -> "_Worker":
+        self._started += 1
         descriptor = self._sockets[slot].fileno()
-        line = [*self._command, self._settings.to_json(), str(descriptor), str(folder), str(slot)]
-        worker = subprocess.Popen(line, pass_fds=[descriptor])  # noqa: S603 - our own words
-        self._workers[slot] = worker, time.monotonic()
+        line = [*self._command, self._settings.to_json(), str(descriptor), str(folder), str(self._started)]
+        process = subprocess.Popen(line, pass_fds=[descriptor])  # noqa: S603 - our own words
+        worker = self._workers[slot] = _Worker(process, folder / f"{self._started}.json")
+        return worker
 
     def _end(self) -> None:
-        for worker, _ in self._workers.values():
-            if worker.poll() is None:
-                worker.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS + 5
-        for worker, _ in self._workers.values():
-            try:
-                worker.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
+        for worker in self._workers.values():
+            worker.process.terminate()
+        for worker in self._workers.values():
+            worker.end()
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: "subprocess.Popen[bytes]"
+    ready: Path  # a file that is there when it serves
+
+    def end(self) -> None:
+        """Let it answer what is under way."""
+        self.process.terminate()
+        try:
+            self.process.wait(GRACE_SECONDS + 5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def sockets(settings: ServeSettings) -> list[socket.socket]:

@@ -4,6 +4,7 @@ import logging
 import socket
 from pathlib import Path
 
+from limner.language.errors import LimnerError
 from limner.serving.security import ApiKeys
 from limner.serving.settings import ServeSettings
 
@@ -28,14 +29,18 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return made
 
 
-def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | None = None, slot: int = 0) -> bool:
-    """Serve until SIGTERM or SIGINT: what is under way is answered first. Returns False where it could not start."""
+def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | None = None, slot: int = 0) -> None:
+    """Serve until SIGTERM or SIGINT: what is under way is answered first. LimnerError where it cannot start.
+
+    `folder` is shared with other workers; a file `SLOT.json` in it says that this one serves.
+    """
     import uvicorn
 
     from limner.serving.app import App
 
     logging.getLogger("limner.serve").setLevel(logging.INFO)
     app = App(settings, ApiKeys.of(settings.key_file), folder=folder, slot=slot)
+    app.read_project()
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -51,4 +56,5 @@ def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | Non
     )
     server = uvicorn.Server(config)
     server.run(sockets=[socket_])
-    return server.started
+    if not server.started:
+        raise LimnerError("the server could not start: see what it said above")

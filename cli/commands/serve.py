@@ -7,7 +7,6 @@ import typer
 
 from limner.cli import light_feast, output, project
 from limner.cli.options import ProjectOption
-from limner.language.errors import LimnerError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -53,6 +52,5 @@ def serve(
         Supervisor(settings, listening, command(), output.note).run()
         return 0
     light_feast.load()
-    if not serve_here(settings, listening[0]):
-        raise LimnerError("the server could not start: see what it said above")
+    serve_here(settings, listening[0])
     return 0
