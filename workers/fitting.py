@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
-from limner.language.features import OfSequence, Predict
+from limner.language.features import Asking, OfSequence
 from limner.language.outputs import Output
 from limner.workers import report
 from limner.workers.context import RunContext
@@ -51,7 +51,7 @@ def fits_by(plan: ViewPlan, end: int, folder: Path, stage: Path, context: RunCon
     made = read_fits(folder)
     spoken: dict[str, Speaking | Behaving] = {}
     for output in plan.computed:
-        if isinstance(output.feature, Predict):
+        if isinstance(output.feature, Asking):
             spoken[output.name] = speaking(output.feature, plan.data, end)
         elif isinstance(output.feature, OfSequence):
             spoken[output.name] = behaving(output.feature, plan.data, end)

@@ -92,6 +92,8 @@ def render(made: "Fitted") -> None:
 
 def _learned_from(version: "Version") -> str:
     examples = version.examples
+    if version.kind == "segments":
+        return f"{examples['learned_from']:,} entities as of {output.instant(examples['last'])}"
     when = f"from {output.instant(examples['first'])} to {output.instant(examples['last'])}"
     if version.kind == "sequence":
         return (
@@ -109,6 +111,9 @@ def _learned_from(version: "Version") -> str:
 def told(version: "Version") -> str:
     """The metrics in a line."""
     metrics = version.metrics
+    if version.kind == "segments":
+        nowhere = f", {metrics['in_none']:.1%} in none" if "in_none" in metrics else ""
+        return f"{metrics['segments']:.0f} segments, silhouette {metrics['silhouette']:.3f}{nowhere}"
     if "classes" in version.examples:
         return _told_of_texts(version)
     if version.kind == "sequence":

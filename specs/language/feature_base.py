@@ -50,13 +50,13 @@ class Read:
 class Operand:
     """A feature that a derived one is made of: the key that names it, its name as written, which types it may have.
 
-    `vector`: it must be a vector; otherwise it is one value (`types` None: of any type).
+    `vector`: it must be a vector; otherwise it is one value (`types` None: of any type); None: it may be either.
     """
 
     path: Path
     name: str
     types: tuple[LogicalType, ...] | None = None
-    vector: bool = False
+    vector: bool | None = False
 
     @property
     def key(self) -> str:
@@ -68,6 +68,8 @@ class Operand:
         """What it must be, in words."""
         if self.vector:
             return "a vector"
+        if self.vector is None:
+            return "numbers and vectors"
         return "numbers" if self.types is not None and set(NUMBERS) <= set(self.types) else "one value"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from limner.language.errors import Problem
-from limner.language.features import Predict, encoders_of
+from limner.language.features import Asking, encoders_of
 from limner.language.learning.binding import models_of
 from limner.language.models import FeatureView
 from limner.language.outputs import output_names
@@ -92,12 +92,12 @@ def _missing(origin: Origin, view: FeatureView, member: str, outputs: tuple[str,
 
 def _strangers(origin: Origin, view: FeatureView) -> Iterator[Problem]:
     for name, feature in view.features.items():
-        if isinstance(feature, Predict):
+        if isinstance(feature, Asking):
             owners = dict.fromkeys(operand.name.partition(".")[0] for operand in feature.operands())
             lacking = [owner for owner in owners if owner not in (*view.views, view.feature_view)]
             if lacking:
-                text = f"the model {feature.predict!r} reads {listed(lacking, 'and')}: add to views what it reads"
-                yield origin.problem(("features", name, "predict"), text)
+                text = f"the model {feature.model!r} reads {listed(lacking, 'and')}: add to views what it reads"
+                yield origin.problem(("features", name, feature.kind), text)
             continue
         for operand in feature.operands():
             owner, dot, _ = operand.name.partition(".")
@@ -108,7 +108,7 @@ def _strangers(origin: Origin, view: FeatureView) -> Iterator[Problem]:
 
 def _unused(origin: Origin, view: FeatureView) -> Iterator[Problem]:
     """Members of a view that asks models: what these read is known only now."""
-    asks = [feature for feature in view.features.values() if isinstance(feature, Predict)]
+    asks = [feature for feature in view.features.values() if isinstance(feature, Asking)]
     used = view.operands()
     for i, member in enumerate(view.views):
         if asks and all(feature.inputs for feature in asks) and not used[member]:

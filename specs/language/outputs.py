@@ -120,7 +120,8 @@ def operand_types(feature: Derived, made: Derivation, known: Mapping[str, Output
     for operand in feature.operands():
         for output in stands_for[operand.name]:
             kind = known[output]
-            fits = kind.dim is not None if operand.vector else not (kind.list or kind.map or kind.dim)
+            single = not (kind.list or kind.map or kind.dim)
+            fits = single if operand.vector is False else kind.dim is not None or (single and operand.vector is None)
             if not fits or (operand.types is not None and kind.base not in operand.types):
                 raise ValueError(f"{output!r} is {kind.words}, but {operand.key} takes {operand.expected}")
     return {name: tuple(known[each] for each in outputs) for name, outputs in made.inputs}

@@ -8,7 +8,7 @@ from limner.language.documents import Parsed
 from limner.language.errors import Problem
 from limner.language.example_names import misnamed
 from limner.language.feature_base import FeatureBase
-from limner.language.features import SCORED_BY, OfSequence, Scored, TextStatistic, encoders_of
+from limner.language.features import ASKING, SCORED_BY, Scored, TextStatistic, encoders_of
 from limner.language.learning.binding import asked_by
 from limner.language.learning.rules import between
 from limner.language.members import unfit
@@ -19,6 +19,8 @@ from limner.language.suggest import did_you_mean
 
 Names = Mapping[str, Mapping[str, Parsed]]
 """Documents by kind and name, the unusable ones too: their names are not unknown."""
+_ASKED = {kind.kind: kind.asks for kind in ASKING} | SCORED_BY | {"encode": "sequence", "next": "sequence"}
+"""Feature kind to the kind of model that it asks."""
 
 
 def unresolved(names: Names, *, complete: bool) -> list[Problem]:
@@ -159,12 +161,12 @@ def _asked(parsed: Parsed, view: FeatureView, names: Names) -> Iterator[Problem]
         path = ("features", name, "model" if isinstance(feature, Scored) else feature.kind)
         yield from _unknown(parsed, path, "model", asked, names)
         model = names["model"][asked].model if asked in names["model"] else None
-        if not isinstance(model, LearnedModel):
+        if not isinstance(model, LearnedModel) or not model.said:
             continue
-        kind = SCORED_BY.get(feature.kind, "sequence" if isinstance(feature, OfSequence) else "propensity")
-        if getattr(model, kind) is None:
-            text = f"{feature.kind} asks a model of the kind {kind}, and {asked!r} is none"
-            yield parsed.origin.problem(path, text)
+        if model.said != _ASKED[feature.kind]:
+            fitting = next(kind for kind, of in _ASKED.items() if of == model.said)
+            text = f"{feature.kind} asks a model of {_ASKED[feature.kind]}, and {asked!r} is one of {model.said}"
+            yield parsed.origin.problem(path, f"{text}: ask it with {fitting}")
         elif model.texts is None and model.entity != view.entity:
             text = f"the model {asked!r} is about {model.entity!r}, the view about {view.entity!r}"
             yield parsed.origin.problem(path, text)

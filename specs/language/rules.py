@@ -9,7 +9,7 @@ from limner.language.derivation import misused, output_names_of
 from limner.language.derived_base import Derived
 from limner.language.durations import MICROS, Duration
 from limner.language.feature_base import repeated
-from limner.language.features import Predict
+from limner.language.features import Asking
 from limner.language.learning.rules import broken_model
 from limner.language.models import (
     Encoder,
@@ -245,9 +245,9 @@ def _reads(view: FeatureView) -> Iterator[Finding]:
 def _asking(view: FeatureView) -> Iterator[Finding]:
     """A view over rows cannot ask a model."""
     for name, feature in view.features.items():
-        if isinstance(feature, Predict):
+        if isinstance(feature, Asking):
             text = "a model reads features of other views: make this view of those, with views: [...] in place of rows"
-            yield ("features", name, "predict"), text, True
+            yield ("features", name, feature.kind), text, True
 
 
 def _over_views(view: FeatureView) -> Iterator[Finding]:
@@ -261,7 +261,7 @@ def _over_views(view: FeatureView) -> Iterator[Finding]:
     if view.timezone is not None:
         yield ("timezone",), "timezone is for features that are made of rows: a view over views has none", True
     used = view.operands()
-    asks = any(isinstance(feature, Predict) for feature in view.features.values())  # models say later what they read
+    asks = any(isinstance(feature, Asking) for feature in view.features.values())  # models say later what they read
     for i, member in enumerate(view.views):
         if not used[member] and not asks and all(isinstance(feature, Derived) for feature in view.features.values()):
             text = f"no feature is made of {member!r}: use one of its features, {member}.NAME, or leave the view out"

@@ -10,9 +10,10 @@ import pytest
 from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.feature_repo.rollback import rollback
+from limner.workers.models.contents import read_learned
 from limner.workers.models.run import fit_model
 from limner.workers.models.speaking import Speaking
-from limner.workers.models.versions import read_learned, registered
+from limner.workers.models.versions import registered
 from limner.workers.models.why import why
 from limner.workers.report import silent
 from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply

@@ -125,7 +125,7 @@ feature_view: y
 entity: user
 views: [x]
 every: 1d
-features: {r: {ratio: [x.n, x.m]}, c: {predict: churn}}
+features: {r: {ratio: [x.n, x.m]}, c: {predict: churn}, g: {segment: groups, gives: id}}
 ---
 feature_view: z
 entity: user
@@ -166,6 +166,11 @@ propensity:
   features: [x: [n]]
   label: {count: "*", from: events, next: 30d, is: "= 0"}
   every: 7d
+cut_off: 2024-01-01
+---
+model: groups
+entity: user
+segments: {features: [x: [n, m]]}
 cut_off: 2024-01-01
 """
 ENCODERS = {"mini": "f1", "midi": "f2"}

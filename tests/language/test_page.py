@@ -11,6 +11,7 @@ from limner.language.keys import keys
 from limner.language.learning.classifier import Classifier, TextLabel
 from limner.language.learning.interests import Interests, TagTexts, TextRows
 from limner.language.learning.propensity import Label, Population, Propensity
+from limner.language.learning.segments import Segments
 from limner.language.learning.sequence import SequenceEncoder
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
 from limner.language.repo import load_texts
@@ -43,27 +44,16 @@ def test_the_examples_are_one_working_project() -> None:
     assert kinds == {kind.kind for kind in KINDS}
 
 
+EXPLAINED = (
+    *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Propensity, Segments, Label, Population,
+    Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder,
+    *KINDS,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "model",
-    [
-        *DOCUMENTS.values(),
-        Clean,
-        Range,
-        TextCleaning,
-        MeanPool,
-        Hashing,
-        Tfidf,
-        Propensity,
-        Label,
-        Population,
-        Classifier,
-        TextLabel,
-        Interests,
-        TagTexts,
-        TextRows,
-        SequenceEncoder,
-        *KINDS,
-    ],
+    EXPLAINED,
     ids=lambda model: model.__name__,
 )
 def test_every_key_is_explained(model: type[BaseModel]) -> None:

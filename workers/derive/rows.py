@@ -7,13 +7,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from limner.language.derived_base import Derived
-from limner.language.features import Predict, Vector
+from limner.language.features import Asking, Vector
 from limner.language.outputs import Output
+from limner.workers.arrow_types import arrow_type
 from limner.workers.derive.fit import Fit
 from limner.workers.derive.kinds import derive
 from limner.workers.derive.scaling import Input, scaled
 from limner.workers.models.sequences.learned import Behaving
-from limner.workers.models.speaking import Speaking, predicted
+from limner.workers.models.speaking import Speaking, spoken
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -46,10 +47,10 @@ def rows(outputs: Sequence[Output], columns: Mapping[str, pa.Array], instant: In
         assert isinstance(feature, Derived)
         inputs = {operand: [Input(each, known[each], dims[each]) for each in names] for operand, names in output.inputs}
         fit = fits.get(output.name)
-        if isinstance(feature, Predict):
+        if isinstance(feature, Asking):
             assert fit is None or isinstance(fit, Speaking)
             operands = {operand: each[0].values for operand, each in inputs.items()}
-            known[output.name] = predicted(fit, feature.inputs, operands, instant)
+            known[output.name] = spoken(fit, feature, operands, instant, arrow_type(output.type.base))
         elif feature.fitted is None and not isinstance(feature, Vector):
             known[output.name] = derive(feature, {operand: each[0].values for operand, each in inputs.items()})
         else:

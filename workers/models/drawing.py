@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from limner.language.errors import LimnerError
+from limner.language.learning import Propensity
 from limner.language.learning.binding import read_by
 from limner.language.learning.queries import Query
 from limner.language.learning.questions import questions
@@ -17,7 +18,7 @@ from limner.workers.fitting import fits_by
 from limner.workers.history.manifest import History
 from limner.workers.intervals import Interval
 from limner.workers.models.examples import Asked, Drawn, ExampleTask, Question, draw, newest_of
-from limner.workers.models.instants import Instants, coarser, instants, last_told
+from limner.workers.models.instants import Instants, at_once, coarser, instants, last_told
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.staged import stage_rows
 from limner.workers.windows.compute import Task
@@ -35,8 +36,7 @@ def examples(
     """
     read = read_by(model, specs.views)
     plans = {view: _narrow(plan_view(specs, view, root, data), outputs) for view, outputs in read.items()}
-    lag = specs.sources[model.learns.label.from_].lag
-    when = instants(model.learns, cut_off, lag.micros if lag is not None else 0)
+    when = _instants(specs, model, cut_off)
     if since is not None:
         when = replace(when, first=int(tick_at_or_after(when.grid, np.array(since))))
     when = _covered(plans, when)
@@ -46,6 +46,14 @@ def examples(
         when = replace(when, last=last_told(when, newest, cut_off))
         tasks = [replace(task, instants=when) for task in tasks]
     return when, sorted(context.workers.map(draw, tasks), key=lambda each: each.file)
+
+
+def _instants(specs: Specs, model: LearnedModel, cut_off: int) -> Instants:
+    """Those at which examples are drawn: of a label's, all that are due; of what looks at one instant, the cut-off."""
+    if not isinstance(model.learns, Propensity):
+        return at_once(cut_off)
+    lag = specs.sources[model.learns.label.from_].lag
+    return instants(model.learns, cut_off, lag.micros if lag is not None else 0)
 
 
 def _narrow(plan: ViewPlan, outputs: tuple[str, ...]) -> ViewPlan:
@@ -99,7 +107,6 @@ def _tasks(
         label, population = (
             _question(*found[key], number) if key in found else None for key in ("label", "population")
         )
-        assert label is not None
         yield ExampleTask(
             join_keys=next(iter(plans.values())).join_keys,
             instants=when,

@@ -49,7 +49,7 @@ class ExampleTask:
     instants: Instants
     cut_off: int
     views: Mapping[str, Asked]
-    label: Question
+    label: Question | None
     population: Question | None
     embeddings: Path
     target: Path
@@ -71,6 +71,8 @@ class Drawn:
 def draw(task: ExampleTask) -> Drawn:
     """Write the examples of one shard: join keys, AT (µs), inputs named `view.feature`, LABEL; sorted by AT, then keys.
 
+    Where there is no question of what comes after, they have no LABEL.
+
     An example is an entity that some view knows at the instant, as a view over views would.
     """
     known = {name: _history(task, asked) for name, asked in task.views.items()}
@@ -79,7 +81,8 @@ def draw(task: ExampleTask) -> Drawn:
         database.execute("SET TimeZone = 'UTC'")
         for name, table in known.items():
             database.register(f"view {name}", table)
-        database.register("labelled", labelled)
+        if labelled is not None:
+            database.register("labelled", labelled)
         keys = ", ".join(map(quoted, task.join_keys))
         every = " UNION ALL ".join(f"SELECT {keys}, __ts FROM {quoted(f'view {name}')}" for name in known)
         first = database.sql(f"SELECT min(__ts) FROM ({every})").fetchall()[0][0]
@@ -96,7 +99,7 @@ def draw(task: ExampleTask) -> Drawn:
             query += _as_of(task, "asked", AT) + f" WHERE {_holds(task.population, 'asked')}"
         order = ", ".join((AT, *map(quoted, task.join_keys)))
         found = database.sql(f"{query} ORDER BY {order}").to_arrow_table()
-    answered = found.filter(pc.is_valid(found[LABEL]))
+    answered = found.filter(pc.is_valid(found[LABEL])) if task.label is not None else found
     task.target.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(answered, task.target, compression="lz4", store_schema=True)
     first = answered[AT][0].as_py() if len(answered) else None
@@ -105,7 +108,8 @@ def draw(task: ExampleTask) -> Drawn:
 
 def newest_of(task: ExampleTask) -> int | None:
     """When the newest row of the label's source that is known by the cut-off happened, µs; None without one."""
-    tables = (pq.read_table(path, columns=[KNOWN, TIME]) for path in task.label.asked.rows.values())
+    rows = task.label.asked.rows if task.label is not None else {}
+    tables = (pq.read_table(path, columns=[KNOWN, TIME]) for path in rows.values())
     newest = (pc.max(each.filter(pc.less_equal(each[KNOWN], task.cut_off))[TIME]).as_py() for each in tables)
     return max((each for each in newest if each is not None), default=None)
 
@@ -124,11 +128,13 @@ def _history(task: ExampleTask, asked: Asked) -> pa.Table:
     return _timed(pa.concat_tables([made.base, made.changes]))
 
 
-def _answers(task: ExampleTask) -> tuple[pa.Table, int | None]:
+def _answers(task: ExampleTask) -> tuple[pa.Table | None, int | None]:
     """The value of the label at each instant at which one is complete, and when its newest row happened.
 
     What counts is when rows happened: all that are known by the cut-off tell the truth about the time before it.
     """
+    if task.label is None:
+        return None, None
     asked = task.label.asked
     tables = {source: _settled(pq.read_table(path), task.cut_off) for source, path in asked.rows.items()}
     times = [int(pc.max(table[TIME]).as_py()) for table in tables.values() if len(table)]
@@ -161,16 +167,18 @@ def _timed(rows: pa.Table) -> pa.Table:
 def _columns(task: ExampleTask, known: Mapping[str, pa.Table]) -> str:
     keys = [f"drawn.{quoted(key)} AS {quoted(key)}" for key in task.join_keys]
     inputs = [
-        f"{quoted(f'of {view}')}.{quoted(output.name)}::DOUBLE AS {quoted(f'{view}.{output.name}')}"
+        f"{quoted(f'of {view}')}.{quoted(output.name)}{'' if output.type.dim else '::DOUBLE'} "
+        f"AS {quoted(f'{view}.{output.name}')}"
         for view in known
         for output in task.views[view].task.outputs
     ]
-    return ", ".join((*keys, AT, *inputs, f"{_holds(task.label, 'labelled')} AS {LABEL}"))
+    label = [f"{_holds(task.label, 'labelled')} AS {LABEL}"] if task.label is not None else []
+    return ", ".join((*keys, AT, *inputs, *label))
 
 
 def _joins(task: ExampleTask, known: Mapping[str, pa.Table]) -> str:
     views = (_as_of(task, f"view {name}", AT, f"of {name}") for name in known)
-    return "".join((*views, _as_of(task, "labelled", "__end")))
+    return "".join((*views, _as_of(task, "labelled", "__end") if task.label is not None else ""))
 
 
 def _as_of(task: ExampleTask, table: str, instant: str, alias: str | None = None) -> str:

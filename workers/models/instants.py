@@ -14,13 +14,14 @@ DAY = 86_400_000_000  # µs
 
 @dataclass(frozen=True)
 class Instants:
-    """Those of the grid `step` in [first, last], µs; `first` None: as far back as anybody is known.
+    """Those of the grid `step` in [first, last], µs; `first` None: as far back as anybody is known; without a `step`,
+    `last` alone.
 
     A label of the instant `q` is made of the rows of [q, q + ahead), and all of these are known `settle` later: by the
     cut-off, for the last.
     """
 
-    step: int
+    step: int | None
     ahead: int
     first: int | None
     last: int
@@ -34,10 +35,12 @@ class Instants:
     @property
     def shifted(self) -> Grid:
         """The grid of the instants at which labels are complete: `ahead` after each."""
-        return Grid(step=self.step, offset=self.ahead % self.step)
+        return Grid(step=self.step, offset=self.ahead % self.step if self.step is not None else 0)
 
     def since(self, known: int) -> Ints:
         """All of them at or after an instant."""
+        if self.step is None:
+            return np.arange(self.last, self.last + (known <= self.last))
         begin = known if self.first is None else max(known, self.first)
         return np.arange(int(tick_at_or_after(self.grid, np.array(begin))), self.last + 1, self.step)
 
@@ -48,9 +51,9 @@ def last_told(when: Instants, newest: int | None, cut_off: int) -> int:
     Where that is older than a step of the grid (a day, if that is shorter), the rows after it are not there yet: of
     labels that reach further, nobody knows what is missing.
     """
-    if newest is None or newest + min(when.step, DAY) >= cut_off - when.settle:
+    if newest is None or newest + min(when.step or DAY, DAY) >= cut_off - when.settle:
         return when.last
-    return min(when.last, tick_at_or_before(when.grid, newest + min(when.step, DAY) - when.ahead))
+    return min(when.last, tick_at_or_before(when.grid, newest + min(when.step or DAY, DAY) - when.ahead))
 
 
 def instants(learns: Propensity, cut_off: int, settle: int) -> Instants:
@@ -64,9 +67,15 @@ def instants(learns: Propensity, cut_off: int, settle: int) -> Instants:
     return Instants(step, ahead, first, last, settle)
 
 
+def at_once(instant: int) -> Instants:
+    """That instant (µs), and nothing that comes after."""
+    return Instants(step=None, ahead=0, first=instant, last=instant)
+
+
 def coarser(wanted: Grid, grid: Grid) -> bool:
     """Whether all instants of a grid are instants of a view's: its values there are those of its own history."""
     if grid.step is None:
         return True
-    assert wanted.step is not None
+    if wanted.step is None:
+        return False
     return wanted.step % grid.step == 0 and (wanted.offset - grid.offset) % grid.step == 0

@@ -1,20 +1,25 @@
 """What was learned, as data: numbers only, so that a version can be read by anybody and executes nothing."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limner.workers.derive.numbers import each
 from limner.workers.derive.values import Array
+from limner.workers.models.matrix import matrix
 
 
-class _Data(BaseModel):
+class Data(BaseModel):
+    """Frozen, of finite numbers."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Logistic(_Data):
+class Logistic(Data):
     """`intercept + sum(weight * (x - center) / width)`, log-odds; where x is null, `fill` stands for it."""
 
     kind: Literal["logistic"] = "logistic"
@@ -41,7 +46,7 @@ class Logistic(_Data):
         return added
 
 
-class Tree(_Data):
+class Tree(Data):
     """Nodes in an order where a node comes before its children. `left` 0: a leaf.
 
     A row goes left where its input is at most `threshold`, or is null and `null_left` says so. `value` is that of a
@@ -94,7 +99,7 @@ class Tree(_Data):
         return found
 
 
-class Boosting(_Data):
+class Boosting(Data):
     """`start` and what the leaves of all trees add, log-odds."""
 
     kind: Literal["boosting"] = "boosting"
@@ -121,7 +126,7 @@ class Boosting(_Data):
         return added
 
 
-class Sigmoid(_Data):
+class Sigmoid(Data):
     """`1 / (1 + exp(-(slope * score + offset)))` (J. Platt, 1999)."""
 
     kind: Literal["sigmoid"] = "sigmoid"
@@ -133,7 +138,7 @@ class Sigmoid(_Data):
         return each(_sigmoid, self.slope * score + self.offset)
 
 
-class Isotonic(_Data):
+class Isotonic(Data):
     """A rising line through points (score, probability), level beyond the first and the last."""
 
     kind: Literal["isotonic"] = "isotonic"
@@ -151,7 +156,7 @@ class Isotonic(_Data):
         return found
 
 
-class Learned(_Data):
+class Learned(Data):
     """A version's content: `inputs` (`view.feature`) in the order in which it takes them, a score, a probability."""
 
     inputs: tuple[str, ...]
@@ -172,6 +177,10 @@ class Learned(_Data):
     def probability(self, rows: Array) -> Array:
         """[rows] between 0 and 1, of rows [rows, inputs] with NaN for null; each depends on its row alone."""
         return self.calibration.probability(self.scorer.score(rows))
+
+    def says(self, _wanted: str, columns: Mapping[str, pa.Array]) -> pa.Array:
+        """[rows] the probability."""
+        return pa.array(self.probability(matrix(self.inputs, columns)) + 0.0)
 
 
 def _total(parts: Array) -> Array:

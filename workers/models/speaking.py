@@ -1,6 +1,6 @@
 """What a model says of entities at instants: at each the version with the latest cut-off speaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,54 +8,48 @@ import numpy as np
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.language.features import Predict
-from limner.workers.derive.values import Array, as_float, of_arrow
-from limner.workers.models.learned import Learned
-from limner.workers.models.versions import read_learned
+from limner.language.features import Asking
+from limner.workers.derive.values import Array
+from limner.workers.models.contents import Content, read_content
 
 
 @dataclass(frozen=True)
 class Speaking:
     """The versions of a model by rising cut-off (µs)."""
 
-    versions: tuple[tuple[int, Learned], ...]
+    versions: tuple[tuple[int, Content], ...]
 
-    def at(self, instant: int) -> Learned | None:
+    def at(self, instant: int) -> Content | None:
         """The version that speaks at an instant; None before the first cut-off."""
         known = [learned for cut_off, learned in self.versions if cut_off <= instant]
         return known[-1] if known else None
 
 
-def speaking(feature: Predict, data: Path, until: int) -> Speaking:
+def speaking(feature: Asking, data: Path, until: int) -> Speaking:
     """The versions that a feature was applied with and that speak by `until` (µs). LimnerError where one is gone."""
     found = []
     for pin in feature.pins:
         if pin.cut_off <= until:
-            learned = read_learned(data, feature.predict, pin.version)
+            learned = read_content(data, feature.model, pin.version)
             if learned.inputs != feature.inputs:
-                raise LimnerError(f"version {pin.version} of model {feature.predict} reads other features: restore it")
+                raise LimnerError(f"version {pin.version} of model {feature.model} reads other features: restore it")
             found.append((pin.cut_off, learned))
     return Speaking(tuple(found))
 
 
-def matrix(inputs: Sequence[str], columns: Mapping[str, pa.Array]) -> Array:
-    """[rows, inputs] float64, NaN for null: numbers as they are, yes and no as 1 and 0."""
-    found = [of_arrow(columns[name]) for name in inputs]
-    return np.stack([np.where(each.null, np.nan, as_float(each)) for each in found], axis=1)
-
-
-def predicted(
-    said: Speaking | None, inputs: Sequence[str], columns: Mapping[str, pa.Array], instant: Array
+def spoken(
+    said: Speaking | None, feature: Asking, columns: Mapping[str, pa.Array], instant: Array, kind: pa.DataType
 ) -> pa.Array:
-    """[rows] the probability at the instant (µs) of each row; null before the first cut-off."""
-    values, known = np.zeros(len(instant)), np.zeros(len(instant), bool)
+    """[rows] of the type `kind`: what the model says at the instant (µs) of each row; null before the first cut-off."""
     versions = said.versions if said is not None else ()
     turns = [cut_off for cut_off, _ in versions]
     which = np.searchsorted(np.array(turns, np.int64), instant, side="right") - 1
-    rows = matrix(inputs, columns) if (which >= 0).any() else None
-    for place, (_, learned) in enumerate(versions):
+    rows = [np.flatnonzero(which < 0)]
+    parts = [pa.nulls(len(rows[0]), kind)]
+    for place, (_, content) in enumerate(versions):
         mine = np.flatnonzero(which == place)
-        if len(mine) and rows is not None:
-            values[mine] = learned.probability(rows[mine])
-            known[mine] = True
-    return pa.array(values + 0.0, mask=~known)
+        if len(mine):
+            some = {name: columns[name].take(pa.array(mine)) for name in feature.inputs}
+            rows.append(mine)
+            parts.append(content.says(feature.wanted, some))
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(rows))))

@@ -21,8 +21,9 @@ from limner.workers.derive.values import Array
 from limner.workers.models.examples import AT, LABEL
 from limner.workers.models.learned import Learned
 from limner.workers.models.learners import CALIBRATIONS, LEARNERS
+from limner.workers.models.making import Trained
+from limner.workers.models.matrix import matrix
 from limner.workers.models.metrics import measured, separation
-from limner.workers.models.speaking import matrix
 from limner.workers.models.versions import LEARNED, Version, register
 
 MOST = 500_000
@@ -45,14 +46,6 @@ class Training:
     version: Version  # without what is found out
     data: Path
     allow_suspicious: bool
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A version, and whether it was registered."""
-
-    version: Version
-    registered: bool
 
 
 @dataclass(frozen=True)

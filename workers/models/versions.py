@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 
 from limner.language.errors import LimnerError
 from limner.workers.history.files import replace
-from limner.workers.models.learned import Learned
 
 VERSION, LEARNED = "version.json", "model.json"
 _ID = 16  # hex digits
@@ -81,22 +80,6 @@ def registered(data: Path, model: str) -> dict[str, Version]:
         except (OSError, ValueError) as error:
             raise LimnerError(f"{path} cannot be read ({error}): restore it, or remove its folder") from error
     return dict(sorted(found.items(), key=lambda each: (each[1].cut_off, each[0])))
-
-
-def read_learned(data: Path, model: str, version: str) -> Learned:
-    """What a version learned. LimnerError where it is gone, or is not what was registered."""
-    folder = folder_of(data, model) / version
-    try:
-        content = (folder / LEARNED).read_bytes()
-        said = Version.model_validate_json((folder / VERSION).read_bytes()).files[LEARNED]
-        if hashlib.sha256(content).hexdigest() != said:
-            raise ValueError("its bytes are not those that were registered")
-        return Learned.model_validate_json(content)
-    except (OSError, ValueError, KeyError) as error:
-        raise LimnerError(
-            f"version {version} of model {model} cannot be read ({error}): restore {folder}, or remove it, then "
-            f"`limner fit {model}` as of its cut-off, `limner plan` and `limner apply`"
-        ) from error
 
 
 def _flush(folder: Path) -> None:

@@ -16,8 +16,8 @@ from limner.workers.history.asof import row_as_of
 from limner.workers.history.manifest import History
 from limner.workers.history.served import pointers
 from limner.workers.history.version import read_version
+from limner.workers.models.contents import read_learned
 from limner.workers.models.learned import Learned, Logistic
-from limner.workers.models.versions import read_learned
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.windows.timeline import tick_at_or_before
 

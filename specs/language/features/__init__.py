@@ -10,6 +10,7 @@ from pydantic import Discriminator, Tag
 from limner.language.derived_base import Derived as Derived
 from limner.language.feature_base import Fault, FeatureBase, OfNumbers, Read, Windowed
 from limner.language.features.aggregates import Count, Distinct, Mean, Share, Std, Sum
+from limner.language.features.asking import Asking, Pin
 from limner.language.features.behaviour import Encode, NextItems, OfSequence
 from limner.language.features.categories import Entropy, Mode
 from limner.language.features.categorized import Categorized
@@ -17,8 +18,9 @@ from limner.language.features.derived import Bucket, Calculated, Hash, Log1p, Mi
 from limner.language.features.embed import Embed, MeanPool, Pool
 from limner.language.features.fusion import Vector
 from limner.language.features.habits import Gap, Sequence, Streak, StreakUnit
+from limner.language.features.membership import Segment
 from limner.language.features.picks import First, Last, Latest, Max, Min, Top
-from limner.language.features.predictions import Pin, Predict
+from limner.language.features.predictions import Predict
 from limner.language.features.quantiles import Median, Quantile
 from limner.language.features.rhythms import Histogram, Rfm
 from limner.language.features.scored import SCORED_BY, Classify, InterestWeights, Scored
@@ -66,7 +68,10 @@ KINDS: tuple[type[FeatureBase], ...] = (
     InterestWeights,
     Encode,
     NextItems,
+    Segment,
 )
+ASKING = tuple(kind for kind in KINDS if issubclass(kind, Asking))
+"""The kinds whose values models give."""
 KIND_NAMES: tuple[str, ...] = tuple(kind.kind for kind in KINDS)
 
 
@@ -85,9 +90,11 @@ else:
     Feature = Annotated[Union[_TAGGED], Discriminator(_kind_of)]  # noqa: UP007 - made of a tuple
 
 __all__ = [
+    "ASKING",
     "KINDS",
     "KIND_NAMES",
     "SCORED_BY",
+    "Asking",
     "Bucket",
     "Calculated",
     "Categorized",
@@ -128,6 +135,7 @@ __all__ = [
     "Read",
     "Rfm",
     "Scored",
+    "Segment",
     "Sequence",
     "Share",
     "Std",

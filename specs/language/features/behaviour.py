@@ -7,7 +7,7 @@ from pydantic import Field, PrivateAttr
 
 from limner.language.expressions import Condition
 from limner.language.feature_base import Fault, FeatureBase, Read, Windowed
-from limner.language.features.predictions import Pin
+from limner.language.features.asking import Pin
 from limner.language.scalars import Filled, Int
 from limner.language.types import LogicalType, OutputType
 

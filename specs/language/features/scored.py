@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from limner.language.feature_base import Fault, FeatureBase, Read, Windowed, repeated
+from limner.language.features.asking import Pin
 from limner.language.features.embed import MeanPool, Pool
-from limner.language.features.predictions import Pin
 from limner.language.languages import Languages
 from limner.language.scalars import Filled
 from limner.language.template import Template

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from limner.language.feature_base import FeatureBase
-from limner.language.features import OfSequence, Pin, Predict, Scored
+from limner.language.features import Asking, OfSequence, Pin, Scored
 from limner.language.learning.document import LearnedModel
 from limner.language.models import FeatureView
 from limner.language.outputs import output_names, short_for
@@ -25,15 +25,13 @@ def models_of(view: FeatureView) -> tuple[str, ...]:
 
 def asked_by(feature: FeatureBase) -> str | None:
     """The model that a feature asks."""
-    if isinstance(feature, Predict):
-        return feature.predict
-    return feature.model if isinstance(feature, Scored | OfSequence) else None
+    return feature.model if isinstance(feature, Asking | Scored | OfSequence) else None
 
 
 def read_by(model: LearnedModel, views: Views) -> dict[str, tuple[str, ...]]:
     """View to the outputs that a model reads, sorted; what is not there is left out."""
     found: dict[str, set[str]] = {}
-    for member in model.learns.features if model.propensity is not None else ():
+    for member in model.learns.features if model.kinds else ():
         for name, columns in {member: None}.items() if isinstance(member, str) else member.items():
             if name in views:
                 every = output_names(views[name])
@@ -58,7 +56,7 @@ def bind(view: FeatureView, models: Models, views: Views) -> FeatureView:
 
 def _bound(feature: FeatureBase, models: Models, views: Views) -> FeatureBase:
     model = models.get(asked_by(feature) or "")
-    if isinstance(feature, Predict) and model is not None:
+    if isinstance(feature, Asking) and model is not None:
         return feature.bound(inputs_of(model, views), model.versions)
     if isinstance(feature, Scored) and model is not None and model.texts is not None:
         return feature.bound(model.texts.names, model.texts.encoder, model.versions)

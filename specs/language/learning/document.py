@@ -10,6 +10,7 @@ from limner.language.features import Pin
 from limner.language.learning.classifier import Classifier
 from limner.language.learning.interests import Interests
 from limner.language.learning.propensity import Propensity
+from limner.language.learning.segments import Segments
 from limner.language.learning.sequence import SequenceEncoder
 from limner.language.names import Model, Name
 from limner.language.scalars import Instant, Int, Text
@@ -28,6 +29,7 @@ class LearnedModel(Model):
     classifier: Classifier | None = None
     interests: Interests | None = None
     sequence: SequenceEncoder | None = None
+    segments: Segments | None = None
     cut_off: Instant
     refit: Duration | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**32)] = 0
@@ -41,10 +43,14 @@ class LearnedModel(Model):
         return value
 
     @property
-    def learns(self) -> Propensity:
+    def kinds(self) -> tuple[Propensity | Segments, ...]:
+        """What is said to be learned of features: one at most, unless the document is broken."""
+        return tuple(each for each in (self.propensity, self.segments) if each is not None)
+
+    @property
+    def learns(self) -> Propensity | Segments:
         """What is learned, and how."""
-        assert self.propensity is not None
-        return self.propensity
+        return self.kinds[0]
 
     @property
     def about(self) -> str:
@@ -54,8 +60,8 @@ class LearnedModel(Model):
 
     @property
     def said(self) -> str:
-        """The key that says what is learned."""
-        return (self.texts or self.sequence or self.learns).kind
+        """The key that says what is learned; empty where none does."""
+        return next((each.kind for each in (self.texts, self.sequence, *self.kinds) if each is not None), "")
 
     @property
     def texts(self) -> Classifier | Interests | None:

@@ -5,14 +5,13 @@ from typing import Any
 
 from limner.language.errors import Problem
 from limner.language.feature_base import Fault, repeated
-from limner.language.features import Predict
+from limner.language.features import ASKING, Asking
 from limner.language.learning import KINDS, TextKind
 from limner.language.learning.document import LearnedModel
 from limner.language.models import FeatureView, Source
 from limner.language.outputs import Output, output_names, short_for
 from limner.language.places import Origin, Path
 from limner.language.suggest import did_you_mean, listed
-from limner.language.types import NUMBERS
 
 
 def broken_model(model: LearnedModel) -> Iterator[Fault]:
@@ -52,7 +51,7 @@ def between(
 ) -> Iterator[Problem]:
     """Views, features and sources that a model names and that are not there or do not fit; None: unreadable."""
     yield from _rows(origin, model, sources)
-    if model.propensity is None:
+    if not model.kinds:
         return
     for i, member in enumerate(model.learns.features):
         for name, columns in {member: ()}.items() if isinstance(member, str) else member.items():
@@ -94,8 +93,8 @@ def _features(
     if view.entity != model.entity:
         text = f"the view {name!r} is about {view.entity!r}, the model about {model.entity!r}"
         yield origin.problem(path, text, at_key=True)
-    if any(isinstance(each, Predict) for each in view.features.values()):
-        text = f"the view {name!r} is made of predictions: a model cannot learn from those"
+    if any(isinstance(each, Asking) for each in view.features.values()):
+        text = f"the view {name!r} asks models: a model cannot learn from what another says"
         yield origin.problem(path, text, at_key=True)
     every = output_names(view)
     for j, column in enumerate(columns):
@@ -119,16 +118,23 @@ def _source(origin: Origin, model: LearnedModel, path: Path, source: Source) -> 
 
 
 def unreadable(origin: Origin, model: LearnedModel, outputs: Mapping[str, Mapping[str, Output]]) -> Iterator[Problem]:
-    """Features that a model cannot take: it takes numbers and yes or no. `outputs` are those of views, by name."""
-    for i, member in enumerate(model.learns.features if model.propensity is not None else ()):
+    """Features that a model cannot take: it takes numbers, yes or no, and of some kinds vectors.
+
+    `outputs` are those of views, by name.
+    """
+    if not model.kinds:
+        return
+    asking = next(kind for kind in ASKING if kind.asks == model.learns.kind)
+    for i, member in enumerate(model.learns.features):
         for view, columns in {member: None}.items() if isinstance(member, str) else member.items():
             made: Mapping[str, Any] = outputs.get(view, {})
             for name, output in made.items():
                 kind = output.type
-                if (kind.list or kind.map or kind.dim or kind.base not in (*NUMBERS, "bool")) and (
-                    columns is None or _named(name, columns)
-                ):
-                    text = f"{view}.{name} is {kind.words}, but a model takes numbers: name the features it reads"
+                single = not (kind.list or kind.map or kind.dim) and kind.base in asking.takes
+                vector = asking.vectors and kind.dim is not None
+                if not (single or vector) and (columns is None or _named(name, columns)):
+                    takes = "numbers and vectors" if asking.vectors else "numbers"
+                    text = f"{view}.{name} is {kind.words}, but a model takes {takes}: name the features it reads"
                     yield origin.problem((model.learns.kind, "features", i), text)
 
 

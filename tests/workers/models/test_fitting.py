@@ -8,9 +8,10 @@ import pytest
 
 from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
+from limner.workers.models.contents import read_learned
 from limner.workers.models.fitting import due
 from limner.workers.models.pins import pins_of
-from limner.workers.models.versions import folder_of, read_learned, registered
+from limner.workers.models.versions import folder_of, registered
 from tests.workers.models.world import DAY, FIRST, SPECS, Order, fitted, orders, specs, write
 
 CUT = parse_instant("2026-05-01")

@@ -133,7 +133,9 @@ def context(shards: int = 2) -> RunContext:
     return RunContext(InProcess(), cast("Any", None), silent, cast("Ledger", Memory()), "run", shards=shards)
 
 
-def fitted(root: Path, found: Specs, cut_off: int, name: str = "churn", *, shards: int = 2, allow: bool = False
+def fitted(
+    root: Path, found: Specs, cut_off: int, name: str = "churn", *, shards: int = 2, allow: bool = False,
+    run: RunContext | None = None,
 ) -> Fitted:  # fmt: skip
     """Fit one version."""
-    return fit(found, name, cut_off, root, root / "data", context(shards), allow_suspicious=allow)
+    return fit(found, name, cut_off, root, root / "data", run or context(shards), allow_suspicious=allow)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limner.language.errors import LimnerError
+from limner.language.learning import Propensity
 from limner.language.learning.binding import inputs_of
 from limner.workers.evaluation.entities import codes, least
 from limner.workers.evaluation.propensity import Examples, evaluate
@@ -13,10 +14,10 @@ from limner.workers.evaluation.versions.asked import Asked, Basis, Told
 from limner.workers.evaluation.weighted import Array
 from limner.workers.members import text_of
 from limner.workers.models import training
+from limner.workers.models.contents import read_learned
 from limner.workers.models.drawing import examples
 from limner.workers.models.instants import last_told
 from limner.workers.models.learned import Learned
-from limner.workers.models.versions import read_learned
 
 MOST = 50_000
 """At most so many rows are measured on: of more, those of the entities whose keys' SHA-256 is least."""
@@ -64,7 +65,7 @@ def propensity(asked: Asked) -> Told:
         )
     if before.digest != asked.version.data:
         notes.append("what it learned from is not in its files as it was: rows came late, or were changed")
-    learns = asked.model.learns
+    learns = _learns(asked)
     return Told(
         basis=chosen.basis,
         evaluation=evaluation,
@@ -79,6 +80,11 @@ def propensity(asked: Asked) -> Told:
         drift=tuple(drift),
         contributions=_contributions(inputs, chosen.says.scorer.contributions(later.features)),
     )
+
+
+def _learns(asked: Asked) -> Propensity:
+    assert asked.model.propensity is not None
+    return asked.model.propensity
 
 
 def _draw(asked: Asked, inputs: tuple[str, ...], name: str, cut_off: int, since: int | None = None) -> _Drawn:
@@ -107,7 +113,7 @@ def _chosen(asked: Asked, inputs: tuple[str, ...], before: _Drawn, after: _Drawn
     few = f"after {since} came {yes + no:,} examples with a complete label, {yes:,} of them yes"
     if min(*_both(early), *_both(late)):
         task = training.Training(
-            (), (), inputs, asked.model.learns, before.complete, begin, asked.version, asked.data, allow_suspicious=True
+            (), (), inputs, _learns(asked), before.complete, begin, asked.version, asked.data, allow_suspicious=True
         )
         says, _ = training.learn(task, training.Examples(early.instants, early.features, early.labels))
         note = f"{few}: this is what the same procedure was worth as of an earlier cut-off, {text_of(begin)}"
@@ -134,7 +140,7 @@ def _part(found: Examples) -> tuple[Examples, list[str]]:
 
 
 def _question(asked: Asked) -> str:
-    label = asked.model.learns.label
+    label = _learns(asked).label
     measured = getattr(label, label.measure) if label.measure is not None else ""
     what = f"{label.measure} of {label.from_}" if measured == "*" else f"{label.measure} of {measured} of {label.from_}"
     where = f" where {label.where.text}" if label.where is not None else ""

@@ -6,36 +6,21 @@ from limner.language.models import LearnedModel
 from limner.language.repo import Specs
 from limner.workers import report
 from limner.workers.context import RunContext
+from limner.workers.models.making import Making, Trained
 from limner.workers.models.sequences.training import SequenceTraining, train
-from limner.workers.models.training import Trained
-from limner.workers.models.versions import Version
 from limner.workers.sources.describe import describe
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
 
 
-def fit_sequences(
-    specs: Specs, model: LearnedModel, definition: str, cut_off: int, root: Path, data: Path, context: RunContext,
-    stage: Path,
-) -> Trained:  # fmt: skip
+def fit_sequences(making: Making) -> Trained:
     """Make the version of a model of sequences. LimnerError where there is nothing to learn from."""
+    model, data, context = making.model, making.data, making.context
     assert model.sequence is not None
-    context.reporter(report.ModelStarted(model.model, cut_off))
-    request = _request(specs, model, cut_off, root, data, stage / "rows", context)
+    request = _request(making.specs, model, making.cut_off, making.root, data, making.stage / "rows", context)
     request.stage.mkdir(parents=True)
     prepared: list[Prepared] = list(context.workers.map(prepare, [request]))
     context.reporter(report.ExamplesDrawn(model.model, prepared[0].rows_kept))
-    version = Version(
-        model=model.model,
-        kind=model.sequence.kind,
-        definition=definition,
-        cut_off=cut_off,
-        seed=model.seed,
-        data="",
-        examples={},
-        metrics={},
-        files={},
-    )
-    task = SequenceTraining(prepared[0].shards, request.join_keys, model.sequence, version, data)
+    task = SequenceTraining(prepared[0].shards, request.join_keys, model.sequence, making.version, data)
     trained: list[Trained] = list(context.workers.map(train, [task]))
     return trained[0]
 

@@ -12,12 +12,12 @@ import numpy as np
 from limner.language.errors import LimnerError
 from limner.language.learning.sequence import SequenceEncoder
 from limner.workers.members import text_of
+from limner.workers.models.making import Trained
 from limner.workers.models.sequences.events import Events, Following, following, newest, read_events
 from limner.workers.models.sequences.learned import Content, contents, encoder, files
 from limner.workers.models.sequences.learning import Learning, Reads, learn
 from limner.workers.models.sequences.measures import HALF_LIVES, K, Ranked, measured, own_frequency, popularity, ranked
 from limner.workers.models.sequences.vocabulary import learned, places
-from limner.workers.models.training import Trained
 from limner.workers.models.versions import Version, register
 from limner.workers.windows.column import Bools
 

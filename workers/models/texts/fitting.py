@@ -17,10 +17,11 @@ from limner.language.repo import Specs
 from limner.workers import report
 from limner.workers.context import RunContext
 from limner.workers.members import text_of
+from limner.workers.models.making import Making, Trained
 from limner.workers.models.texts.prototypes import Tagged, interests
 from limner.workers.models.texts.rows import Texts, read_texts, request_of, staged
 from limner.workers.models.texts.scoring import TEXT
-from limner.workers.models.texts.training import TextTrained, TextTraining, contents, train
+from limner.workers.models.texts.training import TextTraining, contents, train
 from limner.workers.models.versions import Version, register
 from limner.workers.sources.describe import describe
 from limner.workers.sources.request import PrepareRequest
@@ -43,33 +44,20 @@ class _Known:
     request: PrepareRequest
 
 
-def fit_texts(
-    specs: Specs, model: LearnedModel, definition: str, cut_off: int, root: Path, data: Path, context: RunContext,
-    stage: Path, *, allow_suspicious: bool,
-) -> TextTrained:  # fmt: skip
+def fit_texts(making: Making) -> Trained:
     """Make the version of a model of texts. LimnerError where there is nothing to learn from."""
-    texts = model.texts
+    specs, model, cut_off, root, data = making.specs, making.model, making.cut_off, making.root, making.data
+    texts, context, stage = model.texts, making.context, making.stage
     assert texts is not None
-    context.reporter(report.ModelStarted(model.model, cut_off))
     encoder = None if texts.encoder is None else encoder_model(specs, texts.encoder, root, data)
     found = _read(specs, model, cut_off, encoder, root, data, context, stage)
     context.reporter(report.ExamplesDrawn(model.model, len(found.texts)))
     if encoder is not None:
         tags = [_tags_file(texts, encoder, stage)] if isinstance(texts, Interests) else []
         _encode(specs, model, encoder, [found.file, *tags], found.request, root, data, context)
-    version = Version(
-        model=model.model,
-        kind=texts.kind,
-        definition=definition,
-        cut_off=cut_off,
-        seed=model.seed,
-        data="",
-        examples={"rows": found.rows},
-        metrics={},
-        files={},
-    )
+    version = making.version.model_copy(update={"examples": {"rows": found.rows}})
     if isinstance(texts, Classifier):
-        training = TextTraining(found.texts, texts, encoder, version, data, allow_suspicious)
+        training = TextTraining(found.texts, texts, encoder, version, data, making.allow_suspicious)
         (trained,) = context.workers.map(train, [training])
         return trained
     assert encoder is not None
@@ -153,7 +141,7 @@ class Weighing:
     data: Path
 
 
-def weigh(task: Weighing) -> TextTrained:
+def weigh(task: Weighing) -> Trained:
     """Learn interests, and register the version."""
     from threadpoolctl import threadpool_limits
 
@@ -188,7 +176,7 @@ def weigh(task: Weighing) -> TextTrained:
         }
     )
     register(task.data, version, files)
-    return TextTrained(version, registered=True)
+    return Trained(version, registered=True)
 
 
 def known_texts(

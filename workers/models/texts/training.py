@@ -13,6 +13,7 @@ import pyarrow as pa
 from limner.language.errors import LimnerError
 from limner.language.learning.classifier import Classifier
 from limner.workers.derive.values import Array
+from limner.workers.models.making import Trained
 from limner.workers.models.texts.learned import Content, Head, TextModel
 from limner.workers.models.texts.linear import counted, head, temperature
 from limner.workers.models.texts.measures import measured
@@ -41,15 +42,7 @@ class TextTraining:
     allow_suspicious: bool
 
 
-@dataclass(frozen=True)
-class TextTrained:
-    """A version, and whether it was registered."""
-
-    version: Version
-    registered: bool
-
-
-def train(task: TextTraining) -> TextTrained:
+def train(task: TextTraining) -> Trained:
     """Learn, measure and register. LimnerError where nothing can be learned."""
     from threadpoolctl import threadpool_limits
 
@@ -85,9 +78,9 @@ def train(task: TextTraining) -> TextTrained:
         }
     )
     if suspicious and not task.allow_suspicious:
-        return TextTrained(version, registered=False)
+        return Trained(version, registered=False)
     register(task.data, version, files)
-    return TextTrained(version, registered=True)
+    return Trained(version, registered=True)
 
 
 def contents(model: TextModel, arrays: bytes = b"") -> dict[str, bytes]:

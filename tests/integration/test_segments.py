@@ -1,0 +1,92 @@
+"""Segments through stock Feast: fit, plan, apply, materialize, read; then a new version, and who moved."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from limner.feature_repo.plan import plan
+from limner.feature_repo.project import Project
+from limner.workers.models.contents import read_segmentation
+from limner.workers.models.run import fit_model
+from limner.workers.report import silent
+from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.workers.models.groups import SPECS, bought, kind_of, write
+from tests.workers.models.world import DAY, FIRST
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.xdist_group("models"),
+    pytest.mark.usefixtures("in_process"),
+]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TOLD = ["group", "called", "how_far"]
+READ = ["orders", "amount", "taste"]
+USERS = list(range(1, 61))
+
+
+def _moment(instant: int) -> datetime:
+    return EPOCH + timedelta(microseconds=instant)
+
+
+def _fit(repo: Path, cut_off: int) -> str:
+    project = Project.at(repo)
+    (made,) = fit_model(project.root, project.settings, "groups", silent, now=FIRST + 400 * DAY, as_of=cut_off)
+    return made.version.id
+
+
+def _online(store: Any) -> pd.DataFrame:
+    answer = store.get_online_features([f"told:{name}" for name in TOLD], [{"user_id": user} for user in USERS])
+    return pd.DataFrame(answer.to_dict()).set_index("user_id")[TOLD]
+
+
+def _offline(store: Any, at: int) -> pd.DataFrame:
+    frame = pd.DataFrame({"user_id": USERS, "event_timestamp": [_moment(at)] * len(USERS)})
+    names = [*(f"told:{name}" for name in TOLD), *(f"habits:{name}" for name in READ)]
+    return store.get_historical_features(frame, names).to_df().set_index("user_id").loc[USERS]
+
+
+def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
+    """What a reader is told offline and online is what the version says of the features as of the instant."""
+    repo = tmp_path / "feature_repo"
+    repo.mkdir()
+    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
+    (repo / "definitions.py").write_text(DEFINITIONS)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "shop.yaml").write_text(SPECS.replace("[orders, amount]]\n", "[orders, amount, taste]]\n"))
+    write(tmp_path, bought(users=range(1, 61)))
+    first, second, end = FIRST + 90 * DAY, FIRST + 120 * DAY, FIRST + 140 * DAY
+    old = _fit(repo, first)
+    store = apply(repo)
+    store.materialize(_moment(FIRST + 60 * DAY), _moment(end))
+    before = _online(store)
+    assert _offline(store, first - DAY)[TOLD].isna().all().all()
+
+    new = _fit(repo, second)
+    changes = {change.view: change for change in plan(tmp_path).views}
+    assert {name: change.action for name, change in changes.items()} == {"habits": "unchanged", "told": "changed"}
+    assert [str(reason) for reason in changes["told"].reasons] == [
+        "model groups has a new version with cut-off 2026-05-01"
+    ]
+    assert _online(store).equals(before)
+    store = apply(repo)
+    store.materialize(_moment(FIRST + 60 * DAY), _moment(end))
+    after = _online(store)
+    assert after["group"].tolist() == before["group"].tolist()  # nobody has changed his ways
+    assert len(set(zip((kind_of(user) for user in USERS), after["group"], strict=True))) == 4
+    for at, version in ((first, old), (second - DAY, old), (second, new), (end, new)):
+        content = read_segmentation(Project.at(repo).settings.data, "groups", version)
+        found = _offline(store, at)
+        columns = {
+            "habits.orders": pa.array(found["orders"].tolist(), pa.float64()),
+            "habits.amount": pa.array(found["amount"].tolist(), pa.float64(), from_pandas=True),
+            "habits.taste": pa.array([list(each) for each in found["taste"]], pa.list_(pa.float32())),
+        }
+        for name, wanted in zip(TOLD, ("id", "name", "distance"), strict=True):
+            assert found[name].tolist() == content.says(wanted, columns).to_pylist()
+            if at == end:
+                assert after[name].tolist() == found[name].tolist()

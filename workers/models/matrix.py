@@ -1,0 +1,32 @@
+"""Inputs of models as matrices: numbers, yes and no, and vectors."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from limner.workers.derive.values import Array, as_float, of_arrow
+
+
+def matrix(inputs: Sequence[str], columns: Mapping[str, pa.Array]) -> Array:
+    """[rows, inputs] float64, NaN for null: numbers as they are, yes and no as 1 and 0."""
+    found = [of_arrow(columns[name]) for name in inputs]
+    return np.stack([np.where(each.null, np.nan, as_float(each)) for each in found], axis=1)
+
+
+def places(inputs: Sequence[str], dims: Sequence[int | None], columns: Mapping[str, pa.Array]) -> Array:
+    """[rows, places] float64, NaN for null: a number has one place, a vector as many as its dim says."""
+    parts = [
+        matrix([name], columns) if dim is None else _vector(columns[name], dim)
+        for name, dim in zip(inputs, dims, strict=True)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _vector(column: pa.Array | pa.ChunkedArray, dim: int) -> Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    found = np.full((len(array), dim), np.nan)
+    valid = np.asarray(array.is_valid())
+    if valid.any():
+        found[valid] = array.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+    return found
