@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.cli import output, project
+from limner.cli import why_rows as rows
 from limner.cli import why_texts as texts
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
     """Print what moved the score of one entity."""
+    from limner.workers.models.sequences.why import names, rows_behind
     from limner.workers.models.texts.why import pooled_names, texts_behind
     from limner.workers.models.why import why
 
@@ -21,7 +23,11 @@ def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
     if behind is not None:
         texts.emit(key, behind) if json else texts.render(key, behind)
         return 0
-    found = why(root, data, key, feature, pooled_names(root, data))
+    read = rows_behind(root, data, key, feature)
+    if read is not None:
+        rows.emit(key, read) if json else rows.render(key, read)
+        return 0
+    found = why(root, data, key, feature, [*pooled_names(root, data), *names(root, data)])
     if json:
         output.emit_json({"key": key, **as_data(found)})
     else:

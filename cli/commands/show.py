@@ -24,7 +24,7 @@ def show(
     why: Annotated[
         str | None,
         typer.Option(
-            "--why", metavar="FEATURE", help="What moved a feature that a model foretells, or that texts are pooled to."
+            "--why", metavar="FEATURE", help="What moved a feature that a model makes, or that texts are pooled to."
         ),
     ] = None,
     project_folder: ProjectOption = None,

@@ -1,7 +1,6 @@
 """Which texts moved a feature that is pooled from them: what each says of itself, weighs, and is worth."""
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.features import Embed, Scored
 from limner.language.outputs import Output
 from limner.workers.derive.values import Array
-from limner.workers.history.manifest import History
-from limner.workers.history.served import pointers
-from limner.workers.history.version import read_version
+from limner.workers.models.served import instant_of, named, rows_of, served
 from limner.workers.models.why import key_of
-from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.shard import stored_vectors
-from limner.workers.sources.prepare import PrepareRequest, prepare
 from limner.workers.text.scorers import scorer_name
 from limner.workers.windows import column as c
-from limner.workers.windows import timeline
-from limner.workers.windows.conditions import masks
-from limner.workers.windows.entities import TIME, blocks
+from limner.workers.windows.entities import TIME
 
-_ALL = 1 << 62  # rows of a block: an entity is one
+KINDS = (Embed, Scored)
 
 
 @dataclass(frozen=True)
@@ -69,16 +61,19 @@ def texts_behind(root: Path, data: Path, key: str, feature: str) -> TextsBehind 
     `feature` is an output, such as mood_positive_30d, or `view.output`. It reads the entity's rows once more: a text
     that has been removed from its source since is not among them. LimnerError where nothing is known of the entity.
     """
-    plan, output = _pooled(root, data, feature)
-    if plan is None or output is None:
+    asked = named(root, data, KINDS, feature)
+    if asked is None:
         return None
-    coverage = History(plan.folder / plan.fingerprint).coverage()
-    assert coverage is not None
-    instant = timeline.tick_at_or_before(plan.view.grid, coverage[1])
+    plan, output = asked
+    instant = instant_of(plan)
     by, encoder, version, cut_off = _speaks(output, instant)
+    column = plan.digests[output.name]
     with tempfile.TemporaryDirectory(prefix="limner-why-") as folder:
-        rows, texts = _rows(plan, output, key_of(plan.specs.entities[plan.view.entity].join_keys, key), instant, folder)
-    digests = rows[plan.digests[output.name]].combine_chunks().cast(pa.binary(16))
+        keys = key_of(plan.specs.entities[plan.view.entity].join_keys, key)
+        rows, staged = rows_of(plan, output, keys, instant, folder)
+        texts = pq.read_table(staged.texts[column])
+    rows = rows.filter(pc.is_valid(rows[column]))
+    digests = rows[column].combine_chunks().cast(pa.binary(16))
     vectors, found = stored_vectors(plan.data / "embeddings", plan.encoders)(encoder, digests)
     rows, digests, vectors = rows.filter(pa.array(found)), digests.filter(pa.array(found)), vectors[found]
     weights, kept = _weights(output, rows)
@@ -113,37 +108,7 @@ def texts_behind(root: Path, data: Path, key: str, feature: str) -> TextsBehind 
 
 def pooled_names(root: Path, data: Path) -> list[str]:
     """What can be asked about: `view.output` of all that is served and pooled from texts."""
-    return [f"{plan.name}.{output.name}" for plan in _served(root, data) for output in _texts_of(plan)]
-
-
-def _served(root: Path, data: Path) -> list[ViewPlan]:
-    found = []
-    for view, pointer in sorted(pointers(data / "history").items()):
-        version = read_version(data / "history" / view / pointer.fingerprint)
-        if version is None:
-            continue
-        specs = from_closure(version.closure)
-        if any(isinstance(each, Embed | Scored) for each in specs.views[view].features.values()):
-            found.append(plan_view(specs, view, root, data))
-    return found
-
-
-def _texts_of(plan: ViewPlan) -> list[Output]:
-    return [each for each in plan.outputs if isinstance(each.feature, Embed | Scored)]
-
-
-def _pooled(root: Path, data: Path, feature: str) -> tuple[ViewPlan | None, Output | None]:
-    view, _, name = feature.rpartition(".")
-    found = [
-        (plan, output)
-        for plan in _served(root, data)
-        for output in _texts_of(plan)
-        if output.name == name and view in ("", plan.name)
-    ]
-    if len(found) > 1:
-        several = ", ".join(f"{plan.name}.{name}" for plan, _ in found)
-        raise LimnerError(f"several views have {name!r}: give one of {several}")
-    return found[0] if found else (None, None)
+    return [f"{plan.name}.{output.name}" for plan, output in served(root, data, KINDS)]
 
 
 def _speaks(output: Output, instant: int) -> tuple[str, str, str, int | None]:
@@ -157,45 +122,6 @@ def _speaks(output: Output, instant: int) -> tuple[str, str, str, int | None]:
         raise LimnerError(f"model {feature.model} says nothing yet: fit it, `limner apply`, and materialize")
     pin = pins[-1]
     return feature.model, scorer_name(feature.model, pin.version), pin.version, pin.cut_off
-
-
-def _rows(
-    plan: ViewPlan, output: Output, keys: Mapping[str, int | str], instant: int, folder: str
-) -> tuple[pa.Table, pa.Table]:
-    """The entity's rows that have a text and are in the window at the instant, in canonical order; and the texts."""
-    (reading,) = (each for each in plan.readings if each.source == output.source)
-    column = plan.digests[output.name]
-    prepared = prepare(
-        PrepareRequest(
-            specs=plan.specs,
-            source=reading.source,
-            join_keys=plan.join_keys,
-            columns=reading.columns,
-            raw=plan.raw,
-            texts={column: reading.texts[column][0]},
-            lower=None if reading.reach is None else instant - reading.reach,
-            known_after=instant,  # bad rows were counted by the run
-            until=instant,
-            total_order=reading.order_matters,
-            shards=1,
-            root=plan.root,
-            stage=Path(folder),
-            run_id="why",
-            data=Path(folder),
-            only=keys,
-        )
-    )
-    table, texts = pq.read_table(prepared.shards[0]), pq.read_table(prepared.texts[column])
-    for name, value in keys.items():
-        table = table.filter(pc.equal(table[name], pa.scalar(value, table[name].type)))
-    found = next(blocks({reading.source: table}, plan.join_keys, _ALL), None)
-    if found is None:
-        return table, texts
-    rows = found.sources[reading.source]
-    stay = timeline.stays(plan.view.grid, rows.events, {output.window}).windows[output.window]
-    there = (stay.enter <= instant) & (instant < stay.leave) & np.asarray(pc.is_valid(rows.table[column]))
-    (mask,) = masks(rows.table, [output.feature.where])
-    return rows.table.filter(pa.array(there if mask is None else there & mask)), texts
 
 
 def _weights(output: Output, rows: pa.Table) -> tuple[Array, c.Bools]:

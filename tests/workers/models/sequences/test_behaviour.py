@@ -14,8 +14,11 @@ import pytest
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs
 from limner.workers.history.manifest import History
+from limner.workers.history.served import switch
 from limner.workers.ledger import Ledger
 from limner.workers.models.pins import with_pins
+from limner.workers.models.sequences.why import names as sequence_names
+from limner.workers.models.sequences.why import rows_behind
 from limner.workers.models.versions import folder_of
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.run import materialize
@@ -119,3 +122,41 @@ def test_a_view_without_versions_is_empty_and_a_lost_one_is_missed(tmp_path: Pat
     arrays.write_bytes(arrays.read_bytes()[:-1] + b"x")
     with pytest.raises(LimnerError, match=r"arrays\.safetensors are not those that were registered"):
         _run(plan, [BEGIN, END])
+
+
+def test_a_row_is_worth_what_is_gone_without_it(
+    world: tuple[Path, Specs, list[Visit], list[tuple[int, str]]],
+) -> None:
+    """The rows are those that are read; what is explained is what is served."""
+    root, found, visits_, versions = world
+    plan = _plan(found, root)
+    history = _run(plan, [BEGIN, END])
+    switch(root / "data" / "history", {"behaviour": plan.fingerprint})
+    plain = Plain(root, versions[-1][1])
+    assert sequence_names(root, root / "data") == ["behaviour.likely", "behaviour.state"]
+    asked = 0
+    for user in range(1, 13):
+        row = _as_of(history, user, END)
+        if row is None or row["state"] is None:
+            continue
+        mine = plain.rows([each for each in visits_ if each.user == user], END, 30)
+        likely = rows_behind(root, root / "data", str(user), "likely")
+        state = rows_behind(root, root / "data", str(user), "behaviour.state")
+        assert likely is not None
+        assert state is not None
+        assert (state.value, likely.value) == (row["state"], dict(row["likely"]))
+        assert sorted(each.time for each in likely.rows) == [each.at for each in mine]
+        for each in likely.rows:
+            left = [one for one in mine if (one.at, one.category) != (each.time, each.words["category"])]
+            if len(left) != len(mine) - 1:
+                continue  # its like is there, too
+            without = plain.state(left) or [0.0] * len(row["state"])
+            now = plain.next(without, 99)[likely.about]
+            assert each.moves == pytest.approx(likely.value[likely.about] - now, abs=1e-9)
+            (same_row,) = (one for one in state.rows if (one.time, one.words) == (each.time, each.words))
+            assert same_row.moves == pytest.approx(float(np.linalg.norm(np.array(without) - row["state"])), abs=1e-9)
+            asked += 1
+    assert asked > 20
+    assert rows_behind(root, root / "data", "1", "visits") is None
+    with pytest.raises(LimnerError, match="is made of no row"):
+        rows_behind(root, root / "data", "999", "state")
