@@ -158,7 +158,7 @@ KEYS: dict[str, dict[str, str]] = {
         "from": "The source of the rows.",
         "columns": "Further columns of categories that are read beside the item.",
         "where": "Only rows where this holds are read.",
-        "architecture": "gru: a gated recurrent unit.",
+        "architecture": "gru: a gated recurrent unit; transformer: one layer that looks at all rows at once.",
         "length": "How many rows are read at most: the newest ones.",
         "dim": "The length of the network's state.",
         "least": "An item, or a category, that was seen less often is another one.",

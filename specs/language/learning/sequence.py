@@ -25,7 +25,7 @@ class SequenceEncoder(BaseModel):
     from_: Name = Field(alias="from")
     columns: tuple[Filled, ...] = ()
     where: Condition | None = None
-    architecture: Literal["gru"] = "gru"
+    architecture: Literal["gru", "transformer"] = "gru"
     length: Annotated[Int, Field(ge=2, le=500)] = 50
     dim: Annotated[Int, Field(ge=2, le=256)] = 32
     least: Annotated[Int, Field(ge=1)] = 5

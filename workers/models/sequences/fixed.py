@@ -14,11 +14,14 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 BITS = 14
-LARGEST = 64.0  # of a weight, so that 2^9 products with values up to 1 have sums below 2^53 units of 2^-28
+LARGEST = 64.0
+"""Of weights and values: sums of 2^9 of their products stay below 2^53 units of 2^-28."""
+EPSILON = 1e-5  # as torch's norms have it
 _STEPS = 1024  # of a table, to 1
 _REACH = 12  # where sigmoid and tanh end: beyond, they are less than a unit away from 0 and 1
 _PARTS = 2.0**40  # of which exponentials are whole multiples: sums of 2^13 of them are exact
-_FAR = 32
+FAR = 32
+"""A score that is so much below the greatest is worth nothing: its exponential is rounded to 0."""
 
 
 def rounded(values: npt.ArrayLike) -> Array:
@@ -27,9 +30,17 @@ def rounded(values: npt.ArrayLike) -> Array:
     return found
 
 
-def weights(values: npt.ArrayLike) -> Array:
+def clipped(values: npt.ArrayLike) -> Array:
     """Rounded, and none larger than sums can bear."""
     return np.clip(rounded(values), -LARGEST, LARGEST)
+
+
+def norm(values: Array) -> Array:
+    """[..., dim] less their mean, and over their standard deviation, rounded; of clipped values."""
+    dim = values.shape[-1]
+    centered = rounded(values - values.sum(axis=-1, keepdims=True) / dim)
+    spread = np.sqrt((centered * centered).sum(axis=-1, keepdims=True) / dim + EPSILON)
+    return rounded(centered / spread)
 
 
 def sigmoid(values: Array) -> Array:
@@ -44,7 +55,7 @@ def tanh(values: Array) -> Array:
 
 def softmax(scores: Array) -> Array:
     """[rows, classes] probabilities that add up to 1, of scores of that shape."""
-    below = np.minimum(scores.max(axis=1, keepdims=True) - scores, _FAR)
+    below = np.minimum(scores.max(axis=1, keepdims=True) - scores, FAR)
     place = np.rint(below * _STEPS)
     rest = below - place / _STEPS
     parts = _exponentials()[place.astype(np.int64)] * (1.0 - rest + rest * rest * 0.5)  # exp(-rest), to 2^-34
@@ -75,4 +86,4 @@ def _tangents() -> Array:
 
 @lru_cache(maxsize=1)
 def _exponentials() -> Array:
-    return np.array([math.exp(-place / _STEPS) for place in range(_FAR * _STEPS + 1)])
+    return np.array([math.exp(-place / _STEPS) for place in range(FAR * _STEPS + 1)])

@@ -1,7 +1,7 @@
 """What was learned of sequences, as data: words in `model.json`, numbers in `arrays.safetensors`, no code."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from limner.language.errors import LimnerError
 from limner.language.features import OfSequence
-from limner.workers.models.sequences.network import Gru, Weights
+from limner.workers.models.sequences.gru import Gru
+from limner.workers.models.sequences.network import Network, Weights
+from limner.workers.models.sequences.transformer import Transformer
 from limner.workers.models.sequences.vocabulary import GAPS, START, gaps, places, texts
 from limner.workers.models.versions import LEARNED, VERSION, Version, folder_of
 from limner.workers.windows.column import Ints
@@ -22,11 +24,14 @@ from limner.workers.windows.column import Ints
 ARRAYS = "arrays.safetensors"
 
 
+NETWORKS: dict[str, Callable[[Weights, int], Network]] = {"gru": Gru.of, "transformer": Transformer.of}
+
+
 class Content(BaseModel):
     """A version's words: those of the item, then those of each further column, and how many rows it reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: Literal["gru"] = "gru"
+    kind: Literal["gru", "transformer"]
     columns: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
     length: Annotated[int, Field(ge=1)]
@@ -38,7 +43,7 @@ class Encoder:
     """A version, ready to read sequences."""
 
     content: Content
-    network: Gru
+    network: Network
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -51,7 +56,7 @@ class Encoder:
         return np.stack([places(texts(table[name]), words) for name, words in pairs], axis=1)
 
     def read(self, rows: Ints, time: Ints, sequences: Ints) -> tuple[Ints, Ints]:
-        """What is read of each of `sequences`, and their lengths: as `Gru.states` takes them.
+        """What is read of each of `sequences`, and their lengths: as `Network.states` takes them.
 
         `sequences` [sequences, rows] are places in `rows` and in their `time` (µs), oldest first; -1 ends one.
         """
@@ -75,10 +80,12 @@ class Encoder:
 
 def encoder(content: Content, arrays: Weights) -> Encoder:
     """A version of its words and numbers; ValueError where they do not fit together."""
-    network = Gru.of(arrays, len(content.columns) + 1)
+    network = NETWORKS[content.kind](arrays, len(content.columns) + 1)
     sizes = [*(len(words) + 2 for words in content.words), GAPS]
     if len(content.words) != len(content.columns) or [len(each) for each in network.read] != sizes:
         raise ValueError("there is not a vector for each word")
+    if isinstance(network, Transformer) and len(network.place) != content.length:
+        raise ValueError("there is not a vector for each place")
     if network.dim != content.dim or len(network.out_bias) != len(content.words[0]) + 1:
         raise ValueError("its arrays are not of the size it says")
     return Encoder(content, network)

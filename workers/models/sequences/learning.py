@@ -6,30 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from limner.workers.models.sequences.events import Events, Following
-from limner.workers.models.sequences.fixed import weights
-from limner.workers.models.sequences.vocabulary import GAPS, NONE, OTHER, START, gaps
+from limner.workers.models.sequences.modules import Arrays, Reads, network
+from limner.workers.models.sequences.vocabulary import NONE, OTHER, START, gaps
 from limner.workers.windows.column import Ints
 from limner.workers.windows.spans import expand
 
 BATCH = 32  # stretches of `length` rows
 RATE = 0.005
-DROPPED = 0.1
 PATIENCE = 2  # epochs in which later rows are foretold no better
-
-Arrays = dict[str, npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class Reads:
-    """What is read of each row: [rows, columns] places, how many places a column has, and `length` rows at once."""
-
-    rows: Ints
-    sizes: tuple[int, ...]
-    length: int
-    dim: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +44,7 @@ def learn(
     import torch
 
     with alone(seed):
-        net = _network(reads)
+        net = network(reads)
         early = _stretches(events, reads, follows)
         late = None if later is None else _stretches(events, reads, later)
         optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
@@ -143,36 +129,3 @@ def alone(seed: int) -> Iterator[None]:
         torch.random.set_rng_state(state)
         torch.use_deterministic_algorithms(strict)
         torch.set_num_threads(threads)
-
-
-def _network(reads: Reads) -> Any:
-    import torch
-
-    class Network(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.read: Any = torch.nn.ModuleList(torch.nn.Embedding(size, reads.dim) for size in (*reads.sizes, GAPS))
-            self.gru: Any = torch.nn.GRU(reads.dim, reads.dim, batch_first=True)
-            self.drop: Any = torch.nn.Dropout(DROPPED)
-            self.out: Any = torch.nn.Linear(reads.dim, reads.sizes[0] - 1)
-
-        def forward(self, read: Any) -> Any:
-            """[stretches, rows, dim] the state after each row."""
-            vectors = sum(each(read[:, :, place]) for place, each in enumerate(self.read))
-            return self.gru(self.drop(vectors))[0]
-
-        def arrays(self) -> Arrays:
-            """What it has learned, as it is used."""
-            dim, gru = reads.dim, self.gru
-            into, bias = gru.weight_ih_l0.detach().double(), gru.bias_ih_l0.detach().double()
-            more = gru.bias_hh_l0.detach().double()
-            bias = bias + torch.cat([more[: 2 * dim], torch.zeros(dim, dtype=torch.float64)])
-            found: dict[str, Any] = {
-                f"read_{place}": each.weight.detach().double() @ into.T for place, each in enumerate(self.read)
-            }
-            found["read_0"] = found["read_0"] + bias
-            found |= {"state": gru.weight_hh_l0.detach().T, "new": more[2 * dim :]}
-            found |= {"out": self.out.weight.detach().T, "out_bias": self.out.bias.detach()}
-            return {name: weights(each.numpy()).astype(np.float32) for name, each in found.items()}
-
-    return Network()

@@ -15,8 +15,9 @@ from limner.workers.members import text_of
 from limner.workers.models.making import Trained
 from limner.workers.models.sequences.events import Events, Following, following, newest, read_events
 from limner.workers.models.sequences.learned import Content, contents, encoder, files
-from limner.workers.models.sequences.learning import Learning, Reads, learn
+from limner.workers.models.sequences.learning import Learning, learn
 from limner.workers.models.sequences.measures import HALF_LIVES, K, Ranked, measured, own_frequency, popularity, ranked
+from limner.workers.models.sequences.modules import Reads
 from limner.workers.models.sequences.vocabulary import learned, places
 from limner.workers.models.versions import Version, register
 from limner.workers.windows.column import Bools
@@ -113,12 +114,12 @@ def _learn(
     learns = task.learns
     words = tuple(learned(each, learns.least) for each in events.of(known).words)
     rows = np.stack([places(each, known) for each, known in zip(events.words, words, strict=True)], axis=1)
-    reads = Reads(rows, tuple(len(each) + 2 for each in words), learns.length, learns.dim)
+    reads = Reads(rows, tuple(len(each) + 2 for each in words), learns.length, learns.dim, learns.architecture)
     follows = following(events, rows[:, 0])
     early = follows if later is None else follows.between(-_EVER, later[0])
     late = None if later is None else follows.between(*later)
     learning = learn(events, reads, early, late, epochs, task.version.seed)
-    content = Content(columns=learns.read, words=words, length=learns.length, dim=learns.dim)
+    content = Content(kind=learns.architecture, columns=learns.read, words=words, length=learns.length, dim=learns.dim)
     return _Learned(content, reads, follows, learning)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,57 @@ def _gap(micros: int | None) -> int:
     if micros is None:
         return 0
     return 1 if micros == 0 else 2 + min(20, (micros // 60_000_000).bit_length())
+
+
+def plain_transformer(arrays: Mapping[str, Any], rows: Sequence[Sequence[int]]) -> list[float]:
+    """The state after some rows [rows, what is read] of a Transformer."""
+    found = {name: each.astype(float).tolist() for name, each in arrays.items()}
+    dim = len(found["ask"])
+
+    def times(vector: Sequence[float], name: str) -> list[float]:
+        matrix, bias = found[name], found[f"{name}_bias"]
+        return [
+            math.fsum([v * row[i] for v, row in zip(vector, matrix, strict=True)] + [b]) for i, b in enumerate(bias)
+        ]
+
+    def clip(vector: Sequence[float]) -> list[float]:
+        return [min(64.0, max(-64.0, _near(each))) for each in vector]
+
+    def norm(vector: Sequence[float]) -> list[float]:
+        mean = math.fsum(vector) / dim
+        centered = [_near(each - mean) for each in vector]
+        spread = math.sqrt(math.fsum(each * each for each in centered) / dim + 1e-5)
+        return [_near(each / spread) for each in centered]
+
+    x = [
+        clip(
+            [
+                math.fsum([*(found[f"read_{k}"][w][i] for k, w in enumerate(row)), found["place"][place][i]])
+                for i in range(dim)
+            ]
+        )
+        for place, row in enumerate(rows)
+    ]
+    asked = clip(times(norm(x[-1]), "ask"))
+    keys, values = ([clip(times(norm(each), name)) for each in x] for name in ("key", "value"))
+    scores = [math.fsum(a * b for a, b in zip(key, asked, strict=True)) for key in keys]
+    share = _softmax(scores)
+    share = [round(each * 2.0**26) / 2.0**26 for each in share]
+    seen = clip([math.fsum(s * value[i] for s, value in zip(share, values, strict=True)) for i in range(dim)])
+    y = clip([a + b for a, b in zip(x[-1], times(seen, "mix"), strict=True)])
+    wide = clip([max(each, 0.0) for each in times(norm(y), "wide")])
+    return norm(clip([a + b for a, b in zip(y, times(wide, "back"), strict=True)]))
+
+
+def _softmax(scores: Sequence[float]) -> list[float]:
+    """In the numbers in which it is computed: exp(-x) as exp(-x to 1/1024) times 1 - rest + rest^2 / 2."""
+    parts = []
+    for score in scores:
+        below = min(32.0, max(scores) - score)
+        step = round(below * 1024) / 1024
+        rest = below - step
+        parts.append(round(math.exp(-step) * (1.0 - rest + rest * rest * 0.5) * 2.0**40))
+    return [part / sum(parts) for part in parts]
 
 
 def same(found: dict[str, Any], plain: Plain, visits: Sequence[Visit], at: int) -> bool:

@@ -45,10 +45,13 @@ def test_what_is_known_after_the_cut_off_changes_no_byte(tmp_path: Path) -> None
     assert _files(tmp_path / "c", [*known, Visit(3, CUT - DAY, CUT, "c2")]) != before
 
 
-def test_what_follows_is_recovered_where_own_habits_say_little(tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["gru", "transformer"])
+def test_what_follows_is_recovered_where_own_habits_say_little(architecture: str, tmp_path: Path) -> None:
     """A planted chain: which of two categories comes next, the channel says; shoppers have all of them."""
     write(tmp_path, visits())
-    version = fitted(tmp_path, specs(tmp_path)).version
+    version = fitted(
+        tmp_path, specs(tmp_path, SPECS.replace("length: 8", f"length: 8\n  architecture: {architecture}"))
+    ).version
     metrics = version.metrics
     assert metrics["ndcg_at_10"] > 0.85
     assert metrics["own_frequency_ndcg_at_10"] < 0.5
