@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from limner.cli import output
 
 if TYPE_CHECKING:
-    from limner.workers.models.segmentation import Changes, Segmentation
+    from limner.workers.models.segmentation import Segmentation
 
 
 def as_data(found: "Segmentation") -> dict[str, Any]:
@@ -19,6 +19,8 @@ def as_data(found: "Segmentation") -> dict[str, Any]:
 def render(found: "Segmentation") -> None:
     """Print a line a segment, then what became of those of the version before."""
     from rich.table import Table
+
+    from limner.workers.models.movers import told
 
     console = output.console()
     table = Table(show_header=False, box=None, padding=(0, 2), pad_edge=True)
@@ -34,18 +36,3 @@ def render(found: "Segmentation") -> None:
     if found.changes is not None:
         for line in told(found.changes):
             console.print(f"    {line}", markup=False, soft_wrap=True)
-
-
-def told(changes: "Changes") -> list[str]:
-    """What became of the segments of the version before, in lines; segment 0 is none."""
-    lines = [f"beside version {changes.version}: {changes.movers:,} of {changes.entities:,} entities move"]
-    for what, numbers in (("new", changes.new), ("gone", changes.gone)):
-        if numbers:
-            lines[0] += f", {what}: {', '.join(map(str, numbers))}"
-    lines += [f"{before} -> {after}: {count:,}" for before, after, count in changes.moved[:10]]
-    if len(changes.moved) > 10:
-        lines.append(f"and {sum(count for _, _, count in changes.moved[10:]):,} between others")
-    if changes.sample:
-        some = [f"{','.join(map(str, key))} ({before} -> {after})" for key, before, after in changes.sample]
-        lines.append(f"some of them: {', '.join(some)}")
-    return lines

@@ -9,11 +9,13 @@ from limner.cli import why_rows as rows
 from limner.cli import why_texts as texts
 
 if TYPE_CHECKING:
+    from limner.workers.models.segment_why import SegmentWhy
     from limner.workers.models.why import Why
 
 
 def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
     """Print what moved the score of one entity."""
+    from limner.workers.models.segment_why import SegmentWhy
     from limner.workers.models.sequences.why import names, rows_behind
     from limner.workers.models.texts.why import pooled_names, texts_behind
     from limner.workers.models.why import why
@@ -30,12 +32,14 @@ def explain(root: Path, key: str, feature: str, *, json: bool) -> int:
     found = why(root, data, key, feature, [*pooled_names(root, data), *names(root, data)])
     if json:
         output.emit_json({"key": key, **as_data(found)})
+    elif isinstance(found, SegmentWhy):
+        render_segment(key, found)
     else:
         render(key, found)
     return 0
 
 
-def as_data(found: "Why") -> dict[str, Any]:
+def as_data(found: "Why | SegmentWhy") -> dict[str, Any]:
     """The explanation as plain data; instants as text."""
     return asdict(found) | {"cut_off": output.instant(found.cut_off), "instant": output.instant(found.instant)}
 
@@ -61,3 +65,34 @@ def render(key: str, found: "Why") -> None:
         table.add_row(part.feature, f"{output.brief(part.value)}{filled}", f"{part.adds:+.3f}")
     table.add_row("score", "", f"{found.score:+.3f}")
     console.print(table)
+
+
+def render_segment(key: str, found: "SegmentWhy") -> None:
+    """Print which segment it is and which is next, then a line a feature; squared distances, in scaled units."""
+    from rich.table import Table
+
+    console = output.console()
+    console.print(
+        f"[bold]{key} · {found.view}.{found.feature}: segment {found.id} ({found.name})[/bold] · as of "
+        f"{output.instant(found.instant)} · model {found.model}, version {found.version}, cut-off "
+        f"{output.instant(found.cut_off)}",
+        soft_wrap=True,
+    )
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(justify="right")
+    for part in found.parts:
+        named = ", ".join(f"{name} {by:+.3f}" for name, by in part.places)
+        value = named or output.brief(part.value)
+        table.add_row(part.feature, "null (something stands for it)" if part.missing else value, f"{part.adds:+.3f}")
+    table.add_row("together", _against(found), f"{sum(part.adds for part in found.parts):+.3f}")
+    console.print(table)
+
+
+def _against(found: "SegmentWhy") -> str:
+    near, other = found.nearest, found.other
+    here = f"{near.distance:.3f} from segment {near.id}"
+    if found.id == 0:
+        return f"{here} ({near.name}), which reaches {near.reach or 0:.3f}"
+    return here if other is None else f"{here}, {other.distance:.3f} from segment {other.id} ({other.name})"

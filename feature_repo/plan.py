@@ -10,6 +10,7 @@ from typing import Literal
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
 from limner.feature_repo.differences import Identity, Reason, differences
 from limner.feature_repo.example_check import refuse_failing
+from limner.feature_repo.model_notes import model_notes
 from limner.feature_repo.on_demand import DOCUMENT_TAG, IDENTITY_TAG, REQUEST_TAG
 from limner.feature_repo.project import Project
 from limner.feature_repo.request_changes import RequestChange, request_changes
@@ -30,6 +31,7 @@ class ViewChange:
     """What becomes of one view.
 
     `rebuild` is the interval (after, until] in µs UTC whose history the next run computes anew; None if none is.
+    `notes`: what the models mean for it that it asks.
     """
 
     view: str
@@ -37,6 +39,7 @@ class ViewChange:
     reasons: tuple[Reason, ...] = ()
     rebuild: tuple[int, int] | None = None
     fingerprint: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.view}: {self.action}"
@@ -172,14 +175,16 @@ def _view(project: Project, compiled: Compiled, known: Registered, name: str) ->
         return ViewChange(name, "dropped", (Reason("its values are no longer served"),))
     wanted = compiled.plans[name].fingerprint
     if name not in known.views:
-        return ViewChange(name, "new", (), None, wanted)
+        notes = model_notes(compiled.specs, name, "[]", project.settings.data)
+        return ViewChange(name, "new", (), None, wanted, notes)
     before, after = known.views[name], compiled.objects[f"view_{name}"].tags
     reasons = differences(before.get(CLOSURE_TAG, "[]"), after[CLOSURE_TAG], name, _declared(name))
     if before[FINGERPRINT_TAG] == wanted:
         return ViewChange(name, "changed" if reasons else "unchanged", reasons, None, wanted)
     if all(reason.effect != "values change" for reason in reasons):
         reasons += (_OTHER_FILES,)
-    return ViewChange(name, "changed", reasons, _rebuild(project, name, wanted), wanted)
+    notes = model_notes(compiled.specs, name, before.get(CLOSURE_TAG, "[]"), project.settings.data)
+    return ViewChange(name, "changed", reasons, _rebuild(project, name, wanted), wanted, notes)
 
 
 def _declared(view: str) -> Identity:

@@ -97,6 +97,7 @@ def as_markdown(result: "PlanResult", costs: "PlanCost | None" = None) -> str:
             lines += [f"  - `{reason.text}`: {reason.effect}" for reason in change.reasons]
             if change.rebuild is not None:
                 lines.append(f"  - {_rebuilds(change.rebuild)}")
+            lines += [f"  - {note.strip()}" for note in change.notes]
             if change.view in known:
                 lines += [f"  - {line}" for line in plan_cost.lines(known[change.view])]
     for each in result.requests:
@@ -125,6 +126,8 @@ def show(result: "PlanResult", costs: "PlanCost | None" = None) -> None:
         _line(change.action, f"feature view {change.view}", [(each.text, each.effect) for each in change.reasons])
         if change.rebuild is not None:
             say(f"      {_rebuilds(change.rebuild)}", soft_wrap=True)
+        for note in change.notes:
+            say(f"      {note}", markup=False, soft_wrap=True)
         if change.view in known:
             _costs(known[change.view], "      ")
     for each in result.requests:

@@ -60,7 +60,7 @@ def test_a_version_is_made_listed_and_explained(project: Path, limner: Limner) -
             "a version as of 2126-05-01T00:00:00Z would know what is not known yet",
         ),
         (["models", "chrun"], "there is no model 'chrun': did you mean 'churn'?"),
-        (["show", "7", "--why", "orders_7d"], "no model foretells 'orders_7d' in what is served"),
+        (["show", "7", "--why", "orders_7d"], "no model gives 'orders_7d' in what is served"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )

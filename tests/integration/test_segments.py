@@ -12,6 +12,8 @@ from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.workers.models.contents import read_segmentation
 from limner.workers.models.run import fit_model
+from limner.workers.models.segment_why import SegmentWhy
+from limner.workers.models.why import why
 from limner.workers.report import silent
 from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
 from tests.workers.models.groups import SPECS, bought, kind_of, write
@@ -50,6 +52,18 @@ def _offline(store: Any, at: int) -> pd.DataFrame:
     return store.get_historical_features(frame, names).to_df().set_index("user_id").loc[USERS]
 
 
+def _explained(root: Path, user: int, online: pd.DataFrame) -> None:
+    """What is told of a segment is what is served, and its parts add up."""
+    said = why(root, Project.at(root / "feature_repo").settings.data, str(user), "told.group")
+    assert isinstance(said, SegmentWhy)
+    assert [said.id, said.name, said.nearest.distance] == online.loc[user, TOLD].tolist()
+    assert said.other is not None
+    assert said.other.distance >= said.nearest.distance
+    total = sum(part.adds for part in said.parts)
+    assert total == pytest.approx(said.other.distance**2 - said.nearest.distance**2, abs=1e-9)
+    assert {part.feature for part in said.parts} == {f"habits.{name}" for name in READ}
+
+
 def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
     """What a reader is told offline and online is what the version says of the features as of the instant."""
     repo = tmp_path / "feature_repo"
@@ -60,6 +74,9 @@ def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
     (tmp_path / "specs" / "shop.yaml").write_text(SPECS.replace("[orders, amount]]\n", "[orders, amount, taste]]\n"))
     write(tmp_path, bought(users=range(1, 61)))
     first, second, end = FIRST + 90 * DAY, FIRST + 120 * DAY, FIRST + 140 * DAY
+    assert {each.view: each.notes for each in plan(tmp_path).views}["told"] == (
+        "model groups has no version yet, so what asks it is null: limner fit groups",
+    )
     old = _fit(repo, first)
     store = apply(repo)
     store.materialize(_moment(FIRST + 60 * DAY), _moment(end))
@@ -72,10 +89,14 @@ def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
     assert [str(reason) for reason in changes["told"].reasons] == [
         "model groups has a new version with cut-off 2026-05-01"
     ]
+    (said,) = changes["told"].notes
+    assert said == f"model groups from 2026-05-01T00:00:00Z on, beside version {old}: 0 of 60 entities move"
     assert _online(store).equals(before)
     store = apply(repo)
     store.materialize(_moment(FIRST + 60 * DAY), _moment(end))
     after = _online(store)
+    for user in (1, 2, 3, 4):
+        _explained(tmp_path, user, after)
     assert after["group"].tolist() == before["group"].tolist()  # nobody has changed his ways
     assert len(set(zip((kind_of(user) for user in USERS), after["group"], strict=True))) == 4
     for at, version in ((first, old), (second - DAY, old), (second, new), (end, new)):

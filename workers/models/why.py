@@ -1,4 +1,4 @@
-"""Why a model says what it says of one entity: what each of the features it reads adds to the score."""
+"""Why a model says what it says of one entity: what each of the features it reads adds to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ import numpy as np
 
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
-from limner.language.features import Predict
+from limner.language.features import Asking
 from limner.language.models import KeyType
 from limner.language.suggest import did_you_mean
 from limner.workers.history.asof import row_as_of
 from limner.workers.history.manifest import History
 from limner.workers.history.served import pointers
 from limner.workers.history.version import read_version
-from limner.workers.models.contents import read_learned
+from limner.workers.models.contents import read_content
 from limner.workers.models.learned import Learned, Logistic
+from limner.workers.models.segment_why import Asked, SegmentWhy, segment_why
+from limner.workers.models.segmentation import Segmentation
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.windows.timeline import tick_at_or_before
 
@@ -48,10 +50,10 @@ class Why:
     parts: tuple[Part, ...]
 
 
-def why(root: Path, data: Path, key: str, feature: str, others: Sequence[str] = ()) -> Why:
+def why(root: Path, data: Path, key: str, feature: str, others: Sequence[str] = ()) -> Why | SegmentWhy:
     """Explain what is served of one entity: `feature` may be `view.feature`. The part that adds most comes first.
 
-    LimnerError where no model foretells the feature, or has said nothing yet; `others`: what else can be explained.
+    LimnerError where no model gives the feature, or has said nothing yet; `others`: what else can be explained.
     """
     plan, name = _asked(root, data, feature, others)
     history = History(plan.folder / plan.fingerprint)
@@ -61,24 +63,32 @@ def why(root: Path, data: Path, key: str, feature: str, others: Sequence[str] = 
     keys = key_of(plan.specs.entities[plan.view.entity].join_keys, key)
     row = row_as_of(history, keys, instant)
     asked = plan.view.features[name]
-    assert isinstance(asked, Predict)
+    assert isinstance(asked, Asking)
     pins = [pin for pin in asked.pins if pin.cut_off <= instant]
     if row is None:
         raise LimnerError(f"{plan.name} knows nothing of {key}")
     if not pins:
-        raise LimnerError(f"model {asked.predict} says nothing yet: fit it, `limner apply`, and materialize")
-    learned = read_learned(data, asked.predict, pins[-1].version)
-    values = _values(plan, keys, instant, learned)
+        raise LimnerError(f"model {asked.model} says nothing yet: fit it, `limner apply`, and materialize")
+    content = read_content(data, asked.model, pins[-1].version)
+    values = _values(plan, keys, instant, content.inputs)
+    said = Asked(plan, name, asked.model, pins[-1].version, pins[-1].cut_off, instant, values)
+    if isinstance(content, Segmentation):
+        return segment_why(said, content, root, data)
+    return _predicted(said, content)
+
+
+def _predicted(asked: Asked, learned: Learned) -> Why:
+    values = asked.values
     rows = np.array([[np.nan if values[each] is None else float(values[each]) for each in learned.inputs]])
     adds = learned.scorer.contributions(rows)[0]
     parts = [_part(learned, place, values[each], float(adds[place])) for place, each in enumerate(learned.inputs)]
     return Why(
-        view=plan.name,
-        feature=name,
-        model=asked.predict,
-        version=pins[-1].version,
-        cut_off=pins[-1].cut_off,
-        instant=instant,
+        view=asked.plan.name,
+        feature=asked.feature,
+        model=asked.model,
+        version=asked.version,
+        cut_off=asked.cut_off,
+        instant=asked.instant,
         probability=float(learned.probability(rows)[0]),
         score=float(learned.scorer.score(rows)[0]),
         base=learned.scorer.base,
@@ -96,24 +106,24 @@ def _asked(root: Path, data: Path, feature: str, others: Sequence[str]) -> tuple
         if version is None:
             continue
         specs = from_closure(version.closure)
-        named = [key for key, value in specs.views[each].features.items() if isinstance(value, Predict)]
+        named = [key for key, value in specs.views[each].features.items() if isinstance(value, Asking)]
         foretold += [f"{each}.{key}" for key in named]
         if name in named and view in ("", each):
             found.append((plan_view(specs, each, root, data), name))
     if not found:
-        text = f"no model foretells {feature!r} in what is served: {did_you_mean(feature, [*foretold, *others])}"
+        text = f"no model gives {feature!r} in what is served: {did_you_mean(feature, [*foretold, *others])}"
         raise LimnerError(text)
     if len(found) > 1:
         raise LimnerError(f"several views have {name!r}: give one of {', '.join(f'{p.name}.{n}' for p, n in found)}")
     return found[0]
 
 
-def _values(plan: ViewPlan, keys: Mapping[str, int | str], instant: int, learned: Learned) -> dict[str, Any]:
+def _values(plan: ViewPlan, keys: Mapping[str, int | str], instant: int, inputs: Sequence[str]) -> dict[str, Any]:
     """What the members' histories say of the entity at the instant, by `view.feature`."""
     found: dict[str, Any] = {}
     for member in plan.members:
         row = row_as_of(History(member.folder), keys, instant) or {}
-        for each in learned.inputs:
+        for each in inputs:
             view, _, output = each.partition(".")
             if view == member.view:
                 found[each] = row.get(output)

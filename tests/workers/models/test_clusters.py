@@ -12,9 +12,10 @@ from limner.language.learning import Segments
 from limner.workers.models.clustering import MINI, kmeans
 from limner.workers.models.given import Place
 from limner.workers.models.matching import ALIKE, matched, moves, numbered
+from limner.workers.models.movers import told
 from limner.workers.models.naming import apart, name_of
 from limner.workers.models.scaling import scale
-from limner.workers.models.segmentation import nearest
+from limner.workers.models.segmentation import Changes, nearest
 from tests.oracle.profiles import many
 
 
@@ -86,3 +87,14 @@ def test_names_tell_amounts_from_what_is_so_or_not() -> None:
     assert name_of((), 3, ()) == "segment 3"
     rows = np.array([[0.0, 1, 7], [0, 1, 7], [2, 1, 7], [2, 1, 7]])
     assert apart(rows, [spend, orders, None], np.array([0, 0, 1, 1]), 2) == (((spend, -1.0),), ((spend, 1.0),))
+
+
+def test_movers_are_told_in_words() -> None:
+    ways = ((1, 2, 1500), *((2, to, 1) for to in range(3, 14)))
+    changes = Changes(
+        version="a", kept=(1, 2), new=(3,), gone=(4, 5), entities=9000, moved=ways, sample=(((7, "web"), 1, 2),)
+    )
+    said = told(changes)
+    assert said[0] == "beside version a: 1,511 of 9,000 entities move, new: 3, gone: 4, 5"
+    assert said[1] == "1 -> 2: 1,500"
+    assert said[-2:] == ["and 2 between others", "some of them: 7,web (1 -> 2)"]

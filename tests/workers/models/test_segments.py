@@ -16,8 +16,10 @@ from limner.language.errors import LimnerError
 from limner.language.repo import Specs
 from limner.workers.models.contents import read_segmentation
 from limner.workers.models.drawing import examples
+from limner.workers.models.segment_why import Asked, segment_why
 from limner.workers.models.segmentation import Segmentation
 from limner.workers.models.versions import folder_of, registered
+from limner.workers.plan import plan_view
 from tests.workers.models.groups import KINDS, SPECS, Bought, bought, context, kind_of, write
 from tests.workers.models.world import DAY, FIRST, fitted, specs
 
@@ -153,6 +155,36 @@ def test_an_entity_is_in_the_segment_of_the_nearest_point_within_reach(tmp_path:
         assert _said(content, what, values) == {key: each[place] for key, each in wanted.items()}
     assert (None, None, None) in wanted.values()
     assert ((0, "none") in {each[:2] for each in wanted.values()}) == (learns != FOUR)
+
+
+@pytest.mark.parametrize("learns", [FOUR, MODEL + "  method: hdbscan\n  least: 10\n"])
+def test_the_parts_of_an_explanation_tell_the_nearest_from_the_next(tmp_path: Path, learns: str) -> None:
+    """They add up to the difference of squared distances, found here point by point."""
+    write(tmp_path, bought())
+    version, content = _fit(tmp_path, learns=learns)
+    plan = plan_view(_specs(tmp_path, learns), "told", tmp_path, tmp_path / "data")
+    for orders, amount in [(30.0, 10.0), (8.0, None), (8.0, 100.0), (3.0, 1e4), (0.0, -3.0)]:
+        values = {"habits.amount": amount, "habits.orders": orders}
+        asked = Asked(plan, "group", "groups", version, CUT, CUT, values)
+        said = segment_why(asked, content, tmp_path, tmp_path / "data")
+        (number,), (distance,) = (_said(content, what, {0: (orders, amount)}).values() for what in ("id", "distance"))
+        row = content.scaling.scaled(np.array([[np.nan if amount is None else amount, orders]]))[0]
+        far = {
+            group.id: min(math.dist(row, point) for place, point in zip(content.of, content.points, strict=True)
+                          if content.groups[place] == group)
+            for group in content.groups
+        }  # fmt: skip
+        assert (said.id, said.nearest.distance) == (number, pytest.approx(distance))
+        assert far[said.nearest.id] == pytest.approx(min(far.values()))
+        wanted = far[said.nearest.id] ** 2
+        if said.other is not None:
+            assert far[said.other.id] == pytest.approx(sorted(far.values())[1])
+            wanted = far[said.other.id] ** 2 - wanted
+        assert (said.other is None) == (number == 0)
+        assert sum(part.adds for part in said.parts) == pytest.approx(wanted)
+        assert {part.feature: part.missing for part in said.parts} == {name: values[name] is None for name in values}
+    with pytest.raises(LimnerError, match="nothing is known that model groups reads"):
+        segment_why(replace(asked, values=dict.fromkeys(values)), content, tmp_path, tmp_path / "data")
 
 
 def _nearest(said: dict, row: tuple[float | None, ...]) -> tuple[int | None, str | None, float | None]:  # type: ignore[type-arg]
