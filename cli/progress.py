@@ -12,12 +12,14 @@ from limner.workers.report import (
     Event,
     ExamplesDrawn,
     FitStarted,
+    ModelServed,
     ModelStarted,
     OnlineWritten,
     Reporter,
     RowsPrepared,
     ShardDone,
     TextsEncoded,
+    TuningStep,
     ViewDone,
     ViewFailed,
     ViewStarted,
@@ -58,7 +60,7 @@ def progress(console: "Console") -> Iterator[Reporter]:
         yield _Bars(bars)
 
 
-def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
+def describe(event: Event) -> str | None:  # noqa: PLR0911, PLR0912 - one a kind of event
     """Say in one line what happened; None for an event that is only a step of a bar."""
     match event:
         case ViewStarted(view, start, end, reasons):
@@ -76,6 +78,10 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
             return f"{model}: learning from {examples:,} examples"
         case EvaluationStarted(model, version, known_by):
             return f"{model}: measuring version {version} by what is known by {output.instant(known_by)}"
+        case TuningStep(model, _, _, epoch, loss, later, accuracy) if later is not None:
+            return f"{model}: epoch {epoch}: loss {loss:.4f}, of later texts {later:.4f}, accuracy {accuracy:.3f}"
+        case ModelServed(model, version, state):
+            return f"{model}: version {version} {state}"
         case EncoderBusy(encoder):
             return f"{encoder}: another process is encoding with it, waiting until it ends"
         case ViewDone(view, history_rows, online_rows, seconds):
@@ -97,6 +103,8 @@ def step(event: Event) -> tuple[str, int, int, str] | None:
     match event:
         case TextsEncoded(encoder, done, total, known):
             return f"encode with {encoder} ({known:,} known)", done, total, "texts"
+        case TuningStep(model, done, total):
+            return f"{model}: tuning", done, total, "steps"
         case ShardDone(view, done, total):
             return f"{view}: shards", done, total, "shards"
         case OnlineWritten(view, done, total):

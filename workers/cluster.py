@@ -7,8 +7,10 @@ import pickle
 import shutil
 import socket
 import traceback
+import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -148,6 +150,99 @@ class Cluster:
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
             )
+
+
+def together(task: Callable[[int], object], workers: int, folder: Path) -> None:
+    """Run `task(rank)` in so many processes at once, joined in torch's process group, by Ray Train's TorchTrainer.
+
+    For a task on a cluster that takes no CPU itself. Processes that die are started again, twice. They meet in a file
+    below `folder`, which all of them see: torch's own meeting place would listen on all interfaces. LimnerError where
+    the cluster is too small, or where they fail.
+    """
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    if resources.get("CPU", 0) < workers:
+        raise LimnerError(
+            f"{workers} workers are asked for, and Ray has {int(resources.get('CPU', 0))} CPUs: lower `tuning_workers` "
+            "under batch_engine in feature_store.yaml"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    trainer = TorchTrainer(
+        partial(_ranked, task),
+        torch_config=_meeting(folder, address == "127.0.0.1"),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources.get("GPU", 0) >= workers),
+        run_config=RunConfig(name="tuning", storage_path=str(folder), failure_config=FailureConfig(_CRASHES)),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:
+        cause = _cause(error)
+        if isinstance(cause, LimnerError):
+            raise cause from None
+        raise LimnerError(
+            f"{workers} workers that learn together failed {_CRASHES + 1} times ({type(cause).__name__}: {cause}): "
+            "look at their memory, or lower `tuning_workers` under batch_engine in feature_store.yaml; what was "
+            "learned is kept, and the next `limner fit` goes on from there"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ranked(task: Callable[[int], object]) -> None:
+    from ray.train import get_context
+
+    task(get_context().get_world_rank())
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a worker raised, under what Ray Train has wrapped around it."""
+    found: dict[int, Exception] = getattr(error, "worker_failures", None) or {}
+    return next(iter(found.values()), error)
+
+
+def _meeting(folder: Path, local: bool) -> Any:
+    """Ray Train's configuration of torch, but for where processes meet: a file, and loopback alone on one machine."""
+    from ray.train.torch import TorchConfig
+    from ray.train.torch import config as torch_config
+
+    class Backend(torch_config._TorchBackend):
+        def on_start(self, worker_group: Any, backend_config: Any) -> None:
+            import ray
+
+            place = f"file://{folder / uuid.uuid4().hex}"  # each attempt has its own
+            gpus = worker_group.get_resources_per_worker().get("GPU", 0)
+            if local:
+                worker_group.execute(_loopback)
+            worker_group.execute(torch_config._set_torch_distributed_env_vars)
+            started = [
+                worker_group.execute_single_async(
+                    rank,
+                    torch_config._setup_torch_process_group,
+                    backend="nccl" if gpus else "gloo",
+                    world_rank=rank,
+                    world_size=len(worker_group),
+                    init_method=place,
+                    timeout_s=backend_config.timeout_s,
+                )
+                for rank in range(len(worker_group))
+            ]
+            ray.get(started)
+
+    class Config(TorchConfig):
+        @property
+        def backend_cls(self) -> Any:
+            return Backend
+
+    return Config()
+
+
+def _loopback() -> None:
+    os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,28 @@ class EvaluationStarted:
     known_by: int
 
 
+@dataclass(frozen=True)
+class TuningStep:
+    """`done` of `total` steps of a training; `loss` of the last one, and, after an epoch, how later texts fare."""
+
+    model: str
+    done: int
+    total: int
+    epoch: int
+    loss: float
+    later_loss: float | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelServed:
+    """What became of a new version that a server runs."""
+
+    model: str
+    version: str
+    state: str
+
+
 Event = (
     ViewStarted
     | RowsPrepared
@@ -138,6 +160,8 @@ Event = (
     | ModelStarted
     | ExamplesDrawn
     | EvaluationStarted
+    | TuningStep
+    | ModelServed
     | TextsEncoded
     | EncoderBusy
     | ShardDone

@@ -14,7 +14,7 @@ from limner.workers.environment import expand
 _SECTION = "feature_store.yaml, batch_engine"
 _FEAST_KEYS = {"type", "supports_batch"}  # what Feast itself reads or passes on in this section
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)B", re.IGNORECASE)
-_WHOLE_NUMBERS = {"shards", "cpus"}
+_WHOLE_NUMBERS = {"shards", "cpus", "tuning_workers"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class EngineSettings:
     `specs`, `data` and a relative SQLite path in `ledger` are relative to the folder of feature_store.yaml,
     as Feast's own paths are. `ray_address` None starts Ray on this machine with `cpus` workers (None: one a
     core). `shards` None lets the planner choose. `memory_limit` bounds what one task holds, e.g. `1GB`.
+    `tuning_workers` processes tune an encoder together, each on a core, or on a GPU where there are as many.
     """
 
     specs: Path = Path("../specs")
@@ -33,6 +34,7 @@ class EngineSettings:
     cpus: int | None = None
     shards: int | None = None
     memory_limit: str = "1GB"
+    tuning_workers: int = 1
     triton: TritonSettings = field(default_factory=TritonSettings)
 
     @classmethod
@@ -87,7 +89,9 @@ def _value(key: str, raw: Any) -> Any:
             raise LimnerError(f"{where}: found {raw!r}, expected a mapping such as {{url: 127.0.0.1:8001}}")
         return TritonSettings.from_mapping({k: expand(v, where) if isinstance(v, str) else v for k, v in raw.items()})
     if key in _WHOLE_NUMBERS:
-        if raw is not None and (isinstance(raw, bool) or not isinstance(raw, int) or raw < 1):
+        if (raw is not None or key == "tuning_workers") and (
+            isinstance(raw, bool) or not isinstance(raw, int) or raw < 1
+        ):
             raise LimnerError(f"{where}: found {raw!r}, expected a whole number from 1")
         return raw
     if raw is None and key == "ray_address":

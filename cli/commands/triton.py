@@ -46,7 +46,8 @@ def build(project_folder: ProjectOption = None) -> int:
 
     root = project.find(project_folder)
     home = TritonHome(root)
-    changed = build_all(home, encoders(root), _say)
+    newest, older = tuned(root)
+    changed = build_all(home, [*encoders(root), *newest, *older], _say)
     for name in changed:
         _say(f"wrote {home.repository / name}")
     if not changed:
@@ -78,7 +79,8 @@ def up(
         http_port=configured.http_port if http_port is None else http_port,
         metrics_port=configured.metrics_port if metrics_port is None else metrics_port,
     )
-    found = serving.up(TritonHome(root), settings, encoders(root), _say)
+    newest, older = tuned(root)
+    found = serving.up(TritonHome(root), settings, [*encoders(root), *newest], _say, kept=older)
     _report(found, json)
     if settings.url not in configured.addresses:
         _say(f"runs look for Triton at {configured.url}: set batch_engine.triton.url to {settings.url}")
@@ -92,7 +94,7 @@ def status(project_folder: ProjectOption = None, json: JsonOption = False) -> in
 
     root = project.find(project_folder)
     settings = project.settings(root).triton
-    found = serving.status(settings, encoders(root))
+    found = serving.status(settings, [*encoders(root), *tuned(root)[0]])
     _report(found, json)
     if all(health.ok for health in found):
         return 0
@@ -122,6 +124,16 @@ def encoders(root: Path) -> "list[EncoderModel]":
         where = project.settings(root).specs
         raise LimnerError(f"the specs in {where} declare no encoder with a model: there is nothing to serve")
     return [resolve(encoder, root) for encoder in served]
+
+
+def tuned(root: Path) -> "tuple[list[EncoderModel], list[EncoderModel]]":
+    """The versions of models whose encoder was tuned: the newest of each, and all older ones that speak."""
+    from limner.language.repo import load
+    from limner.workers.models.texts.served import needed
+
+    settings = project.settings(root)
+    found = needed(load(settings.specs), root, settings.data).values()
+    return [each for models in found for each in models[:1]], [each for models in found for each in models[1:]]
 
 
 def _report(found: "list[Health]", json: bool) -> None:

@@ -191,11 +191,15 @@ def _twice(parsed: Parsed, view: FeatureView) -> Iterator[Problem]:
 
 
 def _unfitted(parsed: Parsed, path: tuple[str | int, ...], model: LearnedModel, names: Names) -> Iterator[Problem]:
-    """An encoder that learns must have learned by the first cut-off."""
+    """An encoder that learns must have learned by the first cut-off, and one that is tuned must be a model."""
     assert model.texts is not None
     used = model.texts.encoder or ""
     encoder = names["encoder"][used].model if used in names["encoder"] else None
-    if isinstance(encoder, Encoder) and encoder.tfidf is not None and encoder.tfidf.fit > model.cut_off:
+    tuned = model.classifier is not None and model.classifier.tune is not None
+    if tuned and isinstance(encoder, Encoder) and encoder.model is None:
+        text = f"encoder {used!r} counts terms, and has no weights to tune: name an encoder with a model"
+        yield parsed.origin.problem(path, text)
+    elif isinstance(encoder, Encoder) and encoder.tfidf is not None and encoder.tfidf.fit > model.cut_off:
         text = f"encoder {used!r} has learned by its fit, which is after the cut-off of this model: choose a later one"
         yield parsed.origin.problem(path, text)
 

@@ -13,6 +13,7 @@ from limner.language.learning.interests import Interests, TagTexts, TextRows
 from limner.language.learning.propensity import Label, Population, Propensity
 from limner.language.learning.segments import Segments
 from limner.language.learning.sequence import SequenceEncoder
+from limner.language.learning.tuning import Tuning
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
 from limner.language.repo import load_texts
 from limner.language.syntax import FUNCTIONS
@@ -46,7 +47,7 @@ def test_the_examples_are_one_working_project() -> None:
 
 EXPLAINED = (
     *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Propensity, Segments, Label, Population,
-    Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder,
+    Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder, Tuning,
     *KINDS,
 )  # fmt: skip
 

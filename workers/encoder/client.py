@@ -72,7 +72,13 @@ class TritonEncoder:
             raise self._unavailable(unreachable) from unreachable
 
     def _check(self, server: Transport) -> None:
-        self.require_fingerprint(server)
+        try:
+            self.require_fingerprint(server)
+        except TransportError as error:
+            if error.fault is not Fault.MISSING or not (self.model.on_demand and self.settings.mend):
+                raise
+            server.load(self.model.name)
+            self.require_fingerprint(server)
         try:
             self._probe(server)
         except TransportError as error:

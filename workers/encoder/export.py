@@ -1,4 +1,4 @@
-"""Export an encoder as one ONNX graph: token ids and mask in, pooled vector out.
+"""Export an encoder as one ONNX graph: token ids and mask in, pooled vector out, or probabilities of classes.
 
 Runs as a process of its own (`python -m limner.workers.encoder.export`), so that torch stays out of its
 caller.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 OPSET = 17
+HEAD = "head.safetensors"
 
 
 def export_graph(source: Path, target: Path, pooling: str, normalize: bool) -> None:
@@ -26,6 +27,7 @@ def export_graph(source: Path, target: Path, pooling: str, normalize: bool) -> N
         def __init__(self) -> None:
             super().__init__()
             self.encoder = AutoModel.from_pretrained(str(source), attn_implementation="eager").float().eval()
+            self.head = read_head(source)
             self.typed = "token_type_ids" in inspect.signature(self.encoder.forward).parameters
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -38,6 +40,8 @@ def export_graph(source: Path, target: Path, pooling: str, normalize: bool) -> N
                 vectors = (hidden + (weights - 1) * 1e9).amax(1)
             else:
                 vectors = (hidden * weights).sum(1) / weights.sum(1)
+            if self.head is not None:
+                return torch.softmax(self.head(vectors), dim=-1)
             return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
     ids = torch.randint(2, 10, (3, 17))
@@ -56,6 +60,19 @@ def export_graph(source: Path, target: Path, pooling: str, normalize: bool) -> N
             opset_version=OPSET,
             dynamo=False,
         )
+
+
+def read_head(source: Path) -> Any:
+    """What makes probabilities of classes of a pooled vector, where `source` has it; else None."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not (source / HEAD).is_file():
+        return None
+    state = load_file(source / HEAD)
+    head = torch.nn.Linear(state["weight"].shape[1], state["weight"].shape[0])
+    head.load_state_dict(state)
+    return head.eval()
 
 
 def export_tokenizer(source: Path, target: Path) -> None:

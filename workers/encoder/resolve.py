@@ -47,6 +47,7 @@ class EncoderModel:
     files: str = ""  # sha256 of the files alone
     split_most: int = 1  # pieces of a text that is longer than max_tokens; 1: it is cut there
     split_overlap: int = 0  # tokens that neighbouring pieces share
+    on_demand: bool = False  # whoever asks for it first may load it
 
     @property
     def version(self) -> str:

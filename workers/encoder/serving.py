@@ -1,7 +1,9 @@
 """`limner triton up`, `down` and `status`: from encoders to a server that answers for each of them."""
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from limner.workers.encoder import server
@@ -45,8 +47,11 @@ def up(
     models: Sequence[EncoderModel],
     say: Say = lambda line: None,
     serving: Serving | None = None,
+    kept: Sequence[EncoderModel] = (),
 ) -> list[Health]:
     """Make the project's Triton serve `models`: start it, load what is new or changed, mend what is dead.
+
+    Those `kept` are in the repository, too, for whoever asks for them first.
 
     Each model has answered a real inference when this returns. Doing it again does nothing. Raises
     TritonNotInstalled, TritonFailed.
@@ -71,6 +76,8 @@ def up(
         if running is None:
             server.require_free_ports(home, settings)  # before an export, which takes a while
         changed = {model.name for model in models if build(model, home, serving, say)}
+        for model in kept:
+            build(model, home, serving, say)
         if running is None:
             server.start(home, settings, say)
         transport = GrpcTransport(settings.url)
@@ -82,6 +89,39 @@ def up(
             raise TritonFailed(f"{error}\nThe server's log is {home.log}") from error
         finally:
             transport.close()
+
+
+def add(home: TritonHome, settings: TritonSettings, model: EncoderModel, say: Say = lambda line: None) -> str:
+    """Load one more model into the running server, without a restart; returns what became of it.
+
+    Where no server runs on this machine nothing is done. Raises TritonFailed where the server refuses the model: what
+    it serves stays as it is, and nothing of the model stays in the repository.
+    """
+    if len(settings.addresses) > 1 or settings.host not in LOCAL:
+        return f"is not served yet: Triton is at {settings.url}; `limner triton build`, and load {model.name} there"
+    transport = GrpcTransport(settings.url)
+    try:
+        if not transport.live():
+            return "is not served yet, since Triton does not run: `limner triton up` loads it"
+        with exclusive(home.lock):
+            try:
+                build(model, home, None, say)
+                ensure_served(model, transport, say, reload=False)
+            except (TransportError, TritonFailed) as error:
+                _take_back(model, home, transport)
+                raise TritonFailed(
+                    f"Triton at {settings.url} refuses {model.name}: {error}\nWhat it serves stays as it is; its log "
+                    f"is {home.log}"
+                ) from error
+    finally:
+        transport.close()
+    return f"is served by Triton at {settings.url} as {model.name}"
+
+
+def _take_back(model: EncoderModel, home: TritonHome, transport: Transport) -> None:
+    with suppress(TransportError):
+        transport.unload(model.name)
+    shutil.rmtree(home.repository / model.name, ignore_errors=True)
 
 
 def build_all(home: TritonHome, models: Sequence[EncoderModel], say: Say = lambda line: None) -> list[str]:

@@ -1,5 +1,6 @@
 """What a kind of model is handed to make a version, and what it gives back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class Making:
 
 @dataclass(frozen=True)
 class Trained:
-    """A version, and whether it was registered."""
+    """A version, and whether it was registered. `files`: those of one that is to be registered by whoever asked."""
 
     version: Version
     registered: bool
+    files: Mapping[str, bytes | Path] | None = None

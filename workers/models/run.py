@@ -9,6 +9,8 @@ from limner.language.errors import LimnerError
 from limner.language.repo import Specs, load
 from limner.language.suggest import did_you_mean
 from limner.workers.context import RunContext
+from limner.workers.encoder.home import TritonHome
+from limner.workers.encoder.serving import add
 from limner.workers.ledger import Ledger, ModelVersion
 from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
@@ -79,6 +81,8 @@ def _run(
                 run_id=run_id,
                 shards=settings.shards or max(4, 2 * cluster.cpus),
                 memory_limit=settings.memory_limit,
+                tuning_workers=settings.tuning_workers,
+                serve=partial(add, TritonHome(root), settings.triton),
             )
             for cut_off in cut_offs:
                 made = fit(specs, name, cut_off, root, settings.data, context, allow_suspicious=allow_suspicious)

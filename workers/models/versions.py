@@ -6,13 +6,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from limner.language.errors import LimnerError
-from limner.workers.history.files import replace
+from limner.workers.history.files import replace, write_atomic
 
 VERSION, LEARNED = "version.json", "model.json"
 _ID = 16  # hex digits
@@ -52,15 +53,21 @@ def folder_of(data: Path, model: str) -> Path:
     return data / "models" / model
 
 
-def register(data: Path, version: Version, files: Mapping[str, bytes]) -> Path:
-    """Put a version in its place, in one step; returns its folder. One that is there already stays as it is."""
+def register(data: Path, version: Version, files: Mapping[str, bytes | Path]) -> Path:
+    """Put a version in its place, in one step; returns its folder. One that is there already stays as it is.
+
+    `files` by name: their bytes, or where they are.
+    """
     target = folder_of(data, version.model) / version.id
     if target.exists():
         return target
     stage = target.parent / f".{version.id}.{uuid.uuid4().hex}.tmp"
     try:
         for name, content in {**files, VERSION: version.content()}.items():
-            replace(stage / name, content)
+            if isinstance(content, Path):
+                write_atomic(stage / name, partial(shutil.copyfile, content))
+            else:
+                replace(stage / name, content)
         stage.rename(target)
         _flush(target.parent)
     except OSError:
@@ -80,6 +87,18 @@ def registered(data: Path, model: str) -> dict[str, Version]:
         except (OSError, ValueError) as error:
             raise LimnerError(f"{path} cannot be read ({error}): restore it, or remove its folder") from error
     return dict(sorted(found.items(), key=lambda each: (each[1].cut_off, each[0])))
+
+
+def digests(files: Mapping[str, bytes | Path]) -> dict[str, str]:
+    """sha256 (hex) by name."""
+    found = {}
+    for name, content in files.items():
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            found[name] = hashlib.sha256(content).hexdigest()
+    return found
 
 
 def _flush(folder: Path) -> None:

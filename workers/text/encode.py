@@ -11,7 +11,7 @@ import numpy.typing as npt
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.text.models import AnyEncoder
-from limner.workers.text.scorers import ScorerEncode, TextScorer
+from limner.workers.text.scorers import ScorerEncode, TextScorer, served
 from limner.workers.text.terms import TermsEncode, TermsModel
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class OnDevice(Protocol):
 def encode_with(settings: TritonSettings, model: AnyEncoder) -> Encode:
     """What encodes with a model: Triton, or this process where terms are counted or texts classified."""
     if isinstance(model, TextScorer):
-        return ScorerEncode(model)
+        network = served(model)
+        return ScorerEncode(model) if network is None else TritonEncode(settings, network)
     return TermsEncode(model) if isinstance(model, TermsModel) else TritonEncode(settings, model)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from limner.language.feature_base import FeatureBase
 from limner.language.features import Scored
+from limner.workers.encoder.resolve import EncoderModel
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,26 @@ def scorers(features: Iterable[FeatureBase], data: Path, prefixes: Mapping[str, 
         for pin in feature.pins
     ]
     return {each.name: each for each in found}
+
+
+def served_name(model: str, version: str) -> str:
+    """What a version is called by a server: no encoder can have such a name."""
+    return f"{model}.{version}"
+
+
+def served(scorer: TextScorer) -> EncoderModel | None:
+    """The model that a server runs for a version; None where it is asked in this process. LimnerError as `check`."""
+    from limner.workers.models.texts.learned import Tuned
+    from limner.workers.models.texts.scoring import read_content
+    from limner.workers.models.texts.served import served_model
+    from limner.workers.models.versions import folder_of
+
+    if scorer.base is not None:
+        return None
+    learned, _ = read_content(scorer.data, scorer.model, scorer.version)
+    if not isinstance(learned, Tuned):
+        return None
+    return served_model(learned, scorer, folder_of(scorer.data, scorer.model) / scorer.version)
 
 
 @dataclass(frozen=True)

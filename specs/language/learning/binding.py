@@ -59,7 +59,7 @@ def _bound(feature: FeatureBase, models: Models, views: Views) -> FeatureBase:
     if isinstance(feature, Asking) and model is not None:
         return feature.bound(inputs_of(model, views), model.versions)
     if isinstance(feature, Scored) and model is not None and model.texts is not None:
-        return feature.bound(model.texts.names, model.texts.encoder, model.versions)
+        return feature.bound(model.texts.names, model.texts.vectors, model.versions)
     if isinstance(feature, OfSequence) and model is not None and model.sequence is not None:
         of = model.sequence
         return feature.bound(of.read, of.where, of.length, of.dim, model.versions)

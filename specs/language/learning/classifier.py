@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from limner.language.durations import Duration
 from limner.language.feature_base import Fault, repeated
+from limner.language.learning.tuning import Tune, Tuning
 from limner.language.names import Name
 from limner.language.scalars import Filled, Scalar
 from limner.language.template import Template
@@ -44,10 +45,26 @@ class Classifier(BaseModel):
     label: TextLabel
     classes: Classes
     method: Literal["head", "tfidf", "textcnn"] = "head"
+    tune: Tune | None = None
     encoder: Name | None = None
     terms: Terms | None = None
     weights: Literal["balanced", "none"] = "balanced"
     over: Duration | None = None
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """How the encoder's own weights are learned on; None where they are not."""
+        return Tuning(how=self.tune) if isinstance(self.tune, str) else self.tune
+
+    @property
+    def learner(self) -> str:
+        """How it learns, in a word or two."""
+        return self.method if self.tuning is None else f"tune: {self.tuning.how}"
+
+    @property
+    def vectors(self) -> str | None:
+        """The encoder whose vectors are learned on, as they are kept."""
+        return None if self.tune is not None else self.encoder
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,12 +85,14 @@ class Classifier(BaseModel):
 
     def faults(self) -> Iterator[Fault]:
         """An encoder is a head's, terms are counted by tfidf; a value means one class; no text may hold its label."""
-        if self.method == "head" and self.encoder is None:
+        if self.tune is not None:
+            yield from self._tuned()
+        elif self.method == "head" and self.encoder is None:
             yield ("method",), "a head is learned on an encoder's vectors: add encoder, or choose tfidf", False
-        if self.method != "head" and self.encoder is not None:
+        if self.tune is None and self.method != "head" and self.encoder is not None:
             yield ("encoder",), f"encoder is for method: head; {self.method} reads the texts themselves", True
         if self.terms is not None and self.method != "tfidf":
-            yield ("terms",), f"terms is for method: tfidf; {self.method} needs none", True
+            yield ("terms",), f"terms is for method: tfidf; {'tune' if self.tune else self.method} needs none", True
         if self.label.column in self.label.text.columns:
             text = f"the text holds the label itself, {self.label.column!r}: nothing would be learned but to read it"
             yield ("label", "text"), text, False
@@ -86,3 +105,12 @@ class Classifier(BaseModel):
                 first = seen.setdefault((type(value), value), name)
                 if first != name:
                     yield ("classes", name), f"{value!r} means the class {first!r} already: keep one", False
+
+    def _tuned(self) -> Iterator[Fault]:
+        if "method" in self.model_fields_set:
+            yield ("method",), "tune says how it learns: remove method, or tune", True
+        if self.encoder is None:
+            yield ("tune",), "an encoder's own weights are learned on: add encoder", False
+        tuning = self.tuning
+        if tuning is not None and tuning.rank is not None and tuning.how != "lora":
+            yield ("tune", "rank"), "rank is for how: lora; full learns every weight", True

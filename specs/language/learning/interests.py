@@ -41,6 +41,11 @@ class Interests(BaseModel):
     texts: TextRows
 
     @property
+    def vectors(self) -> str:
+        """The encoder whose vectors are learned on."""
+        return self.encoder
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The tags, in the order in which weights are given."""
         return tuple(self.tags)

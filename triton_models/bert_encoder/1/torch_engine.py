@@ -34,6 +34,7 @@ class TorchEngine:
         else:
             torch.set_num_threads(options.threads)
         self.model = AutoModel.from_pretrained(str(folder), attn_implementation="sdpa").eval().to(self.device, kind)
+        self.head = read_head(folder, self.device)
         # A request of a few texts is over sooner than its kernels can be launched one by one.
         self.replays = Replays(self.vectors, self.device, Recorder()) if on_gpu else None
 
@@ -69,7 +70,8 @@ class TorchEngine:
         # and so wait for the GPU at each batch.
         whole = mask.bool()[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
         hidden = self.model(input_ids=ids, attention_mask=whole).last_hidden_state.float()
-        return pool(hidden, mask, self.options.pooling, self.options.normalize)
+        vectors = pool(hidden, mask, self.options.pooling, self.options.normalize)
+        return vectors if self.head is None else torch.softmax(self.head(vectors), dim=-1)
 
     def on_device(self, array: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> torch.Tensor:
         """Start the copy of an array to the device."""
@@ -77,6 +79,19 @@ class TorchEngine:
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor
+
+
+def read_head(folder: Path, device: torch.device) -> "torch.nn.Linear | None":
+    """What makes probabilities of classes of pooled vectors, where the encoder was tuned to tell them; in float32."""
+    path = folder / "head.safetensors"
+    if not path.is_file():
+        return None
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    head = torch.nn.Linear(state["weight"].shape[1], state["weight"].shape[0])
+    head.load_state_dict(state)
+    return head.eval().to(device)
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str, normalize: bool) -> torch.Tensor:

@@ -17,6 +17,7 @@ from limner.workers.members import text_of
 from limner.workers.models.texts.fitting import known_texts
 from limner.workers.models.texts.rows import Texts
 from limner.workers.models.texts.training import FEW, TextTraining, as_of_earlier
+from limner.workers.models.texts.tuned import PROGRESS, bench_of
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.models import encoder_model
 from limner.workers.text.scorers import TextScorer, scored
@@ -68,7 +69,7 @@ def classifier(asked: Asked) -> Told:
         evaluation=evaluation,
         question=f"Which of {', '.join(kind.names)} is the {kind.label.column} of {kind.label.source}?",
         facts={
-            "method": kind.method,
+            "method": kind.learner,
             "learned from": _said(chosen.learned, kind),
             "measured on": _said(later, kind),
             "intervals": "each text stands for itself: equal ones are one",
@@ -81,8 +82,8 @@ def classifier(asked: Asked) -> Told:
 def _chosen(asked: Asked, kind: Classifier) -> _Chosen:
     """The version on later texts; where there are too few, its procedure as of an earlier cut-off."""
     name, cut_off = asked.model.model, asked.version.cut_off
-    scorer = TextScorer(name, asked.version.id, len(kind.names), asked.data, kind.encoder)
-    kept = scorer if kind.encoder is None else None
+    scorer = TextScorer(name, asked.version.id, len(kind.names), asked.data, kind.vectors)
+    kept = scorer if kind.vectors is None else None
     learned, known = (
         known_texts(
             asked.specs, asked.model, until, asked.root, asked.data, asked.context, asked.stage / part,
@@ -95,8 +96,10 @@ def _chosen(asked: Asked, kind: Classifier) -> _Chosen:
         before, after = (_probabilities(asked, scorer, each) for each in (learned, later))
         return _Chosen("later", learned, later, before, after)
     few = f"{len(later):,} texts with a label were known first after {text_of(cut_off)}"
-    encoder = None if kind.encoder is None else encoder_model(asked.specs, kind.encoder, asked.root, asked.data)
-    found = as_of_earlier(TextTraining(learned, kind, encoder, asked.version, asked.data, allow_suspicious=True))
+    encoder = None if kind.vectors is None else encoder_model(asked.specs, kind.vectors, asked.root, asked.data)
+    bench = bench_of(asked.specs, kind, asked.root, asked.stage / "tuning", asked.stage / PROGRESS)
+    task = TextTraining(learned, kind, encoder, asked.version, asked.data, allow_suspicious=True, bench=bench)
+    found = as_of_earlier(task)
     if found is not None:
         begin = text_of(int(found[1].known[0]))
         note = f"{few}: this is what the same procedure was worth as of an earlier cut-off, {begin}"

@@ -1,6 +1,7 @@
 """Fitting a model of texts: read what was known by the cut-off, encode it, learn, and register a version."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +19,15 @@ from limner.workers import report
 from limner.workers.context import RunContext
 from limner.workers.members import text_of
 from limner.workers.models.making import Making, Trained
+from limner.workers.models.texts.learned import Tuned
 from limner.workers.models.texts.prototypes import Tagged, interests
 from limner.workers.models.texts.rows import Texts, read_texts, request_of, staged
-from limner.workers.models.texts.scoring import TEXT
+from limner.workers.models.texts.scoring import TEXT, read_model
+from limner.workers.models.texts.served import served_model
 from limner.workers.models.texts.training import TextTraining, contents, train
-from limner.workers.models.versions import Version, register
+from limner.workers.models.texts.tuned import PROGRESS, Bench, bench_of
+from limner.workers.models.versions import Version, digests, folder_of, register
+from limner.workers.models.watching import watching
 from limner.workers.sources.describe import describe
 from limner.workers.sources.request import PrepareRequest
 from limner.workers.sources.texts import finished
@@ -32,6 +37,9 @@ from limner.workers.text.learning import learned
 from limner.workers.text.models import AnyEncoder, Encoding, encoder_model, learned_from
 from limner.workers.text.scorers import TextScorer
 from limner.workers.text.terms import TermsModel
+
+KEPT = ".tuning"
+"""Below a model's folder: checkpoints of a training that has not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,9 @@ def fit_texts(making: Making) -> Trained:
     specs, model, cut_off, root, data = making.specs, making.model, making.cut_off, making.root, making.data
     texts, context, stage = model.texts, making.context, making.stage
     assert texts is not None
-    encoder = None if texts.encoder is None else encoder_model(specs, texts.encoder, root, data)
+    kept, classifier = folder_of(data, model.model) / KEPT, model.classifier
+    bench = bench_of(specs, classifier, root, kept, stage / PROGRESS, context.tuning_workers)
+    encoder = None if texts.vectors is None else encoder_model(specs, texts.vectors, root, data)
     found = _read(specs, model, cut_off, encoder, root, data, context, stage)
     context.reporter(report.ExamplesDrawn(model.model, len(found.texts)))
     if encoder is not None:
@@ -57,13 +67,41 @@ def fit_texts(making: Making) -> Trained:
         _encode(specs, model, encoder, [found.file, *tags], found.request, root, data, context)
     version = making.version.model_copy(update={"examples": {"rows": found.rows}})
     if isinstance(texts, Classifier):
-        training = TextTraining(found.texts, texts, encoder, version, data, making.allow_suspicious)
+        training = TextTraining(found.texts, texts, encoder, version, data, making.allow_suspicious, bench)
+        if bench is not None:
+            return _tuned(training, bench, context, stage)
         (trained,) = context.workers.map(train, [training])
         return trained
     assert encoder is not None
     task = Weighing(found.texts, texts, encoder, version, data)
     (trained,) = context.workers.map(weigh, [task])
     return trained
+
+
+def _tuned(training: TextTraining, bench: Bench, context: RunContext, stage: Path) -> Trained:
+    """Tune; have the server load what was made, and only then register it. A server that refuses it changes nothing."""
+    several = bench.workers > 1  # they take a CPU each, and who waits for them none
+    with watching(bench.progress, context.reporter):
+        (trained,) = context.workers.map(train, [training], cpus=0 if several else 1)
+    if trained.files is None:
+        return trained
+    version, files = trained.version, trained.files
+    folder = stage / "served"
+    folder.mkdir()
+    for name, content in files.items():
+        if isinstance(content, Path):
+            shutil.copyfile(content, folder / name)
+        else:
+            (folder / name).write_bytes(content)
+    if context.serve is not None:
+        learned = read_model(folder)
+        assert isinstance(learned, Tuned)
+        scorer = TextScorer(version.model, version.id, len(learned.classes), training.data)
+        state = context.serve(served_model(learned, scorer, folder))
+        context.reporter(report.ModelServed(version.model, version.id, state))
+    register(training.data, version, files)
+    shutil.rmtree(bench.folder, ignore_errors=True)
+    return Trained(version, registered=True)
 
 
 def _read(
@@ -172,7 +210,7 @@ def weigh(task: Weighing) -> Trained:
             },
             "metrics": metrics,
             "notes": tuple(notes),
-            "files": {each: hashlib.sha256(content).hexdigest() for each, content in files.items()},
+            "files": digests(files),
         }
     )
     register(task.data, version, files)
@@ -192,7 +230,7 @@ def known_texts(
     assert kind is not None
     if whole and kind.over is not None:
         model = model.model_copy(update={"classifier": kind.model_copy(update={"over": None})})
-    encoder = None if kind.encoder is None else encoder_model(specs, kind.encoder, root, data)
+    encoder = None if kind.vectors is None else encoder_model(specs, kind.vectors, root, data)
     found = _read(specs, model, known_by, encoder, root, data, context, stage)
     for each in (encoder, scorer):
         if each is not None:

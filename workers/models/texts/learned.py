@@ -1,6 +1,7 @@
 """What was learned of texts, as data: numbers and terms, so that a version can be read by anybody and executes nothing.
 
-`model.json` is one of these; a convolution's arrays are in `arrays.safetensors` beside it.
+`model.json` is one of these; a convolution's arrays are in `arrays.safetensors` beside it; a tuned
+encoder's weights, config and tokenizer in files named as transformers names them.
 """
 
 from typing import Annotated, Literal
@@ -84,7 +85,20 @@ class Convolution(_Data):
     widths: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
-TextModel = Head | Counted | Convolution
+class Tuned(_Data):
+    """An encoder whose own weights were learned on, with a head; they are files of their own, and a server runs them.
+
+    The head's scores have been divided by `temperature` already.
+    """
+
+    kind: Literal["tuned"] = "tuned"
+    how: Literal["full", "lora"]
+    pooling: Literal["mean", "cls", "max"]
+    max_tokens: Annotated[int, Field(ge=1)]
+    precision: str
+
+
+TextModel = Head | Counted | Convolution | Tuned
 
 
 class Content(BaseModel):

@@ -1,6 +1,5 @@
 """Texts to probabilities, in this process: what a version of a model of texts says of each text by itself."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from limner.workers.derive.values import Array
 from limner.workers.models.texts.convolution import forward
 from limner.workers.models.texts.learned import Content, Convolution, Counted, Head, TextModel
 from limner.workers.models.texts.scores import probabilities
-from limner.workers.models.versions import LEARNED, VERSION, Version, folder_of
+from limner.workers.models.versions import LEARNED, VERSION, Version, digests, folder_of
 
 ARRAYS, TEXT = "arrays.safetensors", "__text"
 Reader = Callable[[Sequence[str]], Array]
@@ -26,16 +25,20 @@ def read_content(data: Path, model: str, version: str) -> tuple[TextModel, bytes
     folder = folder_of(data, model) / version
     try:
         said = Version.model_validate_json((folder / VERSION).read_bytes()).files
-        files = {name: (folder / name).read_bytes() for name in said}
-        for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != said[name]:
+        for name, digest in digests({name: folder / name for name in said}).items():
+            if digest != said[name]:
                 raise ValueError(f"the bytes of {name} are not those that were registered")
-        return Content.model_validate_json(files[LEARNED]).model, files.get(ARRAYS, b"")
+        return read_model(folder), (folder / ARRAYS).read_bytes() if ARRAYS in said else b""
     except (OSError, ValueError, KeyError) as error:
         raise LimnerError(
             f"version {version} of model {model} cannot be read ({error}): restore {folder}, or remove it, then "
             f"`limner fit {model}` as of its cut-off, `limner plan` and `limner apply`"
         ) from error
+
+
+def read_model(folder: Path) -> TextModel:
+    """What a version learned. OSError or ValueError where it cannot be read."""
+    return Content.model_validate_json((folder / LEARNED).read_bytes()).model
 
 
 def read_head(data: Path, model: str, version: str) -> Head:
@@ -58,7 +61,7 @@ def scorer(model: TextModel, arrays: bytes) -> Reader:
             return _counted(model)
         case Convolution():
             return _convolution(model, arrays)
-    raise AssertionError("a head takes vectors")
+    raise AssertionError("a head takes vectors, and a server runs a tuned encoder")
 
 
 def _counted(model: Counted) -> Reader:

@@ -2,7 +2,6 @@
 ones later still. A text is where it was known first, and in one place: no text is measured on that was learned from.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ from limner.language.errors import LimnerError
 from limner.language.learning.classifier import Classifier
 from limner.workers.derive.values import Array
 from limner.workers.models.making import Trained
-from limner.workers.models.texts.learned import Content, Head, TextModel
+from limner.workers.models.texts.learned import Content, Head, TextModel, Tuned
 from limner.workers.models.texts.linear import counted, head, temperature
 from limner.workers.models.texts.measures import measured
 from limner.workers.models.texts.network import convolution
 from limner.workers.models.texts.rows import Texts
 from limner.workers.models.texts.scoring import ARRAYS, scorer
-from limner.workers.models.versions import LEARNED, Version, register
+from limner.workers.models.texts.tuned import Bench, tuned, tuned_files, tuned_said, tuned_together
+from limner.workers.models.versions import LEARNED, Version, digests, register
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.models import Encoding
 
@@ -32,7 +32,10 @@ FEW = 10  # later texts of a class: of fewer, chance may tell all apart
 
 @dataclass(frozen=True)
 class TextTraining:
-    """What a worker process is handed. `encoder`: whose vectors are learned on; they are in `data`."""
+    """What a worker process is handed. `encoder`: whose vectors are learned on; they are in `data`.
+
+    `bench`: where an encoder is tuned, instead.
+    """
 
     texts: Texts
     kind: Classifier
@@ -40,6 +43,11 @@ class TextTraining:
     version: Version  # without what is found out
     data: Path
     allow_suspicious: bool
+    bench: Bench | None = None
+
+
+# What a model cannot say as numbers in JSON: a file's bytes, or the folder of a tuned encoder.
+Arrays = bytes | Path
 
 
 def train(task: TextTraining) -> Trained:
@@ -54,6 +62,8 @@ def train(task: TextTraining) -> Trained:
             f"model {name}: all {len(texts):,} texts are {kind.names[int(counts.argmax())]}, so there is nothing to "
             "tell apart: look at its classes and at the label's column, or choose a later cut-off"
         )
+    if task.bench is not None:
+        tuned_together(task.bench, kind, task.version, [each for each in _splits(texts) if each is not None])
     with threadpool_limits(1):  # sums of several threads depend on their number
         model, arrays, notes = _learn(task, texts)
         metrics, why, many = _measure(task, texts)
@@ -74,18 +84,22 @@ def train(task: TextTraining) -> Trained:
             "metrics": metrics,
             "notes": (*task.version.notes, *missing, *notes, *why),
             "suspicious": suspicious,
-            "files": {each: hashlib.sha256(content).hexdigest() for each, content in files.items()},
+            "files": digests(files),
         }
     )
     if suspicious and not task.allow_suspicious:
         return Trained(version, registered=False)
+    if task.bench is not None:
+        return Trained(version, registered=False, files=files)
     register(task.data, version, files)
     return Trained(version, registered=True)
 
 
-def contents(model: TextModel, arrays: bytes = b"") -> dict[str, bytes]:
+def contents(model: TextModel, arrays: Arrays = b"") -> dict[str, bytes | Path]:
     """The files of a version."""
-    files = {LEARNED: Content(model=model).model_dump_json(indent=1).encode()}
+    files: dict[str, bytes | Path] = {LEARNED: Content(model=model).model_dump_json(indent=1).encode()}
+    if isinstance(arrays, Path):
+        return files | tuned_files(arrays, model.temperature)
     return files | ({ARRAYS: arrays} if arrays else {})
 
 
@@ -98,19 +112,31 @@ def _known(task: TextTraining) -> Texts:
     return task.texts.of(np.array([each not in lost for each in task.texts.digest.to_pylist()], bool))
 
 
-def _learn(task: TextTraining, texts: Texts) -> tuple[TextModel, bytes, list[str]]:
+def _parts(texts: Texts) -> tuple[Texts, Texts | None]:
+    """What is learned from, and what tells when it is enough, where there is enough of that."""
+    early, late = split(texts)
+    return (early, late) if _enough(early, late) else (texts, None)
+
+
+def _splits(texts: Texts) -> list[tuple[Texts, Texts | None] | None]:
+    """What `_learn` is called with: for the version, and to measure."""
+    early, late = split(texts)
+    return [_parts(texts), _parts(early) if _enough(early, late) else None]
+
+
+def _learn(task: TextTraining, texts: Texts) -> tuple[TextModel, Arrays, list[str]]:
     """Learn from the earlier texts, and stop and calibrate by the later ones where there are enough."""
     kind, seed, notes = task.kind, task.version.seed, []
-    early, rest = split(texts)
-    late: Texts | None = rest
-    if not _enough(early, rest):
+    early, late = _parts(texts)
+    if late is None:
         notes.append("not calibrated: there are too few later texts that differ")
-        early, late = texts, None
     model: TextModel
-    arrays = b""
+    arrays: Arrays = b""
     inputs = _inputs(task, early)
     later = None if late is None else (_inputs(task, late), late.label)
-    if kind.method == "head":
+    if task.bench is not None:
+        model, arrays = tuned(task.bench, kind, task.version, early, late)
+    elif kind.method == "head":
         model = head(kind.names, kind, (inputs, early.label), later)
     elif kind.method == "tfidf":
         model = counted(kind.names, kind, (inputs, early.label), later)
@@ -162,7 +188,11 @@ def _inputs(task: TextTraining, texts: Texts) -> Any:
     return EmbeddingCache(task.data / "embeddings", task.encoder).load(digests)
 
 
-def _said(model: TextModel, arrays: bytes, inputs: Any) -> Array:
+def _said(model: TextModel, arrays: Arrays, inputs: Any) -> Array:
+    if isinstance(model, Tuned):
+        assert isinstance(arrays, Path)
+        return tuned_said(model, arrays, list(inputs))
+    assert isinstance(arrays, bytes)
     if isinstance(model, Head):
         return model.probabilities(np.asarray(inputs))
     return scorer(model, arrays)(list(inputs))
