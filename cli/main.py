@@ -34,6 +34,7 @@ from limner.cli.commands import (
     show,
     similar,
     simulate,
+    stream,
     triton,
     validate,
 )
@@ -58,6 +59,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("plan", plan.plan, "What apply would change."),
     ("apply", apply.apply, "Register the specs with Feast."),
     ("materialize", materialize.materialize, "Compute features, serve them."),
+    ("stream", stream.stream, "Follow events: profiles change as they come."),
     ("get", get.get, "Online values of entities."),
     ("show", show.show, "One readable profile."),
     ("similar", similar.similar, "The nearest entities by a vector."),

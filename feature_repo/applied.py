@@ -6,7 +6,7 @@ from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.registry.base_registry import BaseRegistry
 
-from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG, packed_columns
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, VIEW_TAG
 from limner.feature_repo.feast_types import feast_type
 from limner.feature_repo.on_demand import program_of
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
@@ -14,6 +14,7 @@ from limner.feature_repo.project import Project
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs
+from limner.workers.online.loading import packed_columns
 from limner.workers.online.opening import open_writer
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.program import Program

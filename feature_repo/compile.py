@@ -14,12 +14,10 @@ from limner.feature_repo.on_demand import on_demand_view
 from limner.feature_repo.project import Project
 from limner.language.closure import closure
 from limner.language.columns import check
-from limner.language.features import Embed
-from limner.language.models import KeyType
-from limner.language.outputs import Output, output_names, profile_members
+from limner.language.outputs import output_names, profile_members
 from limner.language.repo import Specs, load
 from limner.workers.models.pins import with_pins
-from limner.workers.online.pack import Column
+from limner.workers.online.loading import packed_columns, packed_keys
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.plan import plan_request
 from limner.workers.request.program import Program
@@ -95,23 +93,6 @@ def feast_entities(specs: Specs, name: str) -> list[Entity]:
         )
         for key, kind in entity.join_keys.items()
     ]
-
-
-def packed_columns(plan: ViewPlan) -> tuple[Column, ...]:
-    """The columns of a view's profiles."""
-    return tuple(
-        Column(o.name, o.type.base, o.type.list, o.type.dim, o.type.map, _encoder(plan, o)) for o in plan.outputs
-    )
-
-
-def _encoder(plan: ViewPlan, output: Output) -> str | None:
-    """The fingerprint of the encoder behind a vector of texts."""
-    return plan.encoders[output.feature.encoder].fingerprint if isinstance(output.feature, Embed) else None
-
-
-def packed_keys(plan: ViewPlan) -> tuple[tuple[str, KeyType], ...]:
-    """The join keys of a view's entity and their types."""
-    return tuple(plan.specs.entities[plan.view.entity].join_keys.items())
 
 
 def profile_lists(specs: Specs) -> dict[str, dict[str, list[str]]]:

@@ -23,7 +23,7 @@ from limner.feature_repo.applied import applied_plan, serve_registered, served_o
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
-from limner.feature_repo.online_sink import Sink, state_of
+from limner.feature_repo.online_sink import Sink
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.ordering import beginnings, in_order, widened
 from limner.feature_repo.project import Project
@@ -36,6 +36,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
+from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.report import Reporter
 from limner.workers.text.encode import encode_with

@@ -10,7 +10,6 @@ import pyarrow as pa
 from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 
-from limner.feature_repo.compile import packed_columns, packed_keys
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.values import rows_of
 from limner.language.errors import LimnerError
@@ -18,17 +17,13 @@ from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
 from limner.workers.online.database import Waiting
+from limner.workers.online.loading import load, schema_of, state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.online.schema import ViewSchema
 from limner.workers.plan import ViewPlan
 
 _PROBES = 16  # entities a batch whose values are read back
 Progress = Callable[[int], object]
-
-
-def state_of(history: History) -> str:
-    """A name for all that a history shows: equal names, equal rows."""
-    return hashlib.sha256(history.manifest().model_dump_json().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -78,17 +73,8 @@ class Sink:
         return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
     def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
-        schema = self._schema()
-        state, coverage = state_of(history), history.coverage()
-        assert coverage is not None
         with open_writer(online_place(self.config)) as writer:
-            served = writer.served(self.plan.name)
-            if served is not None and served.schema == schema and served.loaded in {self.before, state}:
-                if served.loaded == state:
-                    return 0
-                return writer.update(served, changed, loaded=state, as_of=coverage[1], progress=progress)
-            rows = latest_rows(history, self.plan.join_keys, coverage[0])
-            return writer.replace(schema, rows, loaded=state, as_of=coverage[1], progress=progress)
+            return load(writer, self.plan, history, self.before, changed, progress)
 
     def _write_foreign(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
         state, mark = state_of(history), self._mark()
@@ -140,7 +126,7 @@ class Sink:
         return len(data)
 
     def _schema(self) -> ViewSchema:
-        return ViewSchema(self.plan.name, self.plan.fingerprint, packed_keys(self.plan), packed_columns(self.plan))
+        return schema_of(self.plan)
 
     def _mark(self) -> Path:
         """Where it is written down what a store that is not ours holds."""

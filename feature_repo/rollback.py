@@ -12,7 +12,7 @@ from feast.infra.online_stores.online_store import OnlineStore
 
 from limner.feature_repo.applied import serve_registered
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, feast_entities, feast_view
-from limner.feature_repo.online_sink import Sink, state_of
+from limner.feature_repo.online_sink import Sink
 from limner.feature_repo.online_store import online_place
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
@@ -24,6 +24,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.history.served import Pointer, pointers, switch
 from limner.workers.history.version import Version, read_version
+from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.plan import ViewPlan, plan_view
 

@@ -13,7 +13,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 
 from limner.feature_repo.applied import applied_plan
 from limner.feature_repo.compile import FINGERPRINT_TAG
-from limner.feature_repo.online_sink import Progress, Sink, state_of
+from limner.feature_repo.online_sink import Progress, Sink
 from limner.feature_repo.online_store import online_place
 from limner.feature_repo.project import Project
 from limner.language.errors import LimnerError
@@ -25,6 +25,7 @@ from limner.workers.history.served import pointers, switch
 from limner.workers.history.together import Move, Wait, choose
 from limner.workers.history.version import read_version
 from limner.workers.online.database import Waiting
+from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 
 

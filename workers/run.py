@@ -28,6 +28,7 @@ from limner.workers.plan import ViewPlan
 from limner.workers.shard import ShardResult, ShardTask, run_shard
 from limner.workers.sources.inputs import inputs_fingerprint
 from limner.workers.staged import Staged, stage_rows
+from limner.workers.stream.export import settle
 from limner.workers.windows.carried import UnlikeStateError
 from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
@@ -61,6 +62,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
     """
     begun = time.monotonic()
     history = History(plan.folder / plan.fingerprint)
+    settle(plan.data, plan.name, plan.fingerprint, end)
     with view_lock(plan.folder):
         inputs = _inputs(plan)
         interval = missing(history.manifest(), start, end, inputs)

@@ -142,7 +142,7 @@ def _request(
         or any(base < each <= interval.end for each in breaks(plan.view.grid, plan.computed))
     )
     lower = None if whole or reading.reach is None else base - reading.reach
-    apart = stretches(_windows(plan, reading.source), base, interval.end) if handed is not None else None
+    apart = stretches(windows_of(plan, reading.source), base, interval.end) if handed is not None else None
     if apart is not None:
         lower = min((low for low, _ in apart), default=interval.end)
     return PrepareRequest(
@@ -170,7 +170,8 @@ def _request(
     )
 
 
-def _windows(plan: ViewPlan, source: str) -> set[Window]:
+def windows_of(plan: ViewPlan, source: str) -> set[Window]:
+    """The windows through which a view looks at the rows of a source."""
     return {
         window for output in plan.computed if output.source == source for window in output.feature.looks(output.window)
     }

@@ -69,6 +69,11 @@ KEYS: dict[str, dict[str, str]] = {
         "lookup": "Sources whose columns are added to each row, each with the key columns it is found by.",
         "identity": "The map that says whose a row is, as of each instant, and the columns of an id.",
         "clean": "What becomes of rows and values that cannot be used as they are.",
+        "stream": "Rows also come one by one, as events: limner stream takes them.",
+    },
+    "Stream": {
+        "id": "The column that tells events apart: one that comes again counts once.",
+        "lateness": "How long after it happened an event may come; a later one is set aside.",
     },
     "Clean": {
         "cast": "Column to type; a value that cannot be read quarantines its row.",

@@ -95,7 +95,7 @@ def _digest(identity: dict[str, Any]) -> str:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "identity", "entity", "path"})
+    data: dict[str, Any] = canonical(source, without=NOT_VALUES | {"lookup", "identity", "entity", "path", "stream"})
     for key in _LATER:
         if not data[key]:
             del data[key]  # a key that came later does not change the specs without it

@@ -85,6 +85,13 @@ class Clean(Model):
     drop_duplicates: tuple[Filled, ...] = ()
 
 
+class Stream(Model):
+    """How events of a source are told apart as they come, and how late they may be."""
+
+    id: Filled
+    lateness: Duration
+
+
 class Source(Model):
     """Where rows come from: files or one SQL table; when they happened and when they became known.
 
@@ -111,6 +118,7 @@ class Source(Model):
     lookup: dict[Name, LookupKeys] = {}
     identity: dict[Name, LookupKeys] = {}
     clean: Clean = Clean()
+    stream: Stream | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

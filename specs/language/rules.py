@@ -86,6 +86,7 @@ def _source(source: Source, data: dict[str, Any]) -> Iterator[Finding]:
         if dimension == source.source:
             yield ("lookup", dimension), "a source cannot look itself up", True
     yield from _identity(source, timeless)
+    yield from _stream(source)
     for column, limits in source.clean.range.items():
         yield from _range(("clean", "range", column), limits)
     yield from _columns(source)
@@ -112,6 +113,27 @@ def _identity(source: Source, timeless: bool) -> Iterator[Finding]:
             yield ("identity", name), "a source cannot be its own identity map", True
     if timeless and source.identity:
         yield ("identity",), "identity needs event_timestamp or since: rows without a time can only be looked up", True
+
+
+def _stream(source: Source) -> Iterator[Finding]:
+    """Events are rows of the files, written as they come, and known from then on."""
+    if source.stream is None:
+        return
+    if source.database is not None:
+        yield ("stream",), "stream is for files: events are written to them as they come", True
+        return
+    for key in ("event_timestamp", "created_timestamp"):
+        if getattr(source, key) is None:
+            why = "that is when an event happened" if key == "event_timestamp" else "limner stream writes it"
+            yield ("stream",), f"stream needs {key}: {why}", True
+    if (source.format or next(map(file_format, source.paths), None)) != "jsonl":
+        yield ("stream",), "stream needs format: jsonl, the form in which events come and are written", True
+    for key in ("partitions", "identity"):
+        if getattr(source, key):
+            yield ("stream",), f"a source with {key} cannot be streamed", True
+    if source.clean.drop_duplicates and source.stream.id not in source.clean.drop_duplicates:
+        text = f"of a stream, duplicates are events of one id: add {source.stream.id} to drop_duplicates"
+        yield ("clean", "drop_duplicates"), text, False
 
 
 def _columns(source: Source) -> Iterator[Finding]:

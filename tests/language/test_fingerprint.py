@@ -50,6 +50,18 @@ since: 2024-01-01
 database: sqlite:///x.db
 table: t
 ---
+source: taps
+path: taps/*.jsonl
+event_timestamp: at
+created_timestamp: received
+stream: {id: tap, lateness: 1d}
+---
+feature_view: tapped
+entity: user
+source: taps
+every: event
+features: {taps: {count: "*"}}
+---
 encoder: mini
 model: models/mini
 ---
@@ -416,6 +428,12 @@ def test_every_key_of_the_models_is_covered_above() -> None:
 )
 def test_what_decides_no_value_does_not(change: tuple[str, str]) -> None:
     assert not _changed(*change)
+
+
+@pytest.mark.parametrize("other", ["", "stream: {id: other, lateness: 1d}\n", "stream: {id: tap, lateness: 2d}\n"])
+def test_how_events_are_taken_decides_no_value(other: str) -> None:
+    """It decides which rows the files get, and values are made of the files."""
+    assert not _changed("stream: {id: tap, lateness: 1d}\n", other, view="tapped")
 
 
 def test_a_zone_that_no_feature_asks_for_does_not_count() -> None:

@@ -14,7 +14,7 @@ from limner.language.learning.propensity import Label, Population, Propensity
 from limner.language.learning.segments import Segments
 from limner.language.learning.sequence import SequenceEncoder
 from limner.language.learning.tuning import Tuning
-from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, TextCleaning
+from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, Stream, TextCleaning
 from limner.language.repo import load_texts
 from limner.language.syntax import FUNCTIONS
 from limner.language.term_encoders import Hashing, Tfidf
@@ -35,6 +35,7 @@ COLUMNS: dict[str, dict[str, LogicalType]] = {
         "device_id": "string", "shopper_id": "int", "linked_at": "timestamp", "loaded_at": "timestamp",
     },
     "clicks": {"clicked_at": "timestamp", "dt": "string"},
+    "taps": {"shopper_id": "string", "tap_id": "string", "tapped_at": "string", "received_at": "string"},
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_the_examples_are_one_working_project() -> None:
 EXPLAINED = (
     *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Propensity, Segments, Label, Population,
     Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder, Tuning,
-    *KINDS,
+    Stream, *KINDS,
 )  # fmt: skip
 
 

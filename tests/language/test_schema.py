@@ -31,7 +31,7 @@ BEYOND = (
     "source_identity", "source_lag", "source_partition_is", "source_partition_missing",
     "source_partition_of", "source_rename", "source_where",
     "source_lookup", "source_password", "source_path", "source_range",
-    "source_since_not",
+    "source_since_not", "source_stream",
     "text_language_twice", "text_no_column", "text_tokens", "text_unknown", "text_words",
     "source_table", "source_timezone", "source_two", "source_unknown", "source_without", "view_at_with",
     "view_other", "view_timezone",

@@ -1,0 +1,147 @@
+"""`limner stream`: events change profiles as they come."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limner.cli import output, project
+from limner.cli.options import JsonOption, ProjectOption
+from limner.language.errors import LimnerError
+
+if TYPE_CHECKING:
+    from limner.workers.ledger import Ledger
+    from limner.workers.settings import EngineSettings
+    from limner.workers.stream.choose import Streamed
+    from limner.workers.stream.inputs import Input
+    from limner.workers.stream.loop import Pace
+    from limner.workers.stream.worker import Told
+
+
+def stream(
+    views: Annotated[
+        list[str] | None, typer.Argument(metavar="[VIEW]...", help="Default: every served view that can.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", metavar="INPUT", help="folder:PATH, the files *.jsonl of a folder.")
+    ] = ...,  # type: ignore[assignment]
+    once: Annotated[bool, typer.Option("--once", help="Stop when there is no more.")] = False,
+    flush: Annotated[
+        float, typer.Option("--flush", metavar="SECONDS", min=0.1, help="How often files and histories are written.")
+    ] = 10.0,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="Events of one micro-batch.")] = 1000,
+    project_folder: ProjectOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Follow events: clean, encode and compute them as a run does, and write profiles, histories and files.
+
+    Ctrl-C or SIGTERM stops it gracefully; a worker that was killed is simply started again.
+    """
+    from limner.workers.stream.loop import Pace
+
+    root = project.find(project_folder)
+    told = run(root, views or [], source, Pace(most, flush), once=once)
+    if json:
+        output.emit_json(asdict(told))
+    else:
+        output.console().print(
+            f"{told.taken:,} events taken, {told.repeated:,} came again, {told.dead:,} set aside; "
+            f"{told.changed:,} history rows",
+            markup=False,
+        )
+    return 0
+
+
+def run(root: Path, views: list[str], source: str, pace: "Pace", *, once: bool) -> "Told":
+    """Follow an input until a signal, or its end; a view that is served in another version is taken up again."""
+    from limner.workers.ledger import Ledger
+    from limner.workers.stream.serving import MovedError
+
+    settings, console = project.settings(root), output.side_console()
+    ledger = Ledger(settings.ledger)
+    try:
+        with _stopping() as stop:
+            while True:
+                try:
+                    return _follow(root, settings, ledger, views, source, pace, stop, once=once)
+                except MovedError as error:
+                    if stop.is_set():
+                        raise
+                    console.print(f"{error}: doing so", markup=False)
+    finally:
+        ledger.close()
+
+
+def _follow(
+    root: Path,
+    settings: "EngineSettings",
+    ledger: "Ledger",
+    views: list[str],
+    source: str,
+    pace: "Pace",
+    stop: threading.Event,
+    *,
+    once: bool,
+) -> "Told":
+    from limner.language.repo import load
+    from limner.workers.context import RunContext
+    from limner.workers.online.locate import online_place
+    from limner.workers.report import silent
+    from limner.workers.stream.choose import streamed
+    from limner.workers.stream.loop import follow
+    from limner.workers.stream.worker import Worker
+    from limner.workers.tasks import InProcess
+    from limner.workers.text.encode import encode_with
+
+    console = output.side_console()
+    found = streamed(load(settings.specs), root, settings.data, views)
+    events = opened(source, found)
+    run_id = ledger.start_run(f"stream --from {source}", sorted(found.plans))
+    context = RunContext(
+        workers=InProcess(),
+        encode_with=partial(encode_with, settings.triton),
+        reporter=silent,
+        ledger=ledger,
+        run_id=run_id,
+        shards=1,
+        memory_limit=settings.memory_limit,
+    )
+    try:
+        with Worker(root, settings.data, online_place(root), found, context) as worker:
+            console.print(f"following {', '.join(found.sources)}: {', '.join(found.plans)}", markup=False)
+            told = follow(worker, events, stop.is_set, lambda text: console.print(text, markup=False), pace, once=once)
+    except BaseException as error:
+        ledger.finish_run(run_id, "failed", str(error) or type(error).__name__)
+        raise
+    finally:
+        events.close()
+    ledger.finish_run(run_id, "done", summary=asdict(told))
+    return told
+
+
+def opened(source: str, found: "Streamed") -> "Input":
+    """The input that `--from` names. LimnerError where there is no such thing."""
+    from limner.workers.stream.inputs import Folder
+
+    kind, _, rest = source.partition(":")
+    if kind == "folder" and rest:
+        return Folder(Path(rest), list(found.sources))
+    raise LimnerError(f"--from {source}: expected folder:PATH")
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

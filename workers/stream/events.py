@@ -1,0 +1,131 @@
+"""An event as it comes: a line of JSON, read so that whatever is taken can be read again from the source's files."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from limner.language.models import Source
+
+MOST_BYTES = 1_000_000  # of one event
+_LEAST, _MOST = -(2**63), 2**64
+
+
+class RefusedError(Exception):
+    """The event cannot be taken; says why."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What came: the source it is for, and its bytes."""
+
+    source: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that can be told apart: its `id` as text, its columns as the source's files name them."""
+
+    id: str
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads events of one source; `keys` are the keys seen so far, by their lower case: they have one spelling each."""
+
+    source: Source
+    keys: dict[str, str]
+
+    def read(self, body: bytes) -> Event:
+        """The event. Raises RefusedError."""
+        if len(body) > MOST_BYTES:
+            raise RefusedError(f"larger than {MOST_BYTES} bytes")
+        row = _object(body)
+        assert self.source.stream is not None
+        name = self.source.stream.id
+        return Event(_identity(row.get(self.written(name)), name), row)
+
+    def learn(self, event: Event) -> None:
+        """Remember how its keys are spelled. Raises RefusedError where one was spelled otherwise before."""
+        for key in event.row:
+            known = self.keys.get(key.lower(), key)
+            if known != key:
+                raise RefusedError(f"has the key {key!r}, which is written {known!r}")
+        self.keys.update({key.lower(): key for key in event.row})
+
+    def line(self, event: Event, received: str) -> str:
+        """The line that goes into the source's files: with the instant at which the event became known."""
+        assert self.source.created_timestamp is not None
+        row = {**event.row, self.written(self.source.created_timestamp): received}
+        return json.dumps(row, separators=(",", ":"), allow_nan=False)
+
+    def written(self, name: str) -> str:
+        """The name of a column in the files."""
+        return self.source.rename.get(name, name)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_constant, parse_float=_number)
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise RefusedError("nested too deeply") from error
+    except ValueError as error:
+        raise RefusedError(f"not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise RefusedError(f"expected an object, found {type(row).__name__}")
+    _check(row)
+    return row
+
+
+def _check(value: Any) -> None:
+    """What JSON may say, and readers of JSON Lines cannot hold."""
+    match value:
+        case str():
+            if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+                raise RefusedError("holds a character that no text can have")
+        case int():
+            if not _LEAST <= value < _MOST:
+                raise RefusedError("holds a number of more than 64 bits")
+        case dict():
+            _all((*value, *value.values()))
+        case list():
+            _all(value)
+
+
+def _all(values: Iterable[Any]) -> None:
+    for each in values:
+        _check(each)
+
+
+def _identity(value: Any, name: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value:
+        return value
+    raise RefusedError(f"has no {name}" if value is None or value == "" else f"{name} is neither a text nor a number")
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    lower: set[str] = set()
+    for key, value in pairs:
+        if key.lower() in lower:
+            raise ValueError(f"the key {key!r} comes twice")
+        lower.add(key.lower())
+        seen[key] = value
+    return seen
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is larger than any number")
+    return value

@@ -1,0 +1,159 @@
+"""Events of one source as they come: which of them are taken, which came before, and why others are not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limner.language.errors import LimnerError
+from limner.language.models import Source
+from limner.workers.sources.duck import connection
+from limner.workers.sources.files import files_of
+from limner.workers.sources.instants import Instants, datetime_of
+from limner.workers.sources.json_lines import json_columns, json_scan
+from limner.workers.sql import literal, quoted
+from limner.workers.stream.events import Event, Reader, RefusedError
+from limner.workers.stream.state import State
+
+AHEAD = 60_000_000  # µs: how far another clock may be ahead of ours
+
+
+@dataclass
+class Taken:
+    """What became of some events. `lines` are those taken, as the source's files have them, by id."""
+
+    lines: dict[str, str] = field(default_factory=dict)
+    at: dict[str, int] = field(default_factory=dict)  # event timestamps, µs
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+    repeated: int = 0
+
+
+class Intake:
+    """Judges the events of one source; its `folder` is where they are written."""
+
+    def __init__(self, source: Source, root: Path, keys: Sequence[str]) -> None:
+        """`keys`: those that the source's files have."""
+        assert source.stream is not None
+        self.source, self.root = source, root
+        self.folder = log_folder(source, root)
+        self._reader = Reader(source, {key.lower(): key for key in keys})
+        self._opened = connection(None, threads=1)
+        self._database = self._opened.__enter__()
+        self._instants = Instants(self._database)
+
+    def close(self) -> None:
+        """Close the session."""
+        self._opened.__exit__(None, None, None)
+
+    def take(self, bodies: Sequence[bytes], now: int, state: State, scratch: Path) -> Taken:
+        """Judge events that come at `now` (µs)."""
+        taken, events = Taken(), []
+        for body in bodies:
+            try:
+                event = self._reader.read(body)
+            except RefusedError as error:
+                taken.refused.append((body, str(error)))
+                continue
+            events.append((event, body))
+        seen = state.seen(self.source.source, [event.id for event, _ in events])
+        received = datetime_of(now).isoformat(timespec="microseconds")
+        for (event, body), at in zip(events, self._times([event for event, _ in events]), strict=True):
+            if event.id in seen:
+                taken.repeated += 1
+            elif (why := self._untimely(event, at, now) or self._misspelled(event)) is not None:
+                taken.refused.append((body, why))
+            else:
+                assert at is not None
+                seen.add(event.id)
+                taken.lines[event.id] = self._reader.line(event, received)
+                taken.at[event.id], taken.bodies[event.id] = at, body
+        for id_ in self._unreadable(list(taken.lines.items()), scratch):
+            del taken.lines[id_], taken.at[id_]
+            taken.refused.append((taken.bodies.pop(id_), "cannot be read as a line of JSON Lines"))
+        return taken
+
+    def remember_files(self, state: State, now: int) -> None:
+        """Remember the ids of events in the source's files that may come again."""
+        assert self.source.stream is not None
+        assert self.source.event_timestamp is not None
+        written = self._reader.written
+        name, at = written(self.source.stream.id), written(self.source.event_timestamp)
+        scan = json_scan([name, at], files_of(self.source, self.root), None)
+        micros = self._instants.micros(quoted(at), "VARCHAR", self.source.timezone)
+        rows = f"SELECT {quoted(name)} AS id, coalesce({micros}, {now}) AS happened FROM {scan}"
+        earliest = now - self.source.stream.lateness.micros
+        sql = f"SELECT id, happened FROM ({rows}) WHERE id IS NOT NULL AND happened >= {earliest}"
+        state.remember(self.source.source, self._database.execute(sql).fetchall())
+
+    def _times(self, events: Sequence[Event]) -> list[int | None]:
+        """Event timestamps in µs UTC, as the source's files are read; None where there is none."""
+        assert self.source.event_timestamp is not None
+        name = self._reader.written(self.source.event_timestamp)
+        texts: list[Any] = [event.row.get(name) for event in events]
+        if not texts:
+            return []
+        rows = ", ".join(f"({n}, {literal(t) if isinstance(t, str) else 'NULL'})" for n, t in enumerate(texts))
+        micros = self._instants.micros("t", "VARCHAR", self.source.timezone)
+        found = self._database.execute(f"SELECT {micros} FROM (VALUES {rows}) v(n, t) ORDER BY n").fetchall()
+        return [row[0] for row in found]
+
+    def _untimely(self, event: Event, at: int | None, now: int) -> str | None:
+        """Why an event's time is not one to take it at."""
+        source = self.source
+        assert source.stream is not None
+        assert source.event_timestamp is not None
+        if at is None:
+            there = event.row.get(self._reader.written(source.event_timestamp)) is not None
+            name = source.event_timestamp
+            return f"cannot read {name} as timestamp" if there else f"no {name}"
+        if at < now - source.stream.lateness.micros:
+            return f"came more than {source.stream.lateness.text} after it happened"
+        if at > now + AHEAD:
+            return f"happens more than {AHEAD // 1_000_000}s from now"
+        return None
+
+    def _misspelled(self, event: Event) -> str | None:
+        try:
+            self._reader.learn(event)
+        except RefusedError as error:
+            return str(error)
+        return None
+
+    def _unreadable(self, lines: Sequence[tuple[str, str]], scratch: Path) -> list[str]:
+        """The ids of lines that would make a file unreadable: none, as far as anybody knows."""
+        if not lines:
+            return []
+        scratch.write_text("".join(f"{line}\n" for _, line in lines), encoding="utf-8")
+        try:
+            json_columns(self._database, self.source, [scratch])
+        except LimnerError:
+            if len(lines) == 1:
+                return [lines[0][0]]
+            half = len(lines) // 2
+            return self._unreadable(lines[:half], scratch) + self._unreadable(lines[half:], scratch)
+        return []
+
+
+def log_folder(source: Source, root: Path) -> Path:
+    """The folder that a source's events are written to: of its path, or that of its glob. LimnerError without one."""
+    for path in source.paths:
+        whole = root / path
+        if whole.is_dir() or path.endswith("/"):
+            return whole
+        if whole.name in ("*.jsonl", "*") and not set("*?[") & set(str(whole.parent)):
+            return whole.parent
+    raise LimnerError(
+        f"source {source.source!r}: events are written to a folder: give one as path, or a glob such as data/x/*.jsonl"
+    )
+
+
+def dead_letter(body: bytes, reason: str, now: int, **more: str) -> str:
+    """A line that says what came, when and why it was set aside."""
+    received = datetime_of(now).isoformat(timespec="microseconds")
+    event = body[:MOST_KEPT].decode(errors="replace")
+    return json.dumps({"received": received, "reason": reason, **more, "event": event})
+
+
+MOST_KEPT = 100_000  # bytes of an event that is set aside

@@ -1,0 +1,106 @@
+"""Vectors of texts as they come: those of the cache, and new ones that are written into it later."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.encode import Encode
+from limner.workers.text.models import AnyEncoder
+from limner.workers.windows.column import Bools
+from limner.workers.windows.compute import Vectors
+from limner.workers.windows.pool import Float32s
+
+
+@dataclass
+class Made:
+    """What a micro-batch adds: (digest, float32 bytes) by the fingerprint of the encoder; why texts have none."""
+
+    vectors: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+
+class LiveVectors:
+    """The vectors that a worker's views use, by encoder; views that share an encoder share its vectors."""
+
+    def __init__(self, folder: Path, encode_with: Callable[[AnyEncoder], Encode]) -> None:
+        """`folder` is that of the cache."""
+        self._folder = folder
+        self._encode_with = encode_with
+        self._caches: dict[str, EmbeddingCache] = {}
+        self._fresh: dict[str, dict[bytes, Float32s]] = {}
+
+    def make(self, model: AnyEncoder, files: Sequence[Path], made: Made) -> None:
+        """Encode the texts (files of digest and text) that have no vector. LimnerError where that cannot be done."""
+        cache, fresh = self._cache(model), self._fresh[model.fingerprint]
+        texts: dict[bytes, str] = {}
+        for file in files:
+            table = pq.read_table(file, columns=["digest", "text"])
+            texts |= zip(table["digest"].to_pylist(), table["text"].to_pylist(), strict=True)
+        texts = {digest: text for digest, text in texts.items() if digest not in fresh}
+        if not _missing(cache, texts):
+            return
+        cache.refresh()  # somebody else may have encoded them
+        missing = _missing(cache, texts)
+        if not missing:
+            return
+        encoded = self._encode_with(model)([texts[digest] for digest in missing])
+        into = made.vectors.setdefault(model.fingerprint, [])
+        for place, digest in enumerate(missing):
+            if place in encoded.failures:
+                reason = encoded.failures[place]
+                made.failed[reason] = made.failed.get(reason, 0) + 1
+            else:
+                vector = np.asarray(encoded.vectors[place], np.float32)
+                fresh[digest] = vector
+                into.append((digest, vector.astype("<f4").tobytes()))
+
+    def forget(self, made: Made) -> None:
+        """A micro-batch has not happened."""
+        for fingerprint, vectors in made.vectors.items():
+            for digest, _ in vectors:
+                self._fresh[fingerprint].pop(digest, None)
+
+    def of(self, encoders: Mapping[str, AnyEncoder]) -> Vectors:
+        """The vectors of one view's encoders, as its windows ask for them."""
+
+        def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
+            return self._load(encoders[encoder], digests)
+
+        return load
+
+    def _load(self, model: AnyEncoder, digests: pa.Array) -> tuple[Float32s, Bools]:
+        cache, fresh = self._cache(model), self._fresh[model.fingerprint]
+        matrix = np.zeros((len(digests), model.dim), np.float32)
+        found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)
+        if found.any():
+            matrix[found] = cache.load(digests.filter(pa.array(found)))
+        if fresh:
+            for place, digest in enumerate(digests.to_pylist()):
+                if not found[place] and digest in fresh:
+                    matrix[place], found[place] = fresh[digest], True
+        return matrix, found
+
+    def written(self) -> None:
+        """What was new may be in the cache now: what is, goes from here."""
+        for fingerprint, cache in self._caches.items():
+            fresh = self._fresh[fingerprint]
+            if fresh:
+                cache.refresh()
+                self._fresh[fingerprint] = {digest: fresh[digest] for digest in _missing(cache, fresh)}
+
+    def _cache(self, model: AnyEncoder) -> EmbeddingCache:
+        if model.fingerprint not in self._caches:
+            self._caches[model.fingerprint] = EmbeddingCache(self._folder, model)
+            self._fresh[model.fingerprint] = {}
+        return self._caches[model.fingerprint]
+
+
+def _missing(cache: EmbeddingCache, digests: Mapping[bytes, object]) -> list[bytes]:
+    found: list[bytes] = cache.missing(pa.array(list(digests), pa.binary(16))).to_pylist()
+    return found
