@@ -11,7 +11,7 @@ from limner.workers.sources.identity import count_strangers, identity_of
 from limner.workers.sources.load import Loaded, Tally
 from limner.workers.sources.lookup import Enrichment, Join
 from limner.workers.sources.request import Prepared, PrepareRequest
-from limner.workers.sources.rows import load_rows, needed, workbench
+from limner.workers.sources.rows import Lasting, load_rows, needed, workbench
 from limner.workers.sources.scan import Bounds
 from limner.workers.sources.seen import seen_before
 from limner.workers.sources.staging import count_unmatched, output_of, write_quarantine, write_shard
@@ -22,9 +22,12 @@ from limner.workers.sql import literal, quoted
 __all__ = ["PrepareRequest", "Prepared", "prepare", "seen_before"]
 
 
-def prepare(request: PrepareRequest) -> Prepared:
-    """Read, clean and stage the rows of one source. Raises LimnerError where it cannot be read."""
-    with workbench(request) as (bench, work):
+def prepare(request: PrepareRequest, lasting: Lasting | None = None) -> Prepared:
+    """Read, clean and stage the rows of one source, perhaps on a connection that is there.
+
+    Raises LimnerError where it cannot be read.
+    """
+    with workbench(request) if lasting is None else lasting.within() as (bench, work):
         seen, differs = look(request, bench, work) if request.keep_at is not None else (None, "")
         if differs:
             return Prepared(shards=(), texts={}, rows_read=0, rows_kept=0, differs=differs)

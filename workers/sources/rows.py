@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,38 @@ def workbench(request: PrepareRequest) -> Iterator[tuple[Workbench, Path]]:
             yield Workbench(database, Instants(database)), work
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+class Lasting:
+    """A connection that many small preparations use, one after the other: to open one takes longer than they do."""
+
+    def __init__(self, folder: Path, memory_limit: str = "1GB") -> None:
+        """Scratch files are in `folder`."""
+        self._folder = folder
+        self._opened = connection(folder, memory_limit, threads=1)
+        database = self._opened.__enter__()
+        database.execute("SET GLOBAL enable_external_file_cache = false")  # a file of one name is another one each time
+        self._bench = Workbench(database, Instants(database))
+
+    def close(self) -> None:
+        """Close it."""
+        self._opened.__exit__(None, None, None)
+
+    @contextmanager
+    def within(self) -> Iterator[tuple[Workbench, Path]]:
+        """The connection, which is as empty afterwards as it was before."""
+        import duckdb
+
+        bench, before = self._bench, self._bench.functions
+        try:
+            yield bench, self._folder
+        finally:
+            tables = bench.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal")
+            for (name,) in tables:
+                bench.run(f"DROP TABLE {quoted(name)}")
+            for number in range(before + 1, bench.functions + 1):
+                with suppress(duckdb.InvalidInputException):  # some names are of tables
+                    bench.database.remove_function(f"limner_f{number}")
 
 
 def load_rows(

@@ -16,6 +16,7 @@ from limner.workers.fitting import fits_by
 from limner.workers.intervals import Interval
 from limner.workers.plan import ViewPlan
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
+from limner.workers.sources.rows import Lasting
 from limner.workers.staged import stage_rows, windows_of
 from limner.workers.stream.due import Due
 from limner.workers.stream.rows import RowStore, entities_of, keys_of
@@ -140,7 +141,7 @@ def boot(
     return LiveView(plan, tables, start, fits, vectors, known)
 
 
-def read_events(plan: ViewPlan, source: str, file: Path, stage: Path) -> Prepared:
+def read_events(plan: ViewPlan, source: str, file: Path, stage: Path, lasting: Lasting) -> Prepared:
     """Clean the events of one source (a file of JSON Lines) for a view, as a run cleans the source's files."""
     reading = next(each for each in plan.readings if each.source == source)
     spec = plan.specs.sources[source].model_copy(update={"path": str(file)})
@@ -163,4 +164,4 @@ def read_events(plan: ViewPlan, source: str, file: Path, stage: Path) -> Prepare
         data=stage,
         threads=1,
     )
-    return prepare(request)
+    return prepare(request, lasting)

@@ -28,6 +28,7 @@ from limner.workers.online.opening import open_writer
 from limner.workers.plan import ViewPlan
 from limner.workers.shard import write_part
 from limner.workers.sources.instants import datetime_of
+from limner.workers.sources.rows import Lasting
 from limner.workers.stream.choose import Streamed
 from limner.workers.stream.events import Raw
 from limner.workers.stream.export import export_of
@@ -201,6 +202,8 @@ class Worker:
         self._scratch = self.data / FILE.parent / "work"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
+        self._lasting = Lasting(self._scratch, self.context.memory_limit)
+        self._opened.callback(self._lasting.close)
         self._state = State(self.data)
         self._opened.callback(self._state.close)
         self._state.only_views((name, plan.fingerprint) for name, plan in self.streamed.plans.items())
@@ -280,7 +283,7 @@ class Worker:
             stage = self._scratch / f"{plan.name}-{source}"
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
-            prepared = read_events(plan, source, self._file(source), stage)
+            prepared = read_events(plan, source, self._file(source), stage, self._lasting)
             rows = pq.read_table(prepared.shards[0])
             if len(rows):
                 found[source] = rows

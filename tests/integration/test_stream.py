@@ -1,0 +1,144 @@
+"""`limner stream` in a real project: what Feast answers online and offline, and workers that are killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+
+from limner.cli.main import run
+from limner.workers.online.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cli")]
+SPECS = """
+entity: user
+join_keys: {user_id: int}
+---
+source: taps
+path: data/taps
+format: jsonl
+entity: user
+event_timestamp: at
+created_timestamp: received
+clean: {cast: {user_id: int, amount: float}}
+stream: {id: tap, lateness: 1d}
+---
+feature_view: live
+entity: user
+source: taps
+every: event
+features:
+  taps: {count: "*", over: [1h, lifetime]}
+  spend: {sum: amount, over: 1h}
+  last: {last: tap}
+---
+feature_view: daily
+entity: user
+source: taps
+every: 1d
+features: {taps: {count: "*"}}
+---
+profile: all
+features: [live, daily]
+"""
+REFS = ["live:taps_1h", "live:taps_lifetime", "live:spend", "live:last"]
+
+
+def tap(n: int, user: int, at: datetime) -> dict[str, Any]:
+    return {"tap": f"t{n}", "user_id": user, "at": at.isoformat(), "amount": n}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project, applied and materialized, with one tap of user 1 in its files."""
+    root = tmp_path / "shop"
+    (root / "feature_repo").mkdir(parents=True)
+    (root / "feature_repo" / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
+    (root / "feature_repo" / "definitions.py").write_text(DEFINITIONS)
+    (root / "specs").mkdir()
+    (root / "specs" / "shop.yaml").write_text(SPECS)
+    (root / "data" / "taps").mkdir(parents=True)
+    before = datetime.now(UTC) - timedelta(hours=2)
+    row = tap(0, 1, before) | {"received": before.isoformat()}
+    (root / "data" / "taps" / "before.jsonl").write_text(json.dumps(row) + "\n")
+    (root / "incoming").mkdir()
+    return root
+
+
+def materialize(root: Path) -> None:
+    """To now, from yesterday on."""
+    begin = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    assert run(["-C", str(root), "materialize", begin, datetime.now(UTC).isoformat()]) == 0
+
+
+def stream(root: Path, rows: list[dict[str, Any]], name: str) -> int:
+    """Events in a file, taken to the last."""
+    (root / "incoming" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return run(["-C", str(root), "stream", "--from", f"folder:{root / 'incoming'}", "--once"])
+
+
+def test_feast_answers_online_what_its_training_set_says_of_that_instant(project: Path, capfd: Any) -> None:
+    """Before and after a run that computes the stream's time again."""
+    store = apply(project / "feature_repo")
+    materialize(project)
+    served: list[tuple[datetime, list[dict[str, Any]]]] = []
+    for number in range(2):
+        now = datetime.now(UTC)
+        rows = [tap(10 * number + n, n % 2 + 1, now - timedelta(seconds=n)) for n in range(1, 5)]
+        assert stream(project, [*rows, rows[0]], f"part-{number}") == 0
+        answer = store.get_online_features(REFS, [{"user_id": 1}, {"user_id": 2}]).to_dict()
+        served.append((datetime.now(UTC), [{k: v[n] for k, v in answer.items() if k != "user_id"} for n in range(2)]))
+    assert "4 events taken, 1 came again" in capfd.readouterr().out
+    assert served[-1][1] == [
+        {"taps_1h": 4, "taps_lifetime": 5, "spend": 32.0, "last": "t12"},
+        {"taps_1h": 4, "taps_lifetime": 4, "spend": 28.0, "last": "t11"},
+    ]
+    for _ in range(2):
+        rows = [{"user_id": user, "event_timestamp": at} for at, _ in served for user in (1, 2)]
+        found = store.get_historical_features(pd.DataFrame(rows), REFS).to_df().drop(columns=["user_id"])
+        assert found.drop(columns=["event_timestamp"]).to_dict("records") == [
+            each for _, some in served for each in some
+        ]
+        materialize(project)
+
+
+def test_workers_that_are_killed_again_and_again_lose_and_double_nothing(project: Path) -> None:
+    """While events come all the time."""
+    apply(project / "feature_repo")
+    materialize(project)
+    command = [sys.executable, "-m", "limner.cli.main", "-C", str(project), "stream", "--flush", "0.3"]
+    command += ["--from", f"folder:{project / 'incoming'}", "--most", "7"]
+    sent = 0
+    with (project / "incoming" / "all.jsonl").open("a") as incoming:
+        for _ in range(2):
+            worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                begun = sent
+                deadline = time.monotonic() + 60
+                while sent < begun + 40 or _taken(project) <= begun + 10:
+                    assert time.monotonic() < deadline
+                    sent += 1
+                    incoming.write(json.dumps(tap(sent, sent % 5, datetime.now(UTC))) + "\n")
+                    incoming.flush()
+                    time.sleep(0.02)
+            finally:
+                worker.send_signal(signal.SIGKILL)
+                worker.wait()
+    assert stream(project, [], "none") == 0
+    live = Store(project)
+    assert sum(live.read("live", list(range(5)), ["taps_lifetime"])["taps_lifetime"].to_pylist()) == sent + 1
+    files = [line for file in (project / "data" / "taps").glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert sorted(json.loads(line)["tap"] for line in files) == sorted(f"t{n}" for n in range(sent + 1))
+
+
+def _taken(root: Path) -> int:
+    """Events that are online."""
+    found = Store(root).read("live", list(range(5)), ["taps_lifetime"])["taps_lifetime"].to_pylist()
+    return sum(each or 0 for each in found)
