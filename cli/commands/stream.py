@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +28,7 @@ def stream(
         list[str] | None, typer.Argument(metavar="[VIEW]...", help="Default: every served view that can.")
     ] = None,
     source: Annotated[
-        str, typer.Option("--from", metavar="INPUT", help="folder:PATH, the files *.jsonl of a folder.")
+        str, typer.Option("--from", metavar="INPUT", help="folder:PATH (files *.jsonl in it), or redis://HOST:PORT/0.")
     ] = ...,  # type: ignore[assignment]
     once: Annotated[bool, typer.Option("--once", help="Stop when there is no more.")] = False,
     flush: Annotated[
@@ -48,7 +47,7 @@ def stream(
     root = project.find(project_folder)
     told = run(root, views or [], source, Pace(most, flush), once=once)
     if json:
-        output.emit_json(asdict(told))
+        output.emit_json(summary_of(told))
     else:
         output.console().print(
             f"{told.taken:,} events taken, {told.repeated:,} came again, {told.dead:,} set aside; "
@@ -121,8 +120,13 @@ def _follow(
         raise
     finally:
         events.close()
-    ledger.finish_run(run_id, "done", summary=asdict(told))
+    ledger.finish_run(run_id, "done", summary=summary_of(told))
     return told
+
+
+def summary_of(told: "Told") -> dict[str, int]:
+    """The numbers of a run."""
+    return {"taken": told.taken, "repeated": told.repeated, "dead": told.dead, "changed": told.changed}
 
 
 def opened(source: str, found: "Streamed") -> "Input":
@@ -130,9 +134,13 @@ def opened(source: str, found: "Streamed") -> "Input":
     from limner.workers.stream.inputs import Folder
 
     kind, _, rest = source.partition(":")
+    if kind in ("redis", "rediss", "unix") and rest:
+        from limner.workers.stream.redis_input import RedisStreams
+
+        return RedisStreams(source, list(found.sources))
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
-    raise LimnerError(f"--from {source}: expected folder:PATH")
+    raise LimnerError(f"--from {source}: expected folder:PATH or redis://HOST:PORT/0")
 
 
 @contextmanager

@@ -34,8 +34,8 @@ class Input(Protocol):
     def take(self, most: int, seconds: float) -> Batch:
         """At most so many events; waits so long for the first one. LimnerError where it cannot be read."""
 
-    def done(self, batch: Batch) -> None:
-        """The events have happened."""
+    def done(self, batch: Batch, dead: Sequence[tuple[str, str]] = ()) -> None:
+        """The events have happened; of those that were set aside, source and what there is to tell (JSON)."""
 
     @property
     def exhausted(self) -> bool:
@@ -82,7 +82,7 @@ class Folder:
                 return Batch(events, json.dumps(self._read) if events else None)
             time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
 
-    def done(self, batch: Batch) -> None:
+    def done(self, batch: Batch, dead: Sequence[tuple[str, str]] = ()) -> None:
         """The files stay as they are."""
 
     def close(self) -> None:

