@@ -12,7 +12,8 @@ from feast import FeatureStore, FeatureView
 from feast.infra.online_stores.helpers import get_online_store_from_config
 
 from limner.feature_repo.applied import applied_plan
-from limner.feature_repo.compile import FINGERPRINT_TAG
+from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG
+from limner.feature_repo.garbage_models import unpinned
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
@@ -22,8 +23,8 @@ from limner.workers.history.served import Pointer, forget, pointers
 from limner.workers.history.version import read_version
 from limner.workers.online.opening import open_database, open_writer
 
-Kind = Literal["history", "online values", "embeddings", "fit", "stage", "half removed"]
-_OF_ENCODERS = ("embeddings", "fit")  # any view may use them
+Kind = Literal["history", "online values", "embeddings", "fit", "model version", "stage", "half removed"]
+_OF_ANY = ("embeddings", "fit", "model version")  # any view may use them
 _GONE = ".gone"  # below data: what is being removed; a rename into it is the step that counts
 
 
@@ -79,7 +80,8 @@ def find(root: Path, keep: int = 1) -> Garbage:
     """All that can go, with `keep` earlier versions of each view left to go back to. Removes nothing."""
     here = _open(root, keep)
     notes: list[str] = []
-    items = [*_histories(here), *_online(here), *_embeddings(here, notes), *_stages(here), *_half_removed(here)]
+    items = [*_histories(here), *_online(here), *_embeddings(here, notes), *_models(here, notes)]
+    items += [*_stages(here), *_half_removed(here)]
     return Garbage(tuple(sorted(items)), tuple(notes))
 
 
@@ -94,9 +96,11 @@ def remove(root: Path, items: Sequence[Item], keep: int = 1) -> Garbage:
     for item in items:
         with ExitStack() as locks:
             try:
-                for view in [item.view] if item.view else here.views if item.kind in _OF_ENCODERS else []:
+                for view in [item.view] if item.view else here.views if item.kind in _OF_ANY else []:
                     locks.enter_context(view_lock(here.data / "online" / view))
                     locks.enter_context(view_lock(here.data / "history" / view))
+                if item.kind == "model version" and item.path is not None:
+                    locks.enter_context(view_lock(item.path.parent, "fitted"))
             except LimnerError as error:
                 notes.append(f"{item.kind} {item.name} is left: {error}")
                 continue
@@ -117,6 +121,8 @@ def _of(here: _Project, item: Item) -> Iterator[Item]:
             yield from _online(here)
         case "embeddings" | "fit":
             yield from _embeddings(here, [])
+        case "model version":
+            yield from _models(here, [])
         case "stage":
             yield from _stages(here)
         case "half removed":
@@ -202,6 +208,20 @@ def _embeddings(here: _Project, notes: list[str]) -> Iterator[Item]:
     for file in sorted((here.data / "encoders").glob("*.json")):
         if file.stem not in used:
             yield Item("fit", file.stem[:12], "no view uses the encoder that learned it", file.stat().st_size, "", file)
+
+
+def _models(here: _Project, notes: list[str]) -> Iterator[Item]:
+    """Versions of models that no view asks as applied, served or kept, and that no view would ask."""
+    closures = [view.tags[CLOSURE_TAG] for view in here.views.values() if CLOSURE_TAG in view.tags]
+    for name in here.views:
+        for fingerprint in here.needed(name):
+            version = read_version(here.data / "history" / name / fingerprint)
+            closures += [] if version is None else [version.closure]
+    try:
+        for each in unpinned(here.project, closures):
+            yield Item("model version", f"{each.model} {each.version}", each.why, _size(each.path), "", each.path)
+    except LimnerError as error:
+        notes.append(f"versions of models are left: which ones are needed cannot be told ({error})")
 
 
 def _stages(here: _Project) -> Iterator[Item]:

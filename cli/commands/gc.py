@@ -20,7 +20,7 @@ def gc(
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Show what nothing serves nor needs: old histories, online values, embeddings; remove it with --yes."""
+    """Show what nothing serves nor needs: old histories, values, embeddings, model versions; remove it with --yes."""
     root = project.find(project_folder)
     with stock_feast.quiet(), stock_feast.translated():
         from limner.feature_repo.garbage import find, remove

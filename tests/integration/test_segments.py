@@ -8,11 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from limner.feature_repo.garbage import find, remove
 from limner.feature_repo.plan import plan
 from limner.feature_repo.project import Project
 from limner.workers.models.contents import read_segmentation
 from limner.workers.models.run import fit_model
 from limner.workers.models.segment_why import SegmentWhy
+from limner.workers.models.versions import registered
 from limner.workers.models.why import why
 from limner.workers.report import silent
 from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
@@ -111,3 +113,25 @@ def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
             assert found[name].tolist() == content.says(wanted, columns).to_pylist()
             if at == end:
                 assert after[name].tolist() == found[name].tolist()
+
+    _only_what_is_asked_stays(tmp_path, second, end, {old, new})
+
+
+def _only_what_is_asked_stays(root: Path, cut_off: int, end: int, earlier: set[str]) -> None:
+    """Versions of an earlier definition go when no view asks them, applied, served or kept."""
+    repo, specs = root / "feature_repo", root / "specs" / "shop.yaml"
+    specs.write_text(specs.read_text().replace("scale: log_zscore", "scale: minmax"))
+    newest = _fit(repo, cut_off)
+    assert _versions_to_go(root, keep=0) == set()
+    store = apply(repo)
+    store.materialize(_moment(FIRST + 60 * DAY), _moment(end))
+    before = _online(store)
+    assert _versions_to_go(root, keep=1) == set()
+    assert _versions_to_go(root, keep=0) == earlier
+    remove(root, find(root, keep=0).items, keep=0)
+    assert set(registered(root / "data", "groups")) == {newest}
+    assert _online(store).equals(before)
+
+
+def _versions_to_go(root: Path, keep: int) -> set[str]:
+    return {item.name.removeprefix("groups ") for item in find(root, keep).items if item.kind == "model version"}
