@@ -205,7 +205,7 @@ def _embeddings(here: _Project, notes: list[str]) -> Iterator[Item]:
     for folder in _folders(here.data / "embeddings"):
         if folder.name not in used:
             yield Item("embeddings", folder.name[:12], "no view uses their encoder", _size(folder), "", folder)
-    for file in sorted((here.data / "encoders").glob("*.json")):
+    for file in sorted(file for form in ("json", "safetensors") for file in (here.data / "encoders").glob(f"*.{form}")):
         if file.stem not in used:
             yield Item("fit", file.stem[:12], "no view uses the encoder that learned it", file.stat().st_size, "", file)
 

@@ -34,7 +34,9 @@ def closure(specs: Specs, view_name: str) -> str:
 def encoder_documents(specs: Specs, name: str) -> list[Model]:
     """An encoder, and the sources that it learns from."""
     encoder = specs.encoders[name]
-    learned = [] if encoder.tfidf is None else [encoder.tfidf.source, *specs.sources[encoder.tfidf.source].others]
+    learned = (
+        [] if encoder.learning is None else [encoder.learning.source, *specs.sources[encoder.learning.source].others]
+    )
     return [encoder, *(specs.sources[each] for each in learned)]
 
 

@@ -50,11 +50,12 @@ def check(specs: Specs, raw: RawColumns) -> None:
         origin = specs.origin("request_view", request.request_view)
         problems += RequestTypes(origin, request, outputs).problems
     for name, encoder in specs.encoders.items():
-        if encoder.tfidf is not None and encoder.tfidf.source in known:
-            learned = encoder.tfidf.source
+        learning = encoder.learning
+        if learning is not None and learning.source in known:
+            learned = learning.source
             use = Use(specs.origin("encoder", name), learned, scope(specs, learned, raw), joined=True)
-            for column in encoder.tfidf.text.columns:
-                problems += use.column(("tfidf", "text"), column)
+            for column in learning.text.columns:
+                problems += use.column((learning.kind, "text"), column)
     for model in specs.models.values():
         problems += _model(specs, model, raw, known)
         problems += unreadable(specs.origin("model", model.model), model, outputs)

@@ -22,8 +22,8 @@ def readable(view: FeatureView, named: Named) -> tuple[str, ...]:
     sources, encoders, views = named
     all_views = (view, *(views[name] for name in reachable(views, view)))
     features = [feature for each in all_views for feature in each.features.values()]
-    used = (encoders[name].tfidf for name in encoders_of(features) if name in encoders)
-    learned = [tfidf.source for tfidf in used if tfidf is not None]
+    used = (encoders[name].learning for name in encoders_of(features) if name in encoders)
+    learned = [each.source for each in used if each is not None]
     reads = [name for each in all_views for name in each.reads]
     own = [name for name in (*reads, *learned) if name in sources]
     return tuple(dict.fromkeys((*own, *(name for each in own for name in sources[each].others))))

@@ -11,7 +11,7 @@ from limner.language.learning.binding import models_of
 from limner.language.models import Encoder, Source
 from limner.language.outputs import local_zone, output_names
 from limner.language.repo import Specs
-from limner.language.term_encoders import Tfidf
+from limner.language.term_encoders import Learning
 
 SEMANTICS = 1
 """Raised when the same spec starts to mean other values: every history is then rebuilt."""
@@ -81,10 +81,10 @@ def terms_identity(specs: Specs, encoder: Encoder) -> str:
     assert terms is not None
     identity = {
         "semantics": TERMS,
-        "kind": "hashing" if encoder.hashing is not None else "tfidf",
+        "kind": terms.kind if isinstance(terms, Learning) else "hashing",
         "terms": canonical(terms, without=frozenset({"source"})),
         "normalize": encoder.normalize,
-        "of": source_identity(specs, terms.source) if isinstance(terms, Tfidf) else None,
+        "of": source_identity(specs, terms.source) if isinstance(terms, Learning) else None,
     }
     return _digest(identity)
 

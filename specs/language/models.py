@@ -16,7 +16,7 @@ from limner.language.names import Member as Member
 from limner.language.names import Model as Model
 from limner.language.request_features import AnyRequestFeature
 from limner.language.scalars import Bool, Every, Filled, Instant, Int, Number, Scalar, Text, by_shape
-from limner.language.term_encoders import Hashing, Tfidf
+from limner.language.term_encoders import Hashing, Learning, Tfidf, Word2Vec
 from limner.language.types import KeyType as KeyType
 from limner.language.types import LogicalType as LogicalType
 
@@ -153,12 +153,13 @@ class Split(Model):
 
 
 class Encoder(Model):
-    """What turns a text into a vector: a BERT-family model (weights, pooling of tokens, limits), or counts of terms."""
+    """What turns a text into a vector: a BERT-family model (weights, pooling of tokens, limits), or made of terms."""
 
     encoder: Name
     model: Filled | None = None
     hashing: Hashing | None = None
     tfidf: Tfidf | None = None
+    word2vec: Word2Vec | None = None
     description: Text = ""
     pooling: Literal["mean", "cls", "max"] = "mean"
     max_tokens: Annotated[Int, Field(ge=2, le=8192)] = 128
@@ -168,9 +169,14 @@ class Encoder(Model):
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
 
     @property
-    def terms(self) -> Hashing | Tfidf | None:
-        """How terms are counted; None for a model."""
-        return self.hashing or self.tfidf
+    def terms(self) -> Hashing | Learning | None:
+        """How terms are counted, or what they mean; None for a model."""
+        return self.hashing or self.learning
+
+    @property
+    def learning(self) -> Learning | None:
+        """What it learns of a source, if it does."""
+        return self.tfidf or self.word2vec
 
 
 class Grid(Model):

@@ -104,12 +104,12 @@ def _view(parsed: Parsed, view: FeatureView, names: Names, complete: bool) -> It
 
 
 def _encoder(parsed: Parsed, encoder: Encoder, names: Names, complete: bool) -> Iterator[Problem]:
-    if encoder.tfidf is None:
+    if encoder.learning is None:
         return
-    path = ("tfidf", "source")
+    path = (encoder.learning.kind, "source")
     if complete:
-        yield from _unknown(parsed, path, "source", encoder.tfidf.source, names)
-    yield from _timeless(parsed, path, encoder.tfidf.source, names)
+        yield from _unknown(parsed, path, "source", encoder.learning.source, names)
+    yield from _timeless(parsed, path, encoder.learning.source, names)
 
 
 def _timeless(parsed: Parsed, path: tuple[str | int, ...], name: str, names: Names) -> Iterator[Problem]:
@@ -199,7 +199,7 @@ def _unfitted(parsed: Parsed, path: tuple[str | int, ...], model: LearnedModel, 
     if tuned and isinstance(encoder, Encoder) and encoder.model is None:
         text = f"encoder {used!r} counts terms, and has no weights to tune: name an encoder with a model"
         yield parsed.origin.problem(path, text)
-    elif isinstance(encoder, Encoder) and encoder.tfidf is not None and encoder.tfidf.fit > model.cut_off:
+    elif isinstance(encoder, Encoder) and encoder.learning is not None and encoder.learning.fit > model.cut_off:
         text = f"encoder {used!r} has learned by its fit, which is after the cut-off of this model: choose a later one"
         yield parsed.origin.problem(path, text)
 

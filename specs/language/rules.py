@@ -208,9 +208,9 @@ def _database(url: str) -> Iterator[Finding]:
 
 
 def _encoder(encoder: Encoder, data: dict[str, Any]) -> Iterator[Finding]:
-    kinds = [kind for kind in ("model", "hashing", "tfidf") if getattr(encoder, kind) is not None]
+    kinds = [kind for kind in ("model", "hashing", "tfidf", "word2vec") if getattr(encoder, kind) is not None]
     if not kinds:
-        yield (), "says nothing about how it encodes: add model (a folder or name), hashing or tfidf", False
+        yield (), "says nothing about how it encodes: add model (a folder or name), hashing, tfidf or word2vec", False
     for kind in kinds[1:]:
         yield (kind,), f"an encoder has {kinds[0]} or {kind}, not both: make them two encoders", True
     fits = (encoder.max_tokens - 2) // 2

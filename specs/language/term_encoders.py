@@ -1,6 +1,6 @@
 """Encoders that count terms: no model, no server, no GPU."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -43,8 +43,38 @@ class Tfidf(Terms):
     Rows count from that instant on: a vector at an earlier one is null.
     """
 
+    kind: ClassVar[str] = "tfidf"
     source: Filled
     text: Template
     fit: Instant
     features: Features = 512
     min_df: Annotated[Int, Field(ge=1)] = 1
+
+
+class Word2Vec(BaseModel):
+    """The mean vector of a text's terms: they are near to each other where a source's texts use them alike.
+
+    They are learned as known at one instant. Rows count from that instant on: a vector at an earlier one is null.
+    """
+
+    kind: ClassVar[str] = "word2vec"
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    source: Filled
+    text: Template
+    fit: Instant
+    features: Annotated[Int, Field(ge=2, le=1024)] = 64
+    analyzer: Literal["word", "char"] = "word"
+    lowercase: Bool = True
+    window: Annotated[Int, Field(ge=1, le=20)] = 5
+    min_df: Annotated[Int, Field(ge=1)] = 2
+    epochs: Annotated[Int, Field(ge=1, le=100)] = 5
+    seed: Annotated[Int, Field(ge=0, lt=2**32)] = 0
+
+    @property
+    def ngrams(self) -> tuple[int, int]:
+        """A term is one word, or one character."""
+        return (1, 1)
+
+
+Learning = Tfidf | Word2Vec
+"""Encoders that learn of a source, as of an instant."""

@@ -17,7 +17,7 @@ from limner.language.learning.tuning import Tuning
 from limner.language.models import DOCUMENTS, Clean, LogicalType, Range, Stream, TextCleaning
 from limner.language.repo import load_texts
 from limner.language.syntax import FUNCTIONS
-from limner.language.term_encoders import Hashing, Tfidf
+from limner.language.term_encoders import Hashing, Tfidf, Word2Vec
 from tests.language.examples import HERE
 
 PAGE = (HERE.parents[1] / "docs" / "spec-language.md").read_text()
@@ -47,8 +47,8 @@ def test_the_examples_are_one_working_project() -> None:
 
 
 EXPLAINED = (
-    *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Propensity, Segments, Label, Population,
-    Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder, Tuning,
+    *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Word2Vec, Propensity, Segments,
+    Label, Population, Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder, Tuning,
     Stream, *KINDS,
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ BEYOND = (
     "column_", "condition_", "yaml_", "embed_lone", "embed_no_column", "embed_unknown", "embed_format",
     "document_twice", "encoder_hashing_ngrams", "encoder_hashing_pooling", "encoder_hashing_split",
     "encoder_split_overlap", "encoder_split_short", "encoder_model_and", "encoder_of_nothing",
+    "encoder_word2vec_of",
     "encoder_tfidf_source", "encoder_tfidf_unknown", "example_about", "example_key", "example_unknown", "example_value",
     "entity_reserved", "feature_distinct_star", "feature_named", "feature_names", "feature_sum_of_star",
     "feature_by", "feature_categor", "feature_other", "feature_sequence_of_star",

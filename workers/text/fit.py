@@ -1,4 +1,4 @@
-"""What a tfidf encoder learns of a source, once: its most frequent terms and how rare they are."""
+"""What an encoder learns of a source, once: its most frequent terms and how rare they are, or vectors of terms."""
 
 import json
 import math
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from limner.language.errors import LimnerError
-from limner.language.term_encoders import Terms, Tfidf
+from limner.language.term_encoders import Learning, Terms, Tfidf, Word2Vec
 from limner.workers.encoder.locking import exclusive
 from limner.workers.history.files import replace
 from limner.workers.sources.prepare import PrepareRequest, prepare
+from limner.workers.text import skipgram
 
 TEXT = "__text"
 _ROWS = 4096
@@ -23,7 +24,7 @@ class Fitting:
     """One fit to make: from which rows, of what, and into which file. It travels to a worker process."""
 
     encoder: str
-    tfidf: Tfidf
+    learns: Learning
     request: PrepareRequest  # stages the column of digests TEXT
     target: Path
     vectors: Path  # folder of the vectors made with it
@@ -43,14 +44,26 @@ def fit(fitting: Fitting) -> None:
                 "restore it, or give the encoder another instant as fit, which makes it another encoder"
             )
         texts = prepare(fitting.request).texts[TEXT]
-        learned = learn(fitting.tfidf, _texts(texts))
-        if not learned.idf:
-            raise LimnerError(
-                f"encoder {fitting.encoder!r}: nothing to learn from {learned.texts} texts of source "
-                f"{fitting.tfidf.source!r} known at its fit: choose a later instant, or a smaller min_df"
-            )
-        content = {"encoder": fitting.encoder, "texts": learned.texts, "idf": learned.idf}
-        replace(fitting.target, json.dumps(content, ensure_ascii=False, indent=0).encode())
+        content = _content(fitting, list(_texts(texts)))
+        replace(fitting.target, content)
+
+
+def _content(fitting: Fitting, texts: list[str]) -> bytes:
+    learns = fitting.learns
+    if isinstance(learns, Word2Vec):
+        analyze = analyzer(learns)
+        words = skipgram.learn(learns, map(analyze, texts))
+        content = words.content() if words.terms else b""
+    else:
+        learned = learn(learns, iter(texts))
+        data = {"encoder": fitting.encoder, "texts": learned.texts, "idf": learned.idf}
+        content = json.dumps(data, ensure_ascii=False, indent=0).encode() if learned.idf else b""
+    if not content:
+        raise LimnerError(
+            f"encoder {fitting.encoder!r}: nothing to learn from {len(texts)} texts of source "
+            f"{learns.source!r} known at its fit: choose a later instant, or a smaller min_df"
+        )
+    return content
 
 
 @dataclass(frozen=True)
@@ -80,14 +93,14 @@ def learn(tfidf: Tfidf, texts: Iterator[str]) -> Learned:
     return Learned(count, {term: math.log((1 + count) / (1 + documents[term])) + 1 for term in sorted(chosen)})
 
 
-def analyzer(terms: Terms) -> Any:
+def analyzer(terms: Terms | Word2Vec) -> Any:
     """The function from a text to its terms."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(**options_of(terms)).build_analyzer()
 
 
-def options_of(terms: Terms) -> dict[str, Any]:
+def options_of(terms: Terms | Word2Vec) -> dict[str, Any]:
     """What a term is, as scikit-learn's vectorizers take it."""
     return {"ngram_range": terms.ngrams, "analyzer": terms.analyzer, "lowercase": terms.lowercase}
 

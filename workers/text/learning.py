@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from limner.language.term_encoders import Tfidf
+from limner.language.term_encoders import Learning
 from limner.workers.sources.request import PrepareRequest, RowText
 from limner.workers.tasks import Workers
 from limner.workers.text.fit import TEXT, Fitting, fit
@@ -15,7 +15,7 @@ def learned(model: TermsModel, request: PrepareRequest, data: Path, workers: Wor
 
     `request` is that of the run, for one of its views. Raises LimnerError as `fit` does.
     """
-    if not isinstance(model.terms, Tfidf) or model.fitted is None:
+    if not isinstance(model.terms, Learning) or model.fitted is None:
         return True
     if model.terms.fit > request.until:
         return False

@@ -37,6 +37,6 @@ def _since(output: Output, encoders: Mapping[str, AnyEncoder]) -> Output:
 
 def learned_from(specs: Specs, encoders: Mapping[str, AnyEncoder]) -> list[str]:
     """The sources that encoders learn from, with the sources these look up."""
-    fitted = (specs.encoders[name].tfidf for name in encoders if name in specs.encoders)
-    sources = [tfidf.source for tfidf in fitted if tfidf is not None]
+    fitted = (specs.encoders[name].learning for name in encoders if name in specs.encoders)
+    sources = [each.source for each in fitted if each is not None]
     return list(dict.fromkeys(each for name in sources for each in (name, *specs.sources[name].others)))

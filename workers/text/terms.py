@@ -11,19 +11,20 @@ import numpy.typing as npt
 
 from limner.language.fingerprint import terms_identity
 from limner.language.repo import Specs
-from limner.language.term_encoders import Hashing, Tfidf
-from limner.workers.text.fit import options_of, read_fit
+from limner.language.term_encoders import Hashing, Learning, Word2Vec
+from limner.workers.text.fit import analyzer, options_of, read_fit
+from limner.workers.text.skipgram import Words, read_words
 
 
 @dataclass(frozen=True)
 class TermsModel:
     """An encoder that counts terms: `dim` numbers a vector, `fingerprint` (hex sha256) the identity of its vectors.
 
-    `fitted` is the file of what was learned, for tfidf. What is learned is made once, by the first run that needs it.
+    `fitted` is the file of what was learned, where something is. It is made once, by the first run that needs it.
     """
 
     name: str
-    terms: Hashing | Tfidf
+    terms: Hashing | Learning
     normalize: bool
     dim: int
     fingerprint: str
@@ -33,7 +34,7 @@ class TermsModel:
     @property
     def fit(self) -> int | None:
         """The instant (µs) as of which it learned, and from which it has vectors; None: it learns nothing."""
-        return self.terms.fit if isinstance(self.terms, Tfidf) else None
+        return self.terms.fit if isinstance(self.terms, Learning) else None
 
 
 def terms_model(specs: Specs, name: str, data: Path) -> TermsModel:
@@ -42,7 +43,8 @@ def terms_model(specs: Specs, name: str, data: Path) -> TermsModel:
     terms = encoder.terms
     assert terms is not None
     fingerprint = terms_identity(specs, encoder)
-    fitted = data / "encoders" / f"{fingerprint}.json" if isinstance(terms, Tfidf) else None
+    form = "safetensors" if isinstance(terms, Word2Vec) else "json"
+    fitted = data / "encoders" / f"{fingerprint}.{form}" if isinstance(terms, Learning) else None
     return TermsModel(name, terms, encoder.normalize, terms.features, fingerprint, fitted)
 
 
@@ -62,14 +64,24 @@ class TermsEncode:
 
     def check(self) -> None:
         """Read what was learned; raises LimnerError if that cannot be done."""
-        _vectorizer(self.model)
+        _words(self.model) if isinstance(self.model.terms, Word2Vec) else _vectorizer(self.model)
 
     def __call__(self, texts: Sequence[str]) -> Counted:
         """Encode texts, in this order; a text without any term is a vector of zeros."""
+        if isinstance(self.model.terms, Word2Vec):
+            words, analyze = _words(self.model), analyzer(self.model.terms)
+            found = [words.of(analyze(text), normalize=self.model.normalize) for text in texts]
+            return Counted(np.array(found, np.float32).reshape(len(texts), self.model.dim))
         counts = _vectorizer(self.model).transform(texts).astype(np.float32)
         vectors = np.zeros((len(texts), self.model.dim), np.float32)
         vectors[:, : counts.shape[1]] = counts.toarray()
         return Counted(vectors)
+
+
+@lru_cache(maxsize=4)
+def _words(model: TermsModel) -> Words:
+    assert model.fitted is not None
+    return read_words(model.fitted)
 
 
 @lru_cache(maxsize=4)

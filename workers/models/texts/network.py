@@ -1,8 +1,7 @@
 """Learning a convolutional network with torch, on one thread: the same texts and seed give the same bytes."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from limner.language.learning.classifier import Classifier
 from limner.workers.derive.values import Array
 from limner.workers.models.texts.convolution import PAD, places, tokens
 from limner.workers.models.texts.learned import Convolution
+from limner.workers.text.skipgram import alone
 
 WIDTHS, FILTERS, VECTOR = (2, 3, 4), 64, 64
 KNOWN, LONGEST = 5000, 256  # tokens there are vectors for, the most frequent ones; tokens of a text that are read
@@ -32,7 +32,7 @@ def convolution(
     model = Convolution(
         classes=classes, split=split, lowercase=True, tokens=tuple(known), longest=LONGEST, widths=WIDTHS
     )
-    with _alone(seed):
+    with alone(seed):
         net = _network(len(known) + 2, len(classes))
         rows = [places(model, text) for text in early[0]]
         later = None if late is None else [places(model, text) for text in late[0]]
@@ -60,24 +60,6 @@ def convolution(
                 if worse >= PATIENCE:
                     break
     return model, save(best)
-
-
-@contextmanager
-def _alone(seed: int) -> Iterator[None]:
-    """Torch as a run of its own: one thread, its own chance, and left as it was."""
-    import torch
-
-    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
-    strict = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.random.set_rng_state(state)
-        torch.use_deterministic_algorithms(strict)
-        torch.set_num_threads(threads)
 
 
 def _weights(kind: Classifier, label: Array, classes: int) -> Any:
