@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import pytest
+from hypothesis import settings
 
 from tests.integration.postgres_server import postgres, postgres_server
 from tests.integration.stand_ins import in_process, marking
@@ -14,6 +15,10 @@ from tests.running import limner
 
 # Ray's workers give way to everything else (nice 15): two test processes at once would starve each other's.
 os.environ.setdefault("RAY_worker_niceness", "0")
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 __all__ = ["in_process", "limner", "marking", "own_triton", "postgres", "postgres_server", "triton"]
 

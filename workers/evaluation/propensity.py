@@ -47,7 +47,8 @@ def evaluate(
 
     `learned` are the examples the version was made of, `asked` those it is measured on; `probabilities`, (rows,) each,
     are the model's on both; `horizon`: how far labels look ahead (µs). `more`: probabilities of further baselines on
-    `asked`. LimnerError if labels learned from reach into what is measured, or one side has no examples.
+    `asked`. An input without a name is a part of a vector: no feature that would be asked alone. LimnerError if labels
+    learned from reach into what is measured, or one side has no examples.
     """
     check_windows(learned.instants, asked.instants, horizon)
     best, alone = best_feature(inputs, learned, asked.features)
@@ -69,6 +70,8 @@ def best_feature(inputs: Sequence[str], learned: Examples, asked: Array) -> tupl
         raise LimnerError("the examples learned from have one label only: there is nothing to compare with")
     found = []
     for place, name in enumerate(inputs):
+        if not name and any(inputs):
+            continue
         before, after = (_bent(each[:, place]) for each in (learned.features, asked))
         fitted, said = _line(before, learned.labels, after)
         found.append((value(metrics.roc_auc(learned.labels, fitted), len(fitted)), name, said))

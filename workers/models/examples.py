@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.language.features import Count, Distinct, Sum
+from limner.language.outputs import Output
 from limner.workers.models.instants import Instants
 from limner.workers.shard import stored_vectors
 from limner.workers.sql import literal, quoted
@@ -167,13 +168,17 @@ def _timed(rows: pa.Table) -> pa.Table:
 def _columns(task: ExampleTask, known: Mapping[str, pa.Table]) -> str:
     keys = [f"drawn.{quoted(key)} AS {quoted(key)}" for key in task.join_keys]
     inputs = [
-        f"{quoted(f'of {view}')}.{quoted(output.name)}{'' if output.type.dim else '::DOUBLE'} "
-        f"AS {quoted(f'{view}.{output.name}')}"
+        f"{quoted(f'of {view}')}.{quoted(output.name)}{_cast(output)} AS {quoted(f'{view}.{output.name}')}"
         for view in known
         for output in task.views[view].task.outputs
     ]
     label = [f"{_holds(task.label, 'labelled')} AS {LABEL}"] if task.label is not None else []
     return ", ".join((*keys, AT, *inputs, *label))
+
+
+def _cast(output: Output) -> str:
+    """Numbers of all kinds are doubles, words and vectors what they are."""
+    return "" if output.type.dim or output.type.base == "string" else "::DOUBLE"
 
 
 def _joins(task: ExampleTask, known: Mapping[str, pa.Table]) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limner.workers.derive.numbers import each
 from limner.workers.derive.values import Array
-from limner.workers.models.matrix import matrix
+from limner.workers.models.columns import Column, Number, wide
 
 
 class Data(BaseModel):
@@ -157,30 +157,41 @@ class Isotonic(Data):
 
 
 class Learned(Data):
-    """A version's content: `inputs` (`view.feature`) in the order in which it takes them, a score, a probability."""
+    """A version's content: `inputs` (`view.feature`), the columns it takes them for, a score, a probability.
+
+    Without `columns` each input is a number.
+    """
 
     inputs: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
     scorer: Annotated[Logistic | Boosting, Field(discriminator="kind")]
     calibration: Annotated[Sigmoid | Isotonic, Field(discriminator="kind")] = Sigmoid()
 
     @model_validator(mode="after")
     def _fits(self) -> "Learned":
+        if not {each.input for each in self.columns} <= {*self.inputs}:
+            raise ValueError("a column is of an input that there is not")
         match self.scorer:
             case Logistic(fill=fill, center=center, width=width, weights=weights):
-                if {len(fill), len(center), len(width), len(weights)} != {len(self.inputs)}:
-                    raise ValueError("there is not a weight for each input")
+                if {len(fill), len(center), len(width), len(weights)} != {len(self.reads)}:
+                    raise ValueError("there is not a weight for each column")
             case Boosting(trees=trees):
-                if any(not 0 <= each < len(self.inputs) for tree in trees for each in tree.feature):
-                    raise ValueError("a tree asks for an input that there is not")
+                if any(not 0 <= each < len(self.reads) for tree in trees for each in tree.feature):
+                    raise ValueError("a tree asks for a column that there is not")
         return self
 
+    @property
+    def reads(self) -> tuple[Column, ...]:
+        """The columns of its matrix."""
+        return self.columns or tuple(Number(input=name) for name in self.inputs)
+
     def probability(self, rows: Array) -> Array:
-        """[rows] between 0 and 1, of rows [rows, inputs] with NaN for null; each depends on its row alone."""
+        """[rows] between 0 and 1, of rows [rows, columns] with NaN for null; each depends on its row alone."""
         return self.calibration.probability(self.scorer.score(rows))
 
     def says(self, _wanted: str, columns: Mapping[str, pa.Array]) -> pa.Array:
         """[rows] the probability."""
-        return pa.array(self.probability(matrix(self.inputs, columns)) + 0.0)
+        return pa.array(self.probability(wide(self.reads, columns)) + 0.0)
 
 
 def _total(parts: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from limner.workers.derive.values import Array, as_float, of_arrow
+from limner.workers.models.columns import plain, vector
 
 
 def matrix(inputs: Sequence[str], columns: Mapping[str, pa.Array]) -> Array:
@@ -17,16 +18,7 @@ def matrix(inputs: Sequence[str], columns: Mapping[str, pa.Array]) -> Array:
 def places(inputs: Sequence[str], dims: Sequence[int | None], columns: Mapping[str, pa.Array]) -> Array:
     """[rows, places] float64, NaN for null: a number has one place, a vector as many as its dim says."""
     parts = [
-        matrix([name], columns) if dim is None else _vector(columns[name], dim)
+        matrix([name], columns) if dim is None else vector(plain(columns[name]), dim)
         for name, dim in zip(inputs, dims, strict=True)
     ]
     return np.concatenate(parts, axis=1)
-
-
-def _vector(column: pa.Array | pa.ChunkedArray, dim: int) -> Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    found = np.full((len(array), dim), np.nan)
-    valid = np.asarray(array.is_valid())
-    if valid.any():
-        found[valid] = array.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
-    return found

@@ -18,16 +18,17 @@ from limner.language.errors import LimnerError
 from limner.language.learning import Propensity
 from limner.workers.derive.population import sample
 from limner.workers.derive.values import Array
+from limner.workers.models.columns import Column, Place, columns_of, plain, wide, width
 from limner.workers.models.examples import AT, LABEL
 from limner.workers.models.learned import Learned
 from limner.workers.models.learners import CALIBRATIONS, LEARNERS
 from limner.workers.models.making import Trained
-from limner.workers.models.matrix import matrix
 from limner.workers.models.metrics import measured, separation
 from limner.workers.models.versions import LEARNED, Version, register
 
 MOST = 500_000
 """At most so many examples are learned from: of more, those whose keys' and instants' SHA-256 is least."""
+CELLS = 40_000_000  # ... and of wide ones only so many that there are not more numbers than these (320 MB)
 LATER = 0.2  # the part of the instants that is kept to calibrate, or to measure, on
 TOO_GOOD = 0.995
 FEW = 10  # examples of a label: of fewer, chance may tell all apart
@@ -50,7 +51,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Examples:
-    """Instants [examples], µs; what is known at them [examples, inputs], NaN for null; labels [examples], bool."""
+    """Instants [examples], µs; what is known at them [examples, columns], NaN for null; labels [examples], bool."""
 
     at: Array
     rows: Array
@@ -66,19 +67,19 @@ class Examples:
         return bool(self.label.any() and not self.label.all())
 
 
-def table_of(files: Sequence[Path], join_keys: Sequence[str], last: int) -> tuple[int, pa.Table]:
+def table_of(files: Sequence[Path], join_keys: Sequence[str], inputs: Sequence[str], last: int) -> tuple[int, pa.Table]:
     """How many examples there are up to the instant `last` (µs), and those learned from, by instant and key."""
     table = pa.concat_tables([pq.read_table(file, filters=pc.field(AT) <= last) for file in files])
     found = len(table)
-    table = sample(table, [*join_keys, AT], MOST)
+    table = sample(table, [*join_keys, AT], min(MOST, CELLS // max(1, width(inputs, table))))
     return found, table.sort_by([(key, "ascending") for key in (AT, *join_keys)])
 
 
-def examples_of(table: pa.Table, inputs: Sequence[str]) -> Examples:
+def examples_of(table: pa.Table, columns: Sequence[Column]) -> Examples:
     """The examples of a table, in its order."""
     return Examples(
         at=np.asarray(table[AT].to_numpy(), np.int64),
-        rows=matrix(inputs, {each: table[each] for each in inputs}),
+        rows=wide(columns, {each.input: table[each.input] for each in columns}),
         label=np.asarray(table[LABEL].to_numpy(zero_copy_only=False), bool),
     )
 
@@ -87,9 +88,14 @@ def train(task: Training) -> Trained:
     """Learn, measure and register. LimnerError where nothing can be learned."""
     from threadpoolctl import threadpool_limits
 
-    found, table = table_of(task.files, task.join_keys, task.last)
+    found, table = table_of(task.files, task.join_keys, task.inputs, task.last)
     name = task.version.model
-    examples = examples_of(table, task.inputs)
+    columns = columns_of(task.inputs, {each: table[each] for each in task.inputs})
+    if not columns:
+        raise LimnerError(
+            f"model {name}: of {', '.join(task.inputs)} nothing is known in any example: see what they hold"
+        )
+    examples = examples_of(table, columns)
     if not examples.mixed:
         same = "yes" if len(examples.label) and examples.label[0] else "no"
         raise LimnerError(
@@ -97,12 +103,12 @@ def train(task: Training) -> Trained:
             f"look at its `is` and `where`, or choose a later cut-off"
         )
     with threadpool_limits(1):  # sums of several threads depend on their number
-        learned, notes = learn(task, examples)
-        metrics, why = _measure(task, examples)
-        apart = [separation(examples.rows[:, place], examples.label) for place in range(len(task.inputs))]
+        learned, notes = learn(task, columns, examples)
+        metrics, why = _measure(task, columns, examples)
+        apart = [separation(examples.rows[:, place], examples.label) for place in range(len(columns))]
     best = int(np.argmax(apart))
     metrics["best_feature_roc_auc"] = apart[best]
-    suspicious = _suspicion(metrics, task.inputs[best]) if _enough(examples) else ""
+    suspicious = _suspicion(metrics, columns[best].name) if _enough(examples) else ""
     content = learned.model_dump_json(indent=1).encode()
     version = task.version.model_copy(
         update={
@@ -117,7 +123,7 @@ def train(task: Training) -> Trained:
                 "last": int(examples.at[-1]),
             },
             "metrics": metrics,
-            "notes": (*task.version.notes, *_nulls(task, examples), *notes, *why),
+            "notes": (*task.version.notes, *_nulls(task, columns, examples), *notes, *why),
             "suspicious": suspicious,
             "files": {LEARNED: hashlib.sha256(content).hexdigest()},
         }
@@ -128,7 +134,7 @@ def train(task: Training) -> Trained:
     return Trained(version, registered=True)
 
 
-def learn(task: Training, examples: Examples) -> tuple[Learned, list[str]]:
+def learn(task: Training, columns: tuple[Column, ...], examples: Examples) -> tuple[Learned, list[str]]:
     """What the earlier examples teach, calibrated on the later ones where there are enough instants; and notes."""
     early, late = _split(examples, task.complete)
     how, notes = task.learns.calibrate, []
@@ -136,7 +142,7 @@ def learn(task: Training, examples: Examples) -> tuple[Learned, list[str]]:
         notes.append("not calibrated: there are too few instants to learn from earlier ones than one calibrates on")
         how = "none"
     scorer = LEARNERS[task.learns.learner](*_both(examples if how == "none" else early), task.version.seed)
-    learned = Learned(inputs=task.inputs, scorer=scorer)
+    learned = Learned(inputs=task.inputs, columns=columns, scorer=scorer)
     if how != "none":
         calibration = CALIBRATIONS[how](scorer.score(late.rows), late.label)
         if calibration is None:
@@ -146,12 +152,12 @@ def learn(task: Training, examples: Examples) -> tuple[Learned, list[str]]:
     return learned, notes
 
 
-def _measure(task: Training, examples: Examples) -> tuple[dict[str, float], list[str]]:
+def _measure(task: Training, columns: tuple[Column, ...], examples: Examples) -> tuple[dict[str, float], list[str]]:
     """What the same procedure would have been worth, had it been carried out as of an earlier cut-off."""
     early, late = _split(examples, task.complete)
     if not (early.mixed and late.mixed):
         return {}, ["not measured: there are too few instants to keep later ones apart"]
-    learned, _ = learn(task, early)
+    learned, _ = learn(task, columns, early)
     return measured(learned.probability(late.rows), late.label), []
 
 
@@ -182,18 +188,27 @@ def _enough(examples: Examples) -> bool:
     return bool(min(examples.label.sum(), (~examples.label).sum()) >= FEW)
 
 
-def _nulls(task: Training, examples: Examples) -> list[str]:
+def _nulls(task: Training, columns: Sequence[Column], examples: Examples) -> list[str]:
     """What stands for missing values, where the learner needs something to."""
     if task.learns.learner != "logistic":
         return []
-    parts = np.isnan(examples.rows).mean(axis=0)
-    often = [f"{name} ({part:.0%})" for name, part in zip(task.inputs, parts, strict=True) if part > 0]
+    parts = np.isnan(examples.rows).mean(axis=0).tolist()
+    first = [at for at, each in enumerate(columns) if not isinstance(each, Place) or each.place == 0]  # all or none
+    often = [f"{columns[at].input} ({parts[at]:.0%})" for at in first if parts[at] > 0]
     return [f"the median stands for null in {', '.join(often)}"] if often else []
 
 
 def digest(table: pa.Table) -> str:
-    """sha256 (hex) of the examples, column by column."""
+    """sha256 (hex) of the examples, column by column; what stands under a null is no part of it."""
     found = hashlib.sha256()
     for name in table.column_names:
-        found.update(repr((name, table[name].to_pylist())).encode())
+        column = plain(table[name])
+        known = column.drop_null()
+        found.update(repr((name, str(column.type))).encode())
+        found.update(np.asarray(column.is_valid()).tobytes())
+        if pa.types.is_nested(known.type):
+            found.update(pc.list_value_length(known).to_numpy(zero_copy_only=False).tobytes())
+            known = known.flatten()
+        words = pa.types.is_string(known.type) or pa.types.is_large_string(known.type)
+        found.update(repr(known.to_pylist()).encode() if words else known.to_numpy(zero_copy_only=False).tobytes())
     return found.hexdigest()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
 from limner.language.closure import from_closure
 from limner.language.errors import LimnerError
@@ -16,6 +16,7 @@ from limner.workers.history.asof import row_as_of
 from limner.workers.history.manifest import History
 from limner.workers.history.served import pointers
 from limner.workers.history.version import read_version
+from limner.workers.models.columns import Number, by_input, wide
 from limner.workers.models.contents import read_content
 from limner.workers.models.learned import Learned, Logistic
 from limner.workers.models.segment_why import Asked, SegmentWhy, segment_why
@@ -79,9 +80,9 @@ def why(root: Path, data: Path, key: str, feature: str, others: Sequence[str] = 
 
 def _predicted(asked: Asked, learned: Learned) -> Why:
     values = asked.values
-    rows = np.array([[np.nan if values[each] is None else float(values[each]) for each in learned.inputs]])
-    adds = learned.scorer.contributions(rows)[0]
-    parts = [_part(learned, place, values[each], float(adds[place])) for place, each in enumerate(learned.inputs)]
+    rows = wide(learned.reads, {each: pa.array([values[each]]) for each in learned.inputs})
+    adds = by_input(learned.inputs, learned.reads, learned.scorer.contributions(rows))[0]
+    parts = [_part(learned, each, values[each], float(adds[place])) for place, each in enumerate(learned.inputs)]
     return Why(
         view=asked.plan.name,
         feature=asked.feature,
@@ -130,10 +131,12 @@ def _values(plan: ViewPlan, keys: Mapping[str, int | str], instant: int, inputs:
     return found
 
 
-def _part(learned: Learned, place: int, value: Any, adds: float) -> Part:
-    scorer = learned.scorer
-    filled = scorer.fill[place] if isinstance(scorer, Logistic) and value is None else None
-    return Part(learned.inputs[place], value, adds, filled)
+def _part(learned: Learned, name: str, value: Any, adds: float) -> Part:
+    scorer, filled = learned.scorer, None
+    if isinstance(scorer, Logistic) and value is None:
+        fills = zip(learned.reads, scorer.fill, strict=True)
+        filled = next((fill for each, fill in fills if each == Number(input=name)), None)
+    return Part(name, value, adds, filled)
 
 
 def key_of(kinds: Mapping[str, KeyType], text: str) -> dict[str, int | str]:

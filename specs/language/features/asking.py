@@ -27,6 +27,7 @@ class Asking(Derived):
     """The kind of models that it asks."""
     takes = (*NUMBERS, "bool")
     vectors: ClassVar[bool] = False  # whether a model of that kind may read vectors, too
+    takes_words: ClassVar[str] = "numbers"
     _inputs: tuple[str, ...] = PrivateAttr(())
     _pins: tuple[Pin, ...] = PrivateAttr(())
 

@@ -21,6 +21,7 @@ class Segment(Asking):
     kind = "segment"
     asks = "segments"
     vectors = True
+    takes_words = "numbers and vectors"
     segment: Filled
     gives: Literal["id", "name", "distance"] = "id"
 

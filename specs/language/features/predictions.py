@@ -3,7 +3,7 @@
 from limner.language.derived_base import OperandTypes
 from limner.language.features.asking import Asking
 from limner.language.scalars import Filled
-from limner.language.types import OutputType
+from limner.language.types import NUMBERS, OutputType
 
 
 class Predict(Asking):
@@ -14,6 +14,9 @@ class Predict(Asking):
 
     kind = "predict"
     asks = "propensity"
+    takes = (*NUMBERS, "bool", "string")
+    vectors = True
+    takes_words = "numbers, words (strings) and vectors"
     predict: Filled
 
     @property

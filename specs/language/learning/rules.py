@@ -118,7 +118,7 @@ def _source(origin: Origin, model: LearnedModel, path: Path, source: Source) -> 
 
 
 def unreadable(origin: Origin, model: LearnedModel, outputs: Mapping[str, Mapping[str, Output]]) -> Iterator[Problem]:
-    """Features that a model cannot take: it takes numbers, yes or no, and of some kinds vectors.
+    """Features that a model cannot take: it takes numbers, yes or no, and by kind words and vectors.
 
     `outputs` are those of views, by name.
     """
@@ -133,7 +133,7 @@ def unreadable(origin: Origin, model: LearnedModel, outputs: Mapping[str, Mappin
                 single = not (kind.list or kind.map or kind.dim) and kind.base in asking.takes
                 vector = asking.vectors and kind.dim is not None
                 if not (single or vector) and (columns is None or _named(name, columns)):
-                    takes = "numbers and vectors" if asking.vectors else "numbers"
+                    takes = asking.takes_words
                     text = f"{view}.{name} is {kind.words}, but a model takes {takes}: name the features it reads"
                     yield origin.problem((model.learns.kind, "features", i), text)
 

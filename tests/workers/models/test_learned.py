@@ -76,9 +76,9 @@ def test_a_file_that_makes_no_sense_is_refused() -> None:
         Tree(**{**leaf, "left": (1,), "right": (0,)})
     with pytest.raises(ValueError, match="as many of everything as nodes"):
         Tree(**{**leaf, "left": (0, 0)})
-    with pytest.raises(ValueError, match="an input that there is not"):
+    with pytest.raises(ValueError, match="a column that there is not"):
         Learned(inputs=(), scorer=Boosting(start=0.0, trees=(tree,)))
-    with pytest.raises(ValueError, match="not a weight for each input"):
+    with pytest.raises(ValueError, match="not a weight for each column"):
         Learned(inputs=("a",), scorer=Logistic(fill=(), center=(), width=(), weights=(), intercept=0.0))
     with pytest.raises(ValueError, match="finite"):
         Isotonic(at=(float("nan"),), to=(0.5,))

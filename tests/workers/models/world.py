@@ -1,6 +1,6 @@
 """A small world of users who order and return things, with a model of who stops ordering."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -97,8 +97,8 @@ def orders(seed: int = 0, users: int = 60, days: int = 150) -> list[Order]:
     return sorted(found, key=lambda each: (each.at, each.user))
 
 
-def write(root: Path, rows: Sequence[Order], name: str = "a") -> None:
-    """Write a file of the source."""
+def write(root: Path, rows: Sequence[Order], name: str = "a", channels: Callable[[Order], str] | None = None) -> None:
+    """Write a file of the source, perhaps with a column `channel`."""
     (root / "orders").mkdir(parents=True, exist_ok=True)
     time = pa.timestamp("us", tz="UTC")
     table = pa.table(
@@ -110,6 +110,8 @@ def write(root: Path, rows: Sequence[Order], name: str = "a") -> None:
             "gift": pa.array([row.gift for row in rows], pa.bool_()),
         }
     )
+    if channels is not None:
+        table = table.append_column("channel", pa.array([channels(row) for row in rows], pa.string()))
     pq.write_table(table, root / "orders" / f"{name}.parquet")
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from limner.language.errors import LimnerError
 from limner.language.learning import Propensity
-from limner.language.learning.binding import inputs_of
 from limner.workers.evaluation.entities import codes, least
 from limner.workers.evaluation.propensity import Examples, evaluate
 from limner.workers.evaluation.report import Contribution
@@ -14,6 +13,7 @@ from limner.workers.evaluation.versions.asked import Asked, Basis, Told
 from limner.workers.evaluation.weighted import Array
 from limner.workers.members import text_of
 from limner.workers.models import training
+from limner.workers.models.columns import Place, by_input
 from limner.workers.models.contents import read_learned
 from limner.workers.models.drawing import examples
 from limner.workers.models.instants import last_told
@@ -47,15 +47,15 @@ def propensity(asked: Asked) -> Told:
     """Beside the majority and the best of its features alone. LimnerError where there is too little to tell."""
     from threadpoolctl import threadpool_limits
 
-    inputs = inputs_of(asked.model, asked.specs.views)
-    before = _draw(asked, inputs, "before", asked.version.cut_off)
-    after = _draw(asked, inputs, "after", asked.known_by, since=asked.version.cut_off)
+    version = read_learned(asked.data, asked.model.model, asked.version.id)
+    before = _draw(asked, version, "before", asked.version.cut_off)
+    after = _draw(asked, version, "after", asked.known_by, since=asked.version.cut_off)
     with threadpool_limits(1):  # sums of several threads depend on their number
-        chosen = _chosen(asked, inputs, before, after)
+        chosen = _chosen(asked, version, before, after)
         later, notes = _part(chosen.later)
         evaluation, drift = evaluate(
             asked.model.model,
-            inputs,
+            ["" if isinstance(each, Place) else each.name for each in version.reads],
             chosen.learned,
             later,
             (chosen.says.probability(chosen.learned.features), chosen.says.probability(later.features)),
@@ -78,7 +78,9 @@ def propensity(asked: Asked) -> Told:
         },
         notes=tuple(each for each in (chosen.note, *notes) if each),
         drift=tuple(drift),
-        contributions=_contributions(inputs, chosen.says.scorer.contributions(later.features)),
+        contributions=_contributions(
+            version.inputs, by_input(version.inputs, version.reads, chosen.says.scorer.contributions(later.features))
+        ),
     )
 
 
@@ -87,35 +89,44 @@ def _learns(asked: Asked) -> Propensity:
     return asked.model.propensity
 
 
-def _draw(asked: Asked, inputs: tuple[str, ...], name: str, cut_off: int, since: int | None = None) -> _Drawn:
+def _draw(asked: Asked, version: Learned, name: str, cut_off: int, since: int | None = None) -> _Drawn:
     when, files = examples(
         asked.specs, asked.model, cut_off, asked.root, asked.data, asked.context, asked.stage / name, since
     )
     keys = tuple(sorted(asked.specs.entities[asked.model.about].join_keys))
     newest = max((each.newest for each in files if each.newest is not None), default=None)
-    _, table = training.table_of([each.file for each in files], keys, last_told(when, newest, cut_off))
-    found = training.examples_of(table, inputs)
+    last = last_told(when, newest, cut_off)
+    _, table = training.table_of([each.file for each in files], keys, version.inputs, last)
+    found = training.examples_of(table, version.reads)
     places, names = codes(table, keys)
     entities = np.array(names, dtype=object)[places]
     drawn = Examples(found.rows, found.label, entities, found.at)
     return _Drawn(drawn, when.ahead + when.settle, training.digest(table))
 
 
-def _chosen(asked: Asked, inputs: tuple[str, ...], before: _Drawn, after: _Drawn) -> _Chosen:
+def _chosen(asked: Asked, version: Learned, before: _Drawn, after: _Drawn) -> _Chosen:
     """The version on later examples; where there are too few, its procedure as of an earlier cut-off."""
     learned, later = before.found, after.found
     name, since = asked.model.model, text_of(asked.version.cut_off)
     if min(_both(later)) >= training.FEW:
-        return _Chosen("later", read_learned(asked.data, name, asked.version.id), learned, later)
+        return _Chosen("later", version, learned, later)
     begin = training.later_from(learned.instants)
     early, late = learned.of(learned.instants + before.complete <= begin), learned.of(learned.instants >= begin)
     yes, no = _both(later)
     few = f"after {since} came {yes + no:,} examples with a complete label, {yes:,} of them yes"
     if min(*_both(early), *_both(late)):
         task = training.Training(
-            (), (), inputs, _learns(asked), before.complete, begin, asked.version, asked.data, allow_suspicious=True
+            (),
+            (),
+            version.inputs,
+            _learns(asked),
+            before.complete,
+            begin,
+            asked.version,
+            asked.data,
+            allow_suspicious=True,
         )
-        says, _ = training.learn(task, training.Examples(early.instants, early.features, early.labels))
+        says, _ = training.learn(task, version.reads, training.Examples(early.instants, early.features, early.labels))
         note = f"{few}: this is what the same procedure was worth as of an earlier cut-off, {text_of(begin)}"
         return _Chosen("earlier", says, early, late, note)
     raise LimnerError(
