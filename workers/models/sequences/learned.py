@@ -1,7 +1,7 @@
 """What was learned of sequences, as data: words in `model.json`, numbers in `arrays.safetensors`, no code."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,8 +52,12 @@ class Encoder:
 
     def rows(self, table: pa.Table) -> Ints:
         """[rows, columns] what is read of each row by itself."""
-        pairs = zip(self.content.columns, self.content.words, strict=True)
-        return np.stack([places(texts(table[name]), words) for name, words in pairs], axis=1)
+        return self.places(tuple(texts(table[name]) for name in self.content.columns))
+
+    def places(self, columns: Sequence[pa.Array]) -> Ints:
+        """As `rows`, of the texts of its columns."""
+        pairs = zip(columns, self.content.words, strict=True)
+        return np.stack([places(each, words) for each, words in pairs], axis=1)
 
     def read(self, rows: Ints, time: Ints, sequences: Ints) -> tuple[Ints, Ints]:
         """What is read of each of `sequences`, and their lengths: as `Network.states` takes them.
@@ -95,7 +99,8 @@ def files(content: Content, arrays: Weights) -> dict[str, bytes]:
     """A version's files, by name."""
     from safetensors.numpy import save
 
-    return {LEARNED: content.model_dump_json(indent=1).encode(), ARRAYS: save(dict(sorted(arrays.items())))}
+    laid = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}  # it writes memory as it lies
+    return {LEARNED: content.model_dump_json(indent=1).encode(), ARRAYS: save(laid)}
 
 
 @lru_cache(maxsize=16)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from limner.language.durations import parse_instant
 from limner.language.errors import LimnerError
 from limner.workers.evaluation.ranking import Ranking, Relevant, Scored
 from limner.workers.models.pins import pins_of
 from limner.workers.models.sequences.events import Following
-from limner.workers.models.sequences.learned import read_encoder
+from limner.workers.models.sequences.learned import Content, files, read_encoder
 from limner.workers.models.sequences.measures import ranked
 from limner.workers.models.versions import folder_of
 from tests.workers.models.sequences.chains import CUT, DAY, SPECS, Visit, fitted, specs, visits, write
@@ -59,6 +60,15 @@ def test_what_follows_is_recovered_where_own_habits_say_little(architecture: str
     assert [note[: note.index(" in ")] for note in version.notes] == ["beats own frequency", "beats popularity"]
     found = read_encoder(tmp_path / "data", "habits", version.id)
     assert set(found.items) == {f"c{number}" for number in range(12)}
+
+
+def test_arrays_are_written_as_they_are_however_they_lie_in_memory() -> None:
+    """A matrix that was turned, or of which every other column was taken, comes back the same."""
+    content = Content(kind="gru", columns=("category",), words=(("a", "b"),), length=2, dim=2)
+    whole = np.arange(24, dtype=np.float32).reshape(4, 6)
+    arrays = {"turned": whole.T, "some": whole[:, ::2], "plain": whole}
+    found = load(files(content, arrays)["arrays.safetensors"])
+    assert {name: each.tolist() for name, each in found.items()} == {n: each.tolist() for n, each in arrays.items()}
 
 
 def test_what_does_not_beat_its_baselines_is_reported_as_such(tmp_path: Path) -> None:
