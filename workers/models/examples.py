@@ -59,7 +59,7 @@ class ExampleTask:
 @dataclass(frozen=True)
 class Drawn:
     """What a shard gave: its file, how many examples, how many without an answer, when the first of them is, and its
-    newest row of the label (µs).
+    newest row (µs): of the label, where there is one.
     """
 
     file: Path
@@ -108,9 +108,12 @@ def draw(task: ExampleTask) -> Drawn:
 
 
 def newest_of(task: ExampleTask) -> int | None:
-    """When the newest row of the label's source that is known by the cut-off happened, µs; None without one."""
-    rows = task.label.asked.rows if task.label is not None else {}
-    tables = (pq.read_table(path, columns=[KNOWN, TIME]) for path in rows.values())
+    """When the newest row that is known by the cut-off happened, µs; None without one.
+
+    Of the label's source; where nothing is asked of what comes after, of those of the views.
+    """
+    asked = [task.label.asked] if task.label is not None else list(task.views.values())
+    tables = (pq.read_table(path, columns=[KNOWN, TIME]) for each in asked for path in each.rows.values())
     newest = (pc.max(each.filter(pc.less_equal(each[KNOWN], task.cut_off))[TIME]).as_py() for each in tables)
     return max((each for each in newest if each is not None), default=None)
 
@@ -130,12 +133,12 @@ def _history(task: ExampleTask, asked: Asked) -> pa.Table:
 
 
 def _answers(task: ExampleTask) -> tuple[pa.Table | None, int | None]:
-    """The value of the label at each instant at which one is complete, and when its newest row happened.
+    """The value of the label at each instant at which one is complete, and when the newest row happened.
 
     What counts is when rows happened: all that are known by the cut-off tell the truth about the time before it.
     """
     if task.label is None:
-        return None, None
+        return None, newest_of(task)
     asked = task.label.asked
     tables = {source: _settled(pq.read_table(path), task.cut_off) for source, path in asked.rows.items()}
     times = [int(pc.max(table[TIME]).as_py()) for table in tables.values() if len(table)]

@@ -16,7 +16,7 @@ def fit_sequences(making: Making) -> Trained:
     """Make the version of a model of sequences. LimnerError where there is nothing to learn from."""
     model, data, context = making.model, making.data, making.context
     assert model.sequence is not None
-    request = _request(making.specs, model, making.cut_off, making.root, data, making.stage / "rows", context)
+    request = request_of(making.specs, model, making.cut_off, making.root, data, making.stage / "rows", context)
     request.stage.mkdir(parents=True)
     prepared: list[Prepared] = list(context.workers.map(prepare, [request]))
     context.reporter(report.ExamplesDrawn(model.model, prepared[0].rows_kept))
@@ -25,9 +25,10 @@ def fit_sequences(making: Making) -> Trained:
     return trained[0]
 
 
-def _request(
+def request_of(
     specs: Specs, model: LearnedModel, cut_off: int, root: Path, data: Path, stage: Path, context: RunContext
 ) -> PrepareRequest:
+    """What is read: the rows known by an instant (µs) that a model of sequences reads."""
     learns = model.sequence
     assert learns is not None
     asked = learns.where.columns if learns.where is not None else ()
