@@ -78,8 +78,9 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911, PLR0912 - one a kind
             return f"{model}: learning from {examples:,} examples"
         case EvaluationStarted(model, version, known_by):
             return f"{model}: measuring version {version} by what is known by {output.instant(known_by)}"
-        case TuningStep(model, _, _, epoch, loss, later, accuracy) if later is not None:
-            return f"{model}: epoch {epoch}: loss {loss:.4f}, of later texts {later:.4f}, accuracy {accuracy:.3f}"
+        case TuningStep(model, texts, _, _, epoch, loss, later, accuracy) if later is not None:
+            fares = f"loss {loss:.4f}, of later texts {later:.4f}, accuracy {accuracy:.3f}"
+            return f"{model}: epoch {epoch} of {texts:,} texts: {fares}"
         case ModelServed(model, version, state):
             return f"{model}: version {version} {state}"
         case EncoderBusy(encoder):
@@ -103,8 +104,8 @@ def step(event: Event) -> tuple[str, int, int, str] | None:
     match event:
         case TextsEncoded(encoder, done, total, known):
             return f"encode with {encoder} ({known:,} known)", done, total, "texts"
-        case TuningStep(model, done, total):
-            return f"{model}: tuning", done, total, "steps"
+        case TuningStep(model, texts, done, total):
+            return f"{model}: tuning on {texts:,} texts", done, total, "steps"
         case ShardDone(view, done, total):
             return f"{view}: shards", done, total, "shards"
         case OnlineWritten(view, done, total):

@@ -133,9 +133,13 @@ class EvaluationStarted:
 
 @dataclass(frozen=True)
 class TuningStep:
-    """`done` of `total` steps of a training; `loss` of the last one, and, after an epoch, how later texts fare."""
+    """`done` of `total` steps of a training; `loss` of the last one, and, after an epoch, how later texts fare.
+
+    A version is learned twice, on other numbers of `texts`: to be measured, and to be used.
+    """
 
     model: str
+    texts: int
     done: int
     total: int
     epoch: int

@@ -7,10 +7,12 @@ from rich.console import Console
 from limner.cli.progress import progress
 from limner.workers.report import (
     Event,
+    ModelServed,
     OnlineWritten,
     RowsPrepared,
     ShardDone,
     TextsEncoded,
+    TuningStep,
     ViewDone,
     ViewFailed,
     ViewStarted,
@@ -26,6 +28,9 @@ RUN: list[Event] = [
     ViewDone("taste", 400, 100, 1.25),
     ViewStarted("basics", 0, DAY),
     ViewFailed("basics", "the file [red] is gone"),
+    *(TuningStep("mood", 80, done, 20, 1, 0.7) for done in range(1, 20)),
+    TuningStep("mood", 80, 20, 20, 1, 0.5, 0.6, 0.75),
+    ModelServed("mood", "12ab", "is served by Triton"),
 ]
 
 
@@ -48,6 +53,9 @@ def test_a_log_gets_a_line_a_step() -> None:
         "  taste: 400 history rows, 100 online profiles in 1.2 s",
         "  basics: from 1970-01-01 00:00:00Z to 1970-01-02 00:00:00Z",
         "  basics: failed: the file [red] is gone",
+        "  mood: epoch 1 of 80 texts: loss 0.5000, of later texts 0.6000, accuracy 0.750",
+        "  mood: tuning on 80 texts: 20 of 20 steps",
+        "  mood: version 12ab is served by Triton",
     ]
 
 
@@ -55,7 +63,7 @@ def test_a_terminal_gets_bars_and_the_same_lines() -> None:
     """What scrolls by is what a log keeps."""
     shown = rendered(terminal=True)
     for line in rendered(terminal=False).splitlines():
-        if "encode" not in line and "shards" not in line:
+        if not any(bar in line for bar in ("encode", "shards", "tuning on")):
             assert line.strip() in shown
     assert "encode with minilm (20 known)" in shown
     assert "500/500" in shown

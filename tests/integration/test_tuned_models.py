@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
+from limner.language.errors import LimnerError
 from limner.workers.cluster import Cluster
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.resolve import EncoderModel
@@ -148,4 +149,7 @@ def test_two_workers_learn_what_one_learns(triton: TritonServer, root: Path, tmp
     other = project(tmp_path, reviews(count=250))
     with Cluster(EngineSettings(cpus=2)) as cluster:
         made = _fit(triton, other, workers=cluster, tuning_workers=2)
-    assert made.version == _fit(triton, root).version
+        assert made.version == _fit(triton, root).version
+        again = project(tmp_path / "again", reviews(count=250))
+        with pytest.raises(LimnerError, match="3 workers are asked for, and Ray has 2 CPUs: lower `tuning_workers`"):
+            _fit(triton, again, workers=cluster, tuning_workers=3)

@@ -40,6 +40,6 @@ def _follow(path: Path, reporter: Reporter, over: threading.Event) -> None:
 def _step(line: str) -> TuningStep:
     said = json.loads(line)
     return TuningStep(
-        said["name"], said["step"], said["steps"], said["epoch"], said["loss"], said.get("later_loss"),
+        said["name"], said["texts"], said["step"], said["steps"], said["epoch"], said["loss"], said.get("later_loss"),
         said.get("accuracy"),
     )  # fmt: skip

@@ -6,6 +6,7 @@ AdamW (I. Loshchilov and F. Hutter, 2019), a rate that warms up and then falls, 
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy as np
 import torch
 
 from limner.workers.derive.values import Array
-from limner.workers.history.files import sweep
 from limner.workers.models.tuning import checkpoint, network
 from limner.workers.models.tuning.alone import alone
 from limner.workers.models.tuning.job import MADE, Job, Labelled
@@ -107,13 +107,16 @@ class _Training:
         with torch.no_grad():
             for name, tensor in self.best.items():
                 self.learning[name].copy_(tensor)
-        stage = made.with_name(f".{made.name}.tmp")
-        shutil.rmtree(stage, ignore_errors=True)
+        stage = made.with_name(f".{made.name}.{uuid.uuid4().hex}.tmp")
         stage.mkdir()
         network.write(network.merged(self.net.eval()), self.job.encoder, stage)
-        stage.rename(made)
+        try:
+            stage.rename(made)
+        except OSError:
+            if not self.job.done:  # a worker whose run was killed may end a moment after it, with the same bytes
+                raise
+            shutil.rmtree(stage, ignore_errors=True)
         checkpoint.remove(self.job.folder)
-        sweep(self.job.folder)
 
     def meet(self) -> None:
         """Wait for the other workers."""
@@ -187,7 +190,14 @@ class _Training:
 
     def _tell(self, total: int, said: dict[str, float]) -> None:
         if self.rank == 0 and self.job.progress is not None:
-            line = {"name": self.job.name, "step": self.done.step, "steps": total, "epoch": self._epoch(), **said}
+            line = {
+                "name": self.job.name,
+                "texts": len(self.job.early.texts),
+                "step": self.done.step,
+                "steps": total,
+                "epoch": self._epoch(),
+                **said,
+            }
             with self.job.progress.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 

@@ -17,7 +17,7 @@ from limner.workers.models.texts.scoring import read_content
 from limner.workers.models.texts.served import needed
 from limner.workers.models.tuning import checkpoint
 from limner.workers.models.tuning.asking import scores
-from limner.workers.models.versions import folder_of, registered
+from limner.workers.models.versions import folder_of, register, registered
 from limner.workers.report import Event, ExamplesDrawn, ModelServed, TuningStep
 from tests.integration.tiny_bert import write_tiny_bert
 from tests.workers.models.texts import world
@@ -143,6 +143,11 @@ def test_a_version_that_the_server_refuses_is_none(tmp_path: Path) -> None:
     assert ModelServed("mood", version.id, "is served") in told
     (speaking,) = needed(world.specs(root, text()), root, root / "data")["mood"]
     assert replace(speaking, folder=asked[0].folder) == asked[0]
+    later = version.model_copy(update={"cut_off": version.cut_off + DAY})
+    register(root / "data", later, {name: speaking.folder / name for name in version.files})
+    newest, older = needed(world.specs(root, text()), root, root / "data")["mood"]
+    assert (newest.name, older) == (f"mood.{later.id}", speaking)
+    assert newest.version != older.version
 
 
 def test_one_class_and_no_rows_are_nothing_to_learn_from(tmp_path: Path) -> None:
