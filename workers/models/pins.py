@@ -38,7 +38,7 @@ def with_pins(specs: Specs, root: Path, data: Path) -> Specs:
 
     What models of rows say may be learned from: which of their versions speak decides on those of other models.
     """
-    first = [name for name, model in specs.models.items() if model.propensity is None]
+    first = [name for name, model in specs.models.items() if not model.kinds]
     pins: dict[str, tuple[Pin, ...]] = {}
     for names in (first, specs.models.keys() - {*first}):
         found = {name: pins_of(specs, name, root, data) for name in sorted(names)}

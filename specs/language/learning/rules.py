@@ -31,7 +31,7 @@ def broken_model(model: LearnedModel) -> Iterator[Fault]:
         return
     if model.entity is None:
         yield (), "needs the key 'entity': name the entity it describes", False
-    if model.propensity is None:
+    if not model.kinds:
         return
     seen: set[str] = set()
     for i, member in enumerate(model.learns.features):

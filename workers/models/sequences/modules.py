@@ -33,7 +33,10 @@ def network(reads: Reads) -> Any:
 
 
 def _kept(found: dict[str, Any]) -> Arrays:
-    return {name: clipped(each.detach().numpy()).astype(np.float32) for name, each in found.items()}
+    # A file holds arrays row by row, whatever order they have in memory.
+    return {
+        name: np.ascontiguousarray(clipped(each.detach().numpy()), dtype=np.float32) for name, each in found.items()
+    }
 
 
 def _gru(reads: Reads) -> Any:

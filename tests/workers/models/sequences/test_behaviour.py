@@ -16,7 +16,8 @@ from limner.language.repo import Specs
 from limner.workers.history.manifest import History
 from limner.workers.history.served import switch
 from limner.workers.ledger import Ledger
-from limner.workers.models.pins import with_pins
+from limner.workers.models.fitting import fit
+from limner.workers.models.pins import definition_of, with_pins
 from limner.workers.models.sequences.why import names as sequence_names
 from limner.workers.models.sequences.why import rows_behind
 from limner.workers.models.versions import folder_of
@@ -29,6 +30,14 @@ from tests.workers.models.world import context
 CUTS = (CUT - 60 * DAY, CUT - 30 * DAY - DAY // 2)
 BEGIN, END = CUTS[0] - 10 * DAY, CUTS[1] + 20 * DAY
 TEXT = SPECS.replace("epochs: 6", "epochs: 1").replace("cut_off: 2026-05-01", "cut_off: 2026-03-01")
+
+GROUPS = """
+---
+model: groups
+entity: user
+segments: {features: [behaviour: [state]], k: 2}
+cut_off: 2026-03-01
+"""
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +169,20 @@ def test_a_row_is_worth_what_is_gone_without_it(
     assert rows_behind(root, root / "data", "1", "visits") is None
     with pytest.raises(LimnerError, match="is made of no row"):
         rows_behind(root, root / "data", "999", "state")
+
+
+def test_segments_are_found_among_what_networks_have_read(
+    world: tuple[Path, Specs, list[Visit], list[tuple[int, str]]],
+) -> None:
+    """Another version of the network is another view, and so another definition of the segments."""
+    root, _, _, versions = world
+    found = specs(root, TEXT + GROUPS)
+    pinned = with_pins(found, root, root / "data")
+    made = fit(pinned, "groups", CUTS[1], root, root / "data", context(), allow_suspicious=False).version
+    assert made.metrics["segments"] == 2
+    pins = with_pins(found, root, root / "data").models
+    assert ([pin.version for pin in pins["groups"].versions], len(pins["habits"].versions)) == (
+        [made.id],
+        len(versions),
+    )
+    assert definition_of(found, "groups", root, root / "data") != made.definition  # no version of habits speaks there

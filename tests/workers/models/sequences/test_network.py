@@ -1,15 +1,20 @@
 """The network in use: exact whatever is computed beside it, and what torch learned."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from limner.workers.models.sequences.events import Events, following
 from limner.workers.models.sequences.fixed import clipped, rounded, sigmoid, softmax, tanh
 from limner.workers.models.sequences.gru import Gru
-from limner.workers.models.sequences.learned import NETWORKS, Content, encoder
+from limner.workers.models.sequences.learned import NETWORKS, Content, contents, encoder, files, read_encoder
 from limner.workers.models.sequences.learning import alone
 from limner.workers.models.sequences.modules import Reads, network
 from limner.workers.models.sequences.vocabulary import GAPS, gaps
+from limner.workers.models.versions import Version, register
 from limner.workers.windows.behaviour import likeliest
 from tests.workers.models.sequences.plain import plain_transformer
 
@@ -74,6 +79,36 @@ def test_a_transformer_says_what_plain_code_finds() -> None:
         assert found[place].tolist() == plain_transformer(arrays, read[place, : length[place]].tolist())
     read[np.arange(30) >= length[:, None]] = 3
     assert (made.states(read, length) == found).all()
+
+
+@BOTH
+def test_a_version_is_read_as_it_was_learned(architecture: str, tmp_path: Path) -> None:
+    with alone(3):
+        arrays = network(_reads(architecture)).arrays()
+    words = (tuple(f"a{place}" for place in range(38)), tuple(f"b{place}" for place in range(7)))
+    content = Content(kind=architecture, columns=("a", "b"), words=words, length=30, dim=24)
+    made = files(content, arrays)
+    version = Version(
+        model="m", kind="sequence", definition="", cut_off=0, seed=0, data="", examples={}, metrics={},
+        files=contents(made),
+    )  # fmt: skip
+    register(tmp_path, version, made)
+    read, length = _sequences(20)
+    found = read_encoder(tmp_path, "m", version.id)
+    assert found.content == content
+    assert (found.states(read, length) == encoder(content, arrays).states(read, length)).all()
+    with torch_of(architecture) as says:
+        np.testing.assert_allclose(found.network.scores(found.states(read, length)), says(read, length), atol=8e-3)
+
+
+@contextmanager
+def torch_of(architecture: str) -> Iterator[Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    """What torch says of sequences: [sequences, items + 1]."""
+    import torch
+
+    with alone(3), torch.no_grad():
+        net = network(_reads(architecture)).eval()
+        yield lambda read, length: net.out(net(torch.from_numpy(read))[np.arange(len(read)), length - 1]).numpy()
 
 
 def test_numbers_are_those_of_the_functions_they_stand_for() -> None:
