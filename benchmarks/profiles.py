@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
 
 VIEW = "shopper"
+SERVICE = "shoppers"
 KEY = "user_id"
 DIM = 384
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
@@ -58,11 +59,28 @@ def profile_table(count: int, version: int = 0) -> pa.Table:
 
 def feast_store(folder: Path, online_store: Mapping[str, Any]) -> "FeatureStore":
     """Feast in `folder` with the view applied, on the online store that is given as in feature_store.yaml."""
-    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
+    from feast import FeatureStore, RepoConfig
+
+    folder.mkdir(parents=True)
+    config = RepoConfig(
+        project="bench",
+        provider="local",
+        registry=str(folder / "registry.db"),
+        online_store=dict(online_store),
+        entity_key_serialization_version=3,
+        repo_path=folder,
+    )
+    store = FeatureStore(config=config)
+    store.apply(definitions(folder))
+    return store
+
+
+def definitions(folder: Path) -> list[Any]:
+    """What is applied of the view: entity, source and view, and a feature service of its features."""
+    from feast import Entity, FeatureService, FeatureView, Field, FileSource
     from feast.types import Array, Bool, Float32, Float64, Int64, String, UnixTimestamp
     from feast.value_type import ValueType
 
-    folder.mkdir(parents=True)
     kinds = {"int": Int64, "float": Float64, "string": String, "bool": Bool, "timestamp": UnixTimestamp}
     user = Entity(name="user", join_keys=[KEY], value_type=ValueType.INT64)
     fields = [Field(name=name, dtype=kinds[kind]) for name, kind in SCALARS.items()]
@@ -74,17 +92,7 @@ def feast_store(folder: Path, online_store: Mapping[str, Any]) -> "FeatureStore"
         schema=[Field(name=KEY, dtype=Int64), *fields, Field(name="taste", dtype=Array(Float32))],
         source=source,
     )
-    config = RepoConfig(
-        project="bench",
-        provider="local",
-        registry=str(folder / "registry.db"),
-        online_store=dict(online_store),
-        entity_key_serialization_version=3,
-        repo_path=folder,
-    )
-    store = FeatureStore(config=config)
-    store.apply([user, source, view])
-    return store
+    return [user, source, view, FeatureService(name=SERVICE, features=[view])]
 
 
 def features() -> list[str]:

@@ -7,6 +7,7 @@ import orjson
 import pyarrow as pa
 
 from limner.serving.asked import ProfilesAsked, key_of_path, keys_of
+from limner.serving.client.arrow_form import UNKNOWN
 from limner.serving.messages import ARROW, HttpError, Reply
 from limner.serving.records import LEAN, Records
 from limner.serving.served import Served
@@ -14,6 +15,7 @@ from limner.workers.online.database import Snapshot
 from limner.workers.online.reading import Rows, encode
 from limner.workers.online.requests import answer, requested
 from limner.workers.online.selection import Selection, select
+from limner.workers.online.tables import known, table_of
 from limner.workers.request.evaluate import Encode
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -53,41 +55,31 @@ def many(served: Served, asked: ProfilesAsked, *, arrow: bool) -> Reply:
 
 
 def _table(served: Served, asked: ProfilesAsked) -> Reply:
-    """As `limner.Store.read` gives it: an unknown key is a row of nulls."""
-    keys = served.database.read(lambda snapshot: keys_of(select(snapshot, asked.name, asked.features), asked.keys))
-    table = served.store().read(asked.name, keys, asked.features, request=asked.request)
+    """As `limner.Store.read` gives it: an unknown key is a row of nulls. The schema's metadata names those rows."""
+
+    def read(snapshot: Snapshot) -> tuple[pa.Table, list[bool]]:
+        keys = keys_of(select(snapshot, asked.name, asked.features), asked.keys)
+        return table_of(snapshot, asked.name, list(keys), asked.features, asked.request, served.encode)
+
+    table, there = served.database.read(read)
+    absent = [row for row, each in enumerate(there) if not each]
+    table = table.replace_schema_metadata({UNKNOWN: orjson.dumps(absent)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return Reply(sink.getvalue().to_pybytes(), media=ARROW, lookups=(asked.name, len(keys), _absent(table, keys)))
-
-
-def _absent(table: pa.Table, keys: Sequence[Any]) -> int:
-    """Rows of nothing but nulls."""
-    import pyarrow.compute as pc
-
-    joined = len(keys[0]) if isinstance(keys[0], dict) else 1
-    columns = table.columns[joined:]
-    if not all(column.null_count for column in columns):
-        return 0
-    absent = pc.is_null(columns[0])
-    for column in columns[1:]:
-        absent = pc.and_(absent, pc.is_null(column))
-    return int(pc.sum(absent).as_py())
+    return Reply(sink.getvalue().to_pybytes(), media=ARROW, lookups=(asked.name, len(there), len(absent)))
 
 
 def _found(snapshot: Snapshot, selection: Selection, keys: Sequence[Any], request: Any, encoder: Encode) -> Found:
     """As `limner.Store.profile` gives it, a dict a key: join keys first; None where nothing knows the entity."""
     rows = Rows(snapshot, selection.served, keys)
     given = requested(selection.fields, request, len(keys), selection.name)
-    known = [False] * len(keys)
     names: dict[str, list[Any]] = {}
     for view in selection.stored:
         if view in selection.served:
             schema = selection.served[view].schema
             columns = zip(*map(schema.decode, encode(schema, keys)), strict=True)
             names |= {name: list(column) for (name, _), column in zip(schema.keys, columns, strict=True)}
-            known = [there or row is not None for there, row in zip(known, rows.of(view), strict=True)]
     for view, features in selection.members.items():
         if view in selection.programs:
             found = answer(selection.programs[view], features, rows, given, encoder)
@@ -96,9 +88,9 @@ def _found(snapshot: Snapshot, selection: Selection, keys: Sequence[Any], reques
             columns_of_view = _stored(rows, view, features)
         repeated = selection.repeated
         names |= {f"{view}__{n}" if n in repeated else n: column for n, column in columns_of_view.items()}
-    every = list(names)
+    every, there = list(names), known(selection, rows)
     values = zip(*names.values(), strict=True)
-    return [dict(zip(every, row, strict=True)) if there else None for row, there in zip(values, known, strict=True)]
+    return [dict(zip(every, row, strict=True)) if each else None for row, each in zip(values, there, strict=True)]
 
 
 def _stored(rows: Rows, view: str, features: Sequence[str]) -> dict[str, list[Any]]:

@@ -3,7 +3,6 @@
 import logging
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from limner.feature_repo.online_plans import Registered
 from limner.language.errors import UnavailableError
 from limner.workers.online.locate import online_place, repository
 from limner.workers.online.opening import open_database
-from limner.workers.online.store import Store
 from limner.workers.request.texts import TextEncoders
 
 if TYPE_CHECKING:
@@ -36,12 +34,6 @@ class Served:
         self.local = isinstance(place, Path)  # reads are so short that a thread would only cost
         self.encode = TextEncoders(repo)
         self.registered = Registered(repo)
-        self._lock = Lock()
-
-    def store(self) -> Store:
-        """The project's values as Arrow tables. UnavailableError as long as there are none."""
-        with self._lock:
-            return self._store
 
     @cached_property
     def encoders(self) -> "list[GrpcTransport]":
@@ -56,10 +48,6 @@ class Served:
         if not isinstance(engine, dict) or "triton" not in engine:
             return []
         return [GrpcTransport(place) for place in places(EngineSettings.at(self.repo).triton)]
-
-    @cached_property
-    def _store(self) -> Store:
-        return Store(self.root)
 
 
 class Holder:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read", "scale-out")
+NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read", "serve", "scale-out")
 
 FileOption = Annotated[
     Path | None,
@@ -196,6 +196,19 @@ def online_read(
     from limner.benchmarks import online_read
 
     return measured(online_read.run, json, profiles=profiles, reads=reads, rounds=rounds)
+
+
+@app.command("serve", short_help="Profiles read over HTTP, beside feast serve.")
+def serve(
+    profiles: Annotated[int, typer.Option(min=200, help="Profiles in the store.")] = 10_000,
+    reads: Annotated[int, typer.Option(min=100, help="Requests a round.")] = 500,
+    rounds: RoundsOption = 5,
+    json: FileOption = None,
+) -> int:
+    """Ask `limner serve` and `feast serve` for the same profiles, in turns, and read while rows are written."""
+    from limner.benchmarks import serve
+
+    return measured(serve.run, json, profiles=profiles, reads=reads, rounds=rounds)
 
 
 @app.command("scale-out", short_help="The same work on one Ray node and on two.")

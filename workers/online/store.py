@@ -19,17 +19,16 @@ import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.online.arrays import Arrays
-from limner.workers.online.batches import EVENT_TIMESTAMP
 from limner.workers.online.database import Generation, Snapshot
 from limner.workers.online.locate import online_place, repository
 from limner.workers.online.opening import open_database
 from limner.workers.online.pack import Column, instant
 from limner.workers.online.reading import Rows, encode, rows_of
-from limner.workers.online.requests import Request, answer, requested
+from limner.workers.online.requests import Request, requested
 from limner.workers.online.schema import ViewSchema
 from limner.workers.online.selection import choose, select
+from limner.workers.online.tables import columns_of, table_of
 from limner.workers.request.fields import kind_of
-from limner.workers.request.program import Program
 from limner.workers.request.texts import TextEncoders
 
 Key = Any  # a value, a tuple of values in the entity's order, or a mapping join key -> value
@@ -121,7 +120,7 @@ class Store:
         """
         wanted = None if features is None else list(features)
         asked = rows_of(keys)
-        return self._database.read(lambda snapshot: self._table(snapshot, name, asked, wanted, request))
+        return self._database.read(lambda snapshot: table_of(snapshot, name, asked, wanted, request, self._encode)[0])
 
     def arrays(self, view: str, keys: Sequence[Key] | Mapping[str, Sequence[Any]]) -> Arrays:
         """A view as NumPy arrays, one row a key, in the order given; `arrays("shopper_taste", [14])["taste"]`.
@@ -138,26 +137,6 @@ class Store:
         return Arrays(
             selection.served[view].schema, selection.members[view], Rows(snapshot, selection.served, keys).of(view)
         )
-
-    def _table(
-        self, snapshot: Snapshot, name: str, keys: list[Any], features: list[str] | None, request: Request | None
-    ) -> pa.Table:
-        selection = select(snapshot, name, features)
-        rows = Rows(snapshot, selection.served, keys)
-        given = requested(selection.fields, request, len(keys), name)
-        if selection.form is not None:
-            return pa.Table.from_batches([rows.batch(name, selection.form)])
-        columns: dict[str, pa.Array] = {}
-        for view in selection.stored:
-            if view in selection.served:
-                columns |= rows.join_keys(view)
-        repeated = selection.repeated
-        for view, chosen in selection.members.items():
-            arrays = self._columns(view, chosen, rows, selection.programs, given)
-            columns |= {f"{view}__{n}" if n in repeated else n: array for n, array in arrays.items()}
-            if name == view and view not in selection.programs:
-                columns[EVENT_TIMESTAMP] = rows.stamps(view)
-        return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def profile(self, name: str, key: Key, *, request: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """One entity's profile (or view) as a dict, join keys first; None if nothing in it knows the entity.
@@ -185,20 +164,12 @@ class Store:
             return None
         for view, chosen in selection.members.items():
             if view in selection.programs:
-                arrays = self._columns(view, chosen, rows, selection.programs, given)
+                arrays = columns_of(view, chosen, rows, selection.programs, given, self._encode)
                 values = {n: array[0].as_py() for n, array in arrays.items()}
             else:
                 values = {n: rows.value(view, n) for n in chosen}
             found |= {f"{view}__{n}" if n in selection.repeated else n: value for n, value in values.items()}
         return found
-
-    def _columns(
-        self, view: str, chosen: list[str], rows: Rows, programs: Mapping[str, Program], given: Mapping[str, pa.Array]
-    ) -> dict[str, pa.Array]:
-        if view in programs:
-            return answer(programs[view], chosen, rows, given, self._encode)
-        found = rows.columns(view, chosen)
-        return {n: found[n] if n in found else pa.nulls(len(rows.keys)) for n in chosen}
 
     def similar(self, view: str, feature: str, key: Key, k: int = 5) -> list[Neighbour]:
         """The `k` entities whose vectors are nearest to this one's by cosine, nearest first, itself left out.
