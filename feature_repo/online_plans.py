@@ -114,17 +114,17 @@ class Registered:
 
         store = self._store
         asked: Any = store.get_feature_service(shape.service) if shape.service else list(shape.features)
-        (_, computed, key_of_entity, types, join_keys, grouped, _, needed, _) = utils._get_online_request_context(
+        (_, computed, _, types, _, grouped, _, needed, _) = utils._get_online_request_context(
             store.registry, store.project, asked, shape.full_names
         )
         views = [view for view, _ in grouped]
         if computed or needed or not views or getattr(asked, "precompute_online", False):
             return None
-        if any(_special(view) for view in views) or set(shape.entities) != set(key_of_entity.values()):
+        join_keys = {column.name for view in views for column in view.entity_columns}
+        if any(_special(view) for view in views) or set(shape.entities) != join_keys:
             return None
         keys = [(name, _key_kind(types.get(name))) for name in shape.entities]
-        needs = [{column.name for column in view.entity_columns} for view in views]
-        if any(kind is None for _, kind in keys) or not all(need <= set(join_keys) for need in needs):
+        if any(kind is None for _, kind in keys):
             return None
         names: list[str] = []
         for view, features in grouped:

@@ -58,7 +58,7 @@ def answer(plan: Plan, entities: Columns, snapshot: Snapshot) -> tuple[bytes, in
     """The body of the answer, and how many of the rows looked up were not there."""
     rows = len(next(iter(entities.values())))
     own = _tail(["PRESENT"] * rows, [_NEVER] * rows)
-    parts = [_vector(entities[name], own) for name, _ in plan.keys]
+    parts = [part for name, _ in plan.keys for part in _vector(entities[name], own)]
     missing, served = 0, snapshot.served()
     for view in plan.views:
         found = _rows(snapshot, served.get(view.name), entities, rows)
@@ -68,7 +68,8 @@ def answer(plan: Plan, entities: Columns, snapshot: Snapshot) -> tuple[bytes, in
     names: dict[str, Any] = {"feature_names": [*(name for name, _ in plan.keys), *plan.names]}
     if plan.versions:
         names["feature_view_metadata"] = plan.versions
-    return b'{"results":[' + b",".join(parts) + b'],"metadata":' + orjson.dumps(names) + b"}", missing
+    # Copied once: new memory for some hundred kilobytes takes as long as writing the numbers in it.
+    return b"".join((b'{"results":[', *parts[1:], b'],"metadata":', orjson.dumps(names), b"}")), missing
 
 
 def _rows(snapshot: Snapshot, generation: "Generation | None", entities: Columns, rows: int) -> Sequence[Row | None]:
@@ -88,18 +89,20 @@ def _vectors(view: PlannedView, generation: "Generation | None", rows: Sequence[
     stamps = [_NEVER if row is None else timestamp(row[0]) for row in rows]
     absent = _vector([None] * len(rows), _tail(["NOT_FOUND"] * len(rows), stamps))
     if generation is None:
-        return [absent] * len(view.features)
+        return [*absent] * len(view.features)
     layout = generation.schema.layout
     records = Records(layout, [row and row[1] for row in rows])
     tail = _tail(["NOT_FOUND" if row is None else "PRESENT" for row in rows], stamps)
-    return [
+    found = (
         _vector(records.column(layout.index[feature], FEAST), tail) if feature in layout.index else absent
         for feature in view.features
-    ]
+    )
+    return [part for each in found for part in each]
 
 
-def _vector(values: Sequence[Any], tail: bytes) -> bytes:
-    return b'{"values":' + orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY) + tail
+def _vector(values: Sequence[Any], tail: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """The pieces of one, behind a comma."""
+    return b",", b'{"values":', orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), tail
 
 
 def _tail(statuses: list[str], stamps: list[str]) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from limner.language.errors import LimnerError
 from limner.serving.security import ApiKeys
 from limner.serving.settings import ServeSettings
+from limner.workers.heap import keep_freed
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
@@ -42,6 +43,7 @@ def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | Non
     logging.getLogger("limner.serve").setLevel(logging.INFO)
     app = App(settings, ApiKeys.of(settings.key_file), folder=folder, slot=slot)
     app.read_project()
+    keep_freed()
     gc.collect()
     gc.freeze()  # a full collection over all that Feast has imported takes a fifth of a second, and meets some request
     config = uvicorn.Config(

@@ -1,10 +1,13 @@
 """A client that was written for `feast serve` works unchanged: request by request beside the real one, same store."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from limner.feature_repo.online_plans import Registered
+from limner.serving.feast_answers import fits, shape_of
 from tests.serving.world import Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]
@@ -67,6 +70,13 @@ ASKED: dict[str, Any] = {
 }  # fmt: skip
 
 
+PLANNED = {
+    "one feature", "every type, entities repeated and unknown", "a service", "a service and features: the service",
+    "vectors", "two views", "full names", "one name twice, full names", "versions", "two join keys, a text",
+    "views of several entities", "many",
+}  # fmt: skip
+
+
 def by_name(answer: Any) -> Any:
     """An answer without its order: Feast's hangs on the hashes of a process."""
     if not isinstance(answer, dict) or "results" not in answer:
@@ -85,6 +95,16 @@ def test_answers_are_those_of_feast(ours: Server, theirs: Server, name: str) -> 
         assert status == (400 if wanted == 500 else wanted), told
         assert json.dumps(by_name(told), sort_keys=True) == json.dumps(by_name(answer), sort_keys=True)
         assert headers["content-type"].split(";")[0] == given["content-type"].split(";")[0]
+
+
+def test_stored_features_are_read_without_feast(root: Path) -> None:
+    """Whatever asks for nothing else has a plan, and nothing else has: the answers above are of both kinds."""
+    registered, planned = Registered(root / "feature_repo"), set()
+    for name, body in ASKED.items():
+        asked = shape_of(body)
+        if asked is not None and (plan := registered.plan(asked[0])) is not None and fits(plan, asked[1]):
+            planned.add(name)
+    assert planned == PLANNED
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b'{"entities": {"user_id": [NaN]}}', b"\xff"])
