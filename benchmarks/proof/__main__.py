@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from limner.benchmarks.proof import ages, categories, households, journey, reviews
+from limner.benchmarks.proof import ages, categories, households, journey, reviews, sequences
 from limner.benchmarks.proof.encoders import PACKAGE
 from limner.benchmarks.proof.page import beside, page, reached
 from limner.benchmarks.proof.result import Result
@@ -63,6 +63,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 _QUESTIONS: dict[str, Callable[[journey.Journey, int, int], list[Result]]] = {
     "categories": categories.run,
+    "sequences": sequences.run,
     "ages": ages.run,
     "households": households.run,
 }

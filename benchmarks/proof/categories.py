@@ -22,8 +22,8 @@ from limner.workers.evaluation.weighted import Array
 DAY = 86_400_000_000
 K = 10
 HALF_LIVES = (15, 30, 60, 120, 240)  # days: which one is the baseline's is chosen a month earlier
-_CHOSEN = date(2017, 11, 1)
-_AFTER = date(2018, 1, 1)
+CHOSEN = date(2017, 11, 1)
+AFTER = date(2018, 1, 1)
 
 _MONTH = "SELECT DISTINCT h, i FROM bought WHERE t >= $q AND t < $after ORDER BY h, i"
 
@@ -31,14 +31,14 @@ _MONTH = "SELECT DISTINCT h, i FROM bought WHERE t >= $q AND t < $after ORDER BY
 def run(journey: Journey, seed: int = 0, draws: int = 1000) -> list[Result]:
     """The model beside own frequency in three forms and popularity in two, at the cut-off."""
     started = perf_counter()
-    events = _events(journey)
-    half_life = max(HALF_LIVES, key=lambda days: _ndcg(journey, events["baskets"], _CHOSEN, CUT_OFF, days))
+    events = events_of(journey)
+    half_life = half_life_of(journey, events["baskets"])
     pairs = pairs_at(journey, CUT_OFF, seed)
     queries = np.unique(pairs.households)
-    relevant = _relevant(journey, queries, CUT_OFF, _AFTER)
+    relevant = relevant_in(journey, queries, CUT_OFF, AFTER)
     scores = _learned(journey, pairs, seed)
     month = events["baskets"].before(micros(CUT_OFF))
-    recent = month.instants >= micros(_CHOSEN)
+    recent = month.instants >= micros(CHOSEN)
     last = Events(month.entities[recent], month.item[recent], month.instants[recent], month.items)
     at = micros(CUT_OFF)
     candidates = {
@@ -54,9 +54,9 @@ def run(journey: Journey, seed: int = 0, draws: int = 1000) -> list[Result]:
     evaluation = of_rankings(rankings, measured, K, draws, seed)
     facts = {
         "cut-off": f"{CUT_OFF}T00:00, the data's clock",
-        "relevant": f"categories bought before {_AFTER}",
-        "learned from": f"households and the categories they had bought, at {_CHOSEN}, labels of November",
-        "chosen": f"the baseline's half-life at {_CHOSEN}, of {', '.join(map(str, HALF_LIVES))} days",
+        "relevant": f"categories bought before {AFTER}",
+        "learned from": f"households and the categories they had bought, at {CHOSEN}, labels of November",
+        "chosen": f"the baseline's half-life at {CHOSEN}, of {', '.join(map(str, HALF_LIVES))} days",
         "measured": f"{len(measured):,} households that had bought before and bought in the month; "
         f"{len(journey.categories)} categories",
         "seed": str(seed),
@@ -75,7 +75,7 @@ def run(journey: Journey, seed: int = 0, draws: int = 1000) -> list[Result]:
     ]
 
 
-def _events(journey: Journey) -> Mapping[str, Events]:
+def events_of(journey: Journey) -> Mapping[str, Events]:
     """Of each household's categories, one event a basket, and one a line of its receipt."""
     found = {}
     for name, query in (
@@ -88,15 +88,21 @@ def _events(journey: Journey) -> Mapping[str, Events]:
     return found
 
 
+def half_life_of(journey: Journey, baskets: Events) -> int:
+    """The half-life (days) with which own frequency ranked best what was bought a month earlier."""
+    return max(HALF_LIVES, key=lambda days: _ndcg(journey, baskets, CHOSEN, CUT_OFF, days))
+
+
 def _ndcg(journey: Journey, events: Events, day: date, after: date, days: int) -> float:
     """NDCG of own frequency with a half-life at an earlier instant."""
     known = events.before(micros(day))
     queries = np.unique(known.entities)
     scored = own_frequency(known, queries, micros(day), days * DAY)
-    return float(Ranking.of(scored, _relevant(journey, queries, day, after)).ndcg(K).mean())
+    return float(Ranking.of(scored, relevant_in(journey, queries, day, after)).ndcg(K).mean())
 
 
-def _relevant(journey: Journey, queries: Ids, day: date, after: date) -> Relevant:
+def relevant_in(journey: Journey, queries: Ids, day: date, after: date) -> Relevant:
+    """The categories that households bought from a day on, and before another one."""
     instants = {"q": datetime.combine(day, time()), "after": datetime.combine(after, time())}
     rows = journey.columns(_MONTH, instants)
     known = np.isin(rows["h"], queries)
@@ -111,8 +117,8 @@ def _learned(journey: Journey, asked: Pairs, seed: int) -> Array:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    known = pairs_at(journey, _CHOSEN, seed)
-    came = _relevant(journey, np.unique(known.households), _CHOSEN, CUT_OFF)
+    known = pairs_at(journey, CHOSEN, seed)
+    came = relevant_in(journey, np.unique(known.households), CHOSEN, CUT_OFF)
     size = len(journey.categories)
     labels = np.isin(known.households * size + known.items, came.queries * size + came.items)
     active = np.isin(known.households, came.queries)  # of who bought nothing, nothing is learned about order

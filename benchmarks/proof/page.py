@@ -32,6 +32,7 @@ _READING = """
 
 - *Next month's categories.* Relevant is each category bought at least once in December; NDCG has gains of 1. Of own
   frequency, the form that counts baskets is harder to beat than the one that counts lines of receipts.
+  *By a sequence*: the network of `sequence` learns what the next basket has, and is asked here about a month.
 - *Churn* and *coupon response*: 30 days after the cut-off, since the data end there. Labels of the examples learned
   from end at the cut-off at the latest. A household is known to have a campaign from the day it starts.
 - *Age*: what households told has no time, so it is measured on households that were not learned from.

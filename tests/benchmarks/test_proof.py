@@ -7,8 +7,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from limner.benchmarks.proof import examples, pairs
-from limner.benchmarks.proof.journey import CUT_OFF, Journey, read
+from limner.benchmarks.proof import examples, pairs, sequences
+from limner.benchmarks.proof.categories import events_of
+from limner.benchmarks.proof.journey import CUT_OFF, Journey, micros, read
 from limner.benchmarks.proof.page import page
 from limner.benchmarks.proof.result import Result
 from limner.benchmarks.proof.text_cnn import TextCnn
@@ -101,3 +102,22 @@ def test_the_data_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("limner.benchmarks.proof.result.find_spec", lambda name: None)
     with pytest.raises(LimnerError, match=r"limner\[bench\]"):
         read()
+
+
+def test_a_network_is_measured_on_the_month_it_knows_nothing_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says at the cut-off is the same to the bit, whatever comes after."""
+    monkeypatch.setattr(sequences, "EPOCHS", 1)
+    monkeypatch.setattr(sequences, "DIM", 4)
+    found = []
+    for name in ("one", "other"):
+        events = events_of(journey(tmp_path / name, altered=name == "other"))["baskets"]
+        found.append(sequences._learned(events.before(micros(CUT_OFF)), 0)[0])
+    assert (found[0] == found[1]).all()
+    assert found[0].shape == (60, 30)
+    ranks = sequences._ranks(np.array([[0.1, 0.5, 0.5], [3.0, 2.0, 1.0]]))
+    assert ranks.tolist() == [[-2, 0, -1], [0, -1, -2]]
+    alone, both = sequences.run(read(tmp_path / "one"), draws=20)
+    assert alone.evaluation.comparison.model == "recurrent network"
+    assert len(both.evaluation.comparison.differences) == 2
