@@ -1,5 +1,6 @@
 """What a server refuses: strangers, bodies without end, clients that stall; and what it tells Prometheus."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from limner.language.errors import LimnerError
 from limner.serving.metrics import BUCKETS, Metrics
 from limner.serving.security import ApiKeys
-from tests.serving.world import Server, limner_serve
+from tests.serving.world import Server, free_port, limner_serve
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]
 KEY, SECOND = "0123456789abcdef-one", "0123456789abcdef-two"
@@ -156,3 +157,23 @@ def test_a_file_without_keys_does_not_open_the_server(tmp_path: Path) -> None:
         ApiKeys.of(tmp_path / "keys")
     with pytest.raises(LimnerError, match="cannot read"):
         ApiKeys.of(tmp_path / "nothing")
+
+
+def test_where_feast_decides_who_may_read_nothing_else_answers(root: Path, tmp_path: Path) -> None:
+    """With `auth: oidc` Feast's route wants a token, as `feast serve` does; the lean routes are closed."""
+    shutil.copytree(root, tmp_path / "shop")
+    settings = tmp_path / "shop" / "feature_repo" / "feature_store.yaml"
+    discovery = f"http://127.0.0.1:{free_port()}/.well-known/openid-configuration"
+    settings.write_text(
+        settings.read_text() + f"\nauth: {{type: oidc, client_id: x, auth_discovery_url: '{discovery}'}}\n"
+    )
+    feast = {"features": ["activity:dear"], "entities": {"user_id": [1]}}
+    with limner_serve(tmp_path / "shop") as server:
+        assert server.post("/get-online-features", feast)[0] == 401
+        assert server.post("/get-online-features", feast, authorization="Bearer nonsense")[0] == 401
+        for path in ("/profiles", "/profiles/everything/1"):
+            status, told, _ = server.ask("GET", path)
+            assert (status, "get-online-features" in told["error"]) == (403, True)
+        assert server.post("/profiles", ASKED)[0] == 403
+        assert server.post("/similar", {"view": "taste", "feature": "likes", "key": 1})[0] == 403
+        assert server.ask("GET", "/health")[0] == 200
