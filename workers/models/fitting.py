@@ -47,6 +47,14 @@ def due(model: LearnedModel, now: int) -> tuple[int, ...]:
     return tuple(range(model.cut_off, now + 1, model.refit.micros))
 
 
+def there(data: Path, name: str, definition: str, cut_off: int) -> Fitted | None:
+    """The version of a definition as of a cut-off (µs), if it is there."""
+    found = (
+        each for each in registered(data, name).values() if (each.definition, each.cut_off) == (definition, cut_off)
+    )
+    return next((Fitted(each, registered=True, there=True) for each in found), None)
+
+
 def fit(
     specs: Specs, name: str, cut_off: int, root: Path, data: Path, context: RunContext, *, allow_suspicious: bool
 ) -> Fitted:
@@ -56,9 +64,8 @@ def fit(
     """
     model = specs.models[name]
     wanted = definition_of(specs, name, root, data)
-    for each in registered(data, name).values():
-        if (each.definition, each.cut_off) == (wanted, cut_off):
-            return Fitted(each, registered=True, there=True)
+    if (known := there(data, name, wanted, cut_off)) is not None:
+        return known
     stage = data / "stage" / f"model-{name}"
     with view_lock(folder_of(data, name), "fitted"):
         shutil.rmtree(stage, ignore_errors=True)

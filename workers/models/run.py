@@ -14,8 +14,8 @@ from limner.workers.encoder.serving import add
 from limner.workers.ledger import Ledger, ModelVersion
 from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
-from limner.workers.models.fitting import Fitted, due, fit
-from limner.workers.models.pins import with_pins
+from limner.workers.models.fitting import Fitted, due, fit, there
+from limner.workers.models.pins import definition_of, with_pins
 from limner.workers.models.versions import Version, folder_of
 from limner.workers.report import Reporter
 from limner.workers.settings import EngineSettings
@@ -34,7 +34,8 @@ def fit_model(
     every: bool = False,
     allow_suspicious: bool = False,
 ) -> tuple[Fitted, ...]:
-    """Make the version whose cut-off is `as_of` (µs), or the last that is due by `now`, or `every` one that is due.
+    """Make the version whose cut-off is `as_of` (µs), or the last that is due by `now`, or `every` one that is due by
+    `as_of` (by `now`). Where all are there, nothing is started.
 
     Raises SpecError for broken specs, LimnerError where a version cannot be made; those made before it stay.
     """
@@ -47,7 +48,14 @@ def fit_model(
         raise LimnerError(
             f"a version as of {text_of(as_of)} would know what is not known yet: choose an earlier cut-off"
         )
-    cut_offs = (as_of,) if as_of is not None else due(specs.models[name], now)[0 if every else -1 :]
+    if every or as_of is None:
+        cut_offs = due(specs.models[name], now if as_of is None else as_of)[0 if every else -1 :]
+    else:
+        cut_offs = (as_of,)
+    definition = definition_of(specs, name, root, settings.data)
+    known = [there(settings.data, name, definition, each) for each in cut_offs]
+    if all(known):
+        return tuple(each for each in known if each is not None)
     ledger = Ledger(settings.ledger)
     try:
         return _run(specs, name, cut_offs, root, settings, ledger, reporter, allow_suspicious)
