@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from limner.language.errors import LimnerError
 from limner.language.learning.classifier import Classifier
 from limner.language.repo import Specs
 from limner.workers.derive.values import Array
@@ -36,9 +38,12 @@ class Bench:
 def bench_of(
     specs: Specs, classifier: Classifier | None, root: Path, folder: Path, progress: Path, workers: int = 1
 ) -> Bench | None:
-    """Where the encoder of a classifier is tuned, if it is to be."""
-    if classifier is None or classifier.tune is None or classifier.encoder is None:
+    """Where the encoder of a classifier is tuned, if it is to be. LimnerError where a package for it is missing."""
+    tuning = None if classifier is None else classifier.tuning
+    if classifier is None or tuning is None or classifier.encoder is None:
         return None
+    if tuning.how == "lora" and find_spec("peft") is None:
+        raise LimnerError("tune: lora needs the package peft: `pip install 'limner[tune]'`, or choose tune: full")
     return Bench(resolve(specs.encoders[classifier.encoder], root), folder, progress, workers)
 
 

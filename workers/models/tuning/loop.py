@@ -147,7 +147,7 @@ class _Training:
             loss += float(found.detach())
         torch.nn.utils.clip_grad_norm_(list(self.learning.values()), LONGEST, foreach=False)
         self.optimizer.step()
-        return loss
+        return loss * job.workers  # as much as the others' parts are of it, on average
 
     def _scores(self, model: Callable[..., Any], rows: list[list[int]]) -> torch.Tensor:
         ids, mask = (torch.from_numpy(each).to(self.device) for each in self.tokens.filled(rows))

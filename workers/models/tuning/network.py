@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from limner.language.errors import LimnerError
 from limner.workers.encoder import export
 from limner.workers.encoder.export import export_tokenizer
 
@@ -63,10 +62,8 @@ def load(folder: Path, pooling: str, classes: int) -> Network:
 
 def adapt(net: Network, rank: int) -> None:
     """Let only low-rank additions to the encoder's linear layers learn, and the head (E. Hu and others, 2021)."""
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise LimnerError("tune: lora needs the package peft: `pip install 'limner[tune]'`, or tune: full") from error
+    from peft import LoraConfig, get_peft_model
+
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=DROPPED, target_modules="all-linear", bias="none"
     )  # fmt: skip

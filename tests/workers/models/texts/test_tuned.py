@@ -11,6 +11,7 @@ from limner.language.errors import LimnerError
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.models.fitting import Fitted, fit
+from limner.workers.models.texts import tuned
 from limner.workers.models.texts.fitting import KEPT
 from limner.workers.models.texts.learned import Tuned
 from limner.workers.models.texts.scoring import read_content
@@ -158,11 +159,16 @@ def test_one_class_and_no_rows_are_nothing_to_learn_from(tmp_path: Path) -> None
         fitted(root, cut_off=FIRST - DAY)
 
 
-def test_rare_classes_weigh_as_much_as_frequent_ones() -> None:
-    from limner.workers.models.texts.tuned import _weights
+def test_low_rank_needs_a_package_and_says_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path, reviews(count=20))
+    monkeypatch.setattr(tuned, "find_spec", lambda name: None)
+    with pytest.raises(LimnerError, match=r"needs the package peft: `pip install 'limner\[tune\]'`"):
+        fitted(root, how="lora")
 
+
+def test_rare_classes_weigh_as_much_as_frequent_ones() -> None:
     kind = world.load_texts({"specs.yaml": text()}).models["mood"].classifier
     assert kind is not None
     label = np.array([0] * 10 + [1] * 30)
-    assert _weights(kind, label) == (2.0, 2 / 3)
-    assert _weights(kind.model_copy(update={"weights": "none"}), label) == (1.0, 1.0)
+    assert tuned._weights(kind, label) == (2.0, 2 / 3)
+    assert tuned._weights(kind.model_copy(update={"weights": "none"}), label) == (1.0, 1.0)
