@@ -19,12 +19,14 @@ def logistic(rows: Array, label: Array, seed: int) -> Logistic:
     empty = np.isnan(rows).all(axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # columns without a value
-        fill = np.where(empty, 0.0, np.nanmedian(rows, axis=0))
+        fill = np.where(empty, 0.0, [np.nanmedian(each) for each in rows.T])  # one by one: less memory
     filled = np.where(np.isnan(rows), fill, rows)
     center, width = filled.mean(axis=0), filled.std(axis=0)
     width = np.where(width > 0, width, 1.0)
     model = LogisticRegression(C=1.0, tol=1e-8, max_iter=2000, random_state=seed)
-    model.fit((filled - center) / width, label)
+    filled -= center
+    filled /= width
+    model.fit(filled, label)
     return Logistic(
         fill=_floats(fill),
         center=_floats(center),

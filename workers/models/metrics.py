@@ -34,10 +34,13 @@ def _calibration_error(probability: Array, label: Array) -> float:
 
 
 def separation(column: Array, label: Array) -> float:
-    """The area under the curve of one input by itself, whichever way it points; nulls are below all numbers."""
-    from sklearn.metrics import roc_auc_score
+    """The area under the curve of one input by itself, whichever way it points; nulls are below all numbers.
 
-    filled = np.where(np.isnan(column), -np.inf, column)
-    ranks = np.unique(filled, return_inverse=True)[1]
-    area = float(roc_auc_score(label, ranks))
+    That is how often, of a yes and a no, the yes has the greater value; equal ones count half (Mann and Whitney, 1947).
+    """
+    distinct, place = np.unique(np.where(np.isnan(column), -np.inf, column), return_inverse=True)
+    yes = np.bincount(place[label], minlength=len(distinct))
+    no = np.bincount(place[~label], minlength=len(distinct))
+    below = np.cumsum(no) - no
+    area = (int((yes * below).sum()) + int((yes * no).sum()) / 2) / (int(yes.sum()) * int(no.sum()))
     return max(area, 1.0 - area)

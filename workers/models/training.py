@@ -69,9 +69,13 @@ class Examples:
 
 def table_of(files: Sequence[Path], join_keys: Sequence[str], inputs: Sequence[str], last: int) -> tuple[int, pa.Table]:
     """How many examples there are up to the instant `last` (µs), and those learned from, by instant and key."""
-    table = pa.concat_tables([pq.read_table(file, filters=pc.field(AT) <= last) for file in files])
-    found = len(table)
-    table = sample(table, [*join_keys, AT], min(MOST, CELLS // max(1, width(inputs, table))))
+    keys, found, parts = [*join_keys, AT], 0, list[pa.Table]()
+    for file in files:  # whatever has one of the least hashes of all has one of the least of its file
+        table = pq.read_table(file, filters=pc.field(AT) <= last)
+        found += len(table)
+        parts.append(sample(table, keys, MOST) if len(table) > MOST else table)
+    table = pa.concat_tables(parts)
+    table = sample(table, keys, min(MOST, CELLS // max(1, width(inputs, table))))
     return found, table.sort_by([(key, "ascending") for key in (AT, *join_keys)])
 
 
@@ -102,6 +106,8 @@ def train(task: Training) -> Trained:
             f"model {name}: the label of all {len(table):,} examples is {same}, so there is nothing to tell apart: "
             f"look at its `is` and `where`, or choose a later cut-off"
         )
+    data = digest(table)
+    del table  # what follows takes memory of its own
     with threadpool_limits(1):  # sums of several threads depend on their number
         learned, notes = learn(task, columns, examples)
         metrics, why = _measure(task, columns, examples)
@@ -112,11 +118,11 @@ def train(task: Training) -> Trained:
     content = learned.model_dump_json(indent=1).encode()
     version = task.version.model_copy(
         update={
-            "data": digest(table),
+            "data": data,
             "examples": {
                 **task.version.examples,
                 "found": found,
-                "learned_from": len(table),
+                "learned_from": len(examples.at),
                 "positive": int(examples.label.sum()),
                 "instants": len(np.unique(examples.at)),
                 "first": int(examples.at[0]),
