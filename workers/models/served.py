@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.language.closure import from_closure
+from limner.language.derivation import output_names_of
 from limner.language.errors import LimnerError
 from limner.language.feature_base import FeatureBase
 from limner.language.outputs import Output
@@ -25,26 +26,30 @@ Kinds = tuple[type[FeatureBase], ...]
 _ALL = 1 << 62  # rows of a block: an entity is one
 
 
-def served(root: Path, data: Path, kinds: Kinds) -> list[tuple[ViewPlan, Output]]:
-    """All outputs of these kinds that are served, with the plans of their views."""
+def served(root: Path, data: Path, kinds: Kinds, name: str = "") -> list[tuple[ViewPlan, Output]]:
+    """All outputs of these kinds that are served, with the plans of their views; with `name`, those called so.
+
+    No other view is planned: what is amiss with its sources or encoders is not asked.
+    """
     found = []
     for view, pointer in sorted(pointers(data / "history").items()):
         version = read_version(data / "history" / view / pointer.fingerprint)
         if version is None:
             continue
         specs = from_closure(version.closure)
-        if any(isinstance(each, kinds) for each in specs.views[view].features.values()):
+        features = specs.views[view].features
+        some = [key for key, each in features.items() if isinstance(each, kinds)]
+        if any(not name or name in output_names_of(features, key) for key in some):
             plan = plan_view(specs, view, root, data)
-            found += [(plan, output) for output in plan.outputs if isinstance(output.feature, kinds)]
+            outputs = [output for output in plan.outputs if isinstance(output.feature, kinds)]
+            found += [(plan, output) for output in outputs if name in ("", output.name)]
     return found
 
 
 def named(root: Path, data: Path, kinds: Kinds, name: str) -> tuple[ViewPlan, Output] | None:
     """The one called `output` or `view.output`; None where there is none. LimnerError where there are several."""
     view, _, short = name.rpartition(".")
-    found = [
-        (plan, output) for plan, output in served(root, data, kinds) if output.name == short and view in ("", plan.name)
-    ]
+    found = [(plan, output) for plan, output in served(root, data, kinds, short) if view in ("", plan.name)]
     if len(found) > 1:
         several = ", ".join(f"{plan.name}.{short}" for plan, _ in found)
         raise LimnerError(f"several views have {short!r}: give one of {several}")

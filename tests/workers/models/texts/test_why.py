@@ -64,6 +64,7 @@ def test_a_text_is_worth_what_is_gone_without_it(
 def test_what_says_nothing_is_not_explained(served: tuple[Path, list[Review], list[dict[str, Any]]]) -> None:
     root, data = served[0], served[0] / "data"
     assert texts_behind(root, data, "1", "texts") is None
+    assert texts_behind(root, data, "1", "other.recent") is None
     assert "voice.mood_good_14d" in pooled_names(root, data)
     with pytest.raises(LimnerError, match="model likes says nothing yet: fit it"):
         texts_behind(root, data, "1", "voice.likes_baby")
