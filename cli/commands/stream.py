@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from limner.workers.ledger import Ledger
     from limner.workers.settings import EngineSettings
     from limner.workers.stream.choose import Streamed
-    from limner.workers.stream.inputs import Input
+    from limner.workers.stream.inputs import Input, Told
     from limner.workers.stream.loop import Pace
-    from limner.workers.stream.worker import Told
 
 
 def stream(
@@ -28,7 +27,7 @@ def stream(
         list[str] | None, typer.Argument(metavar="[VIEW]...", help="Default: every served view that can.")
     ] = None,
     source: Annotated[
-        str, typer.Option("--from", metavar="INPUT", help="folder:PATH (files *.jsonl in it), or redis://HOST:PORT/0.")
+        str, typer.Option("--from", metavar="INPUT", help="folder:PATH, redis://HOST:PORT/0 or http://127.0.0.1:PORT.")
     ] = ...,  # type: ignore[assignment]
     once: Annotated[bool, typer.Option("--once", help="Stop when there is no more.")] = False,
     flush: Annotated[
@@ -138,9 +137,16 @@ def opened(source: str, found: "Streamed") -> "Input":
         from limner.workers.stream.redis_input import RedisStreams
 
         return RedisStreams(source, list(found.sources))
+    if kind == "http" and rest:
+        from limner.workers.stream.http_input import HttpEvents
+
+        ids = {
+            name: spec.rename.get(spec.stream.id, spec.stream.id) for name, spec in found.sources.items() if spec.stream
+        }
+        return HttpEvents(source, list(found.sources), ids)
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
-    raise LimnerError(f"--from {source}: expected folder:PATH or redis://HOST:PORT/0")
+    raise LimnerError(f"--from {source}: expected folder:PATH, redis://HOST:PORT/0 or http://127.0.0.1:PORT")
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Reader:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_constant, parse_float=_number)
+        row = json.loads(body.decode(), object_pairs_hook=once, parse_constant=_constant, parse_float=_number)
     except UnicodeDecodeError as error:
         raise RefusedError(f"not UTF-8 (byte {error.start})") from error
     except RecursionError as error:
@@ -109,7 +109,8 @@ def _identity(value: Any, name: str) -> str:
     raise RefusedError(f"has no {name}" if value is None or value == "" else f"{name} is neither a text nor a number")
 
 
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys come once, whatever their case. ValueError else."""
     seen: dict[str, Any] = {}
     lower: set[str] = set()
     for key, value in pairs:

@@ -21,6 +21,25 @@ class Batch:
     position: str | None = None
 
 
+@dataclass
+class Told:
+    """What became of a micro-batch: events taken, that came before, set aside; history rows.
+
+    `refused`: why, by the event's place in the batch; `again`: places of those that came before. `quarantined`: by
+    source and id, what views say of events that are taken and do not count. `letters`: source and JSON of what was
+    set aside.
+    """
+
+    taken: int = 0
+    repeated: int = 0
+    dead: int = 0
+    changed: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)
+    quarantined: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    letters: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Input(Protocol):
     """At-least-once: events that were given and not `done` come again, to this worker or another one."""
 
@@ -34,8 +53,8 @@ class Input(Protocol):
     def take(self, most: int, seconds: float) -> Batch:
         """At most so many events; waits so long for the first one. LimnerError where it cannot be read."""
 
-    def done(self, batch: Batch, dead: Sequence[tuple[str, str]] = ()) -> None:
-        """The events have happened; of those that were set aside, source and what there is to tell (JSON)."""
+    def done(self, batch: Batch, told: Told) -> None:
+        """The events have happened."""
 
     @property
     def exhausted(self) -> bool:
@@ -82,7 +101,7 @@ class Folder:
                 return Batch(events, json.dumps(self._read) if events else None)
             time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
 
-    def done(self, batch: Batch, dead: Sequence[tuple[str, str]] = ()) -> None:
+    def done(self, batch: Batch, told: Told) -> None:
         """The files stay as they are."""
 
     def close(self) -> None:

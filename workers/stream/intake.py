@@ -26,8 +26,8 @@ class Taken:
     lines: dict[str, str] = field(default_factory=dict)
     at: dict[str, int] = field(default_factory=dict)  # event timestamps, µs
     bodies: dict[str, bytes] = field(default_factory=dict)
-    refused: list[tuple[bytes, str]] = field(default_factory=list)
-    repeated: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)  # by place among those that came
+    repeated: list[int] = field(default_factory=list)
 
 
 class Intake:
@@ -50,28 +50,31 @@ class Intake:
     def take(self, bodies: Sequence[bytes], now: int, state: State, scratch: Path) -> Taken:
         """Judge events that come at `now` (µs)."""
         taken, events = Taken(), []
-        for body in bodies:
+        for place, body in enumerate(bodies):
             try:
                 event = self._reader.read(body)
             except RefusedError as error:
-                taken.refused.append((body, str(error)))
+                taken.refused.append((place, str(error)))
                 continue
-            events.append((event, body))
-        seen = state.seen(self.source.source, [event.id for event, _ in events])
+            events.append((event, body, place))
+        seen = state.seen(self.source.source, [event.id for event, _, _ in events])
         received = datetime_of(now).isoformat(timespec="microseconds")
-        for (event, body), at in zip(events, self._times([event for event, _ in events]), strict=True):
+        times = self._times([event for event, _, _ in events])
+        places: dict[str, int] = {}
+        for (event, body, place), at in zip(events, times, strict=True):
             if event.id in seen:
-                taken.repeated += 1
+                taken.repeated.append(place)
             elif (why := self._untimely(event, at, now) or self._misspelled(event)) is not None:
-                taken.refused.append((body, why))
+                taken.refused.append((place, why))
             else:
                 assert at is not None
                 seen.add(event.id)
+                places[event.id] = place
                 taken.lines[event.id] = self._reader.line(event, received)
                 taken.at[event.id], taken.bodies[event.id] = at, body
         for id_ in self._unreadable(list(taken.lines.items()), scratch):
-            del taken.lines[id_], taken.at[id_]
-            taken.refused.append((taken.bodies.pop(id_), "cannot be read as a line of JSON Lines"))
+            del taken.lines[id_], taken.at[id_], taken.bodies[id_]
+            taken.refused.append((places[id_], "cannot be read as a line of JSON Lines"))
         return taken
 
     def remember_files(self, state: State, now: int) -> None:

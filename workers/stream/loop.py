@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.stream.inputs import Batch, Input
+from limner.workers.stream.inputs import Batch, Input, Told
 from limner.workers.stream.serving import MovedError
-from limner.workers.stream.worker import Told, Worker
+from limner.workers.stream.worker import Worker
 
 T = TypeVar("T")
 _WAIT = 0.05  # seconds without an event until what is due is looked at
@@ -64,7 +64,7 @@ def follow(
 
 def _step(worker: Worker, source: Input, batch: Batch) -> Told:
     told = worker.step(batch.events, {source.name: batch.position} if batch.position is not None else {})
-    source.done(batch, told.letters)
+    source.done(batch, told)
     return told
 
 

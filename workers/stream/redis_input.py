@@ -15,7 +15,7 @@ from typing import Any
 
 from limner.language.errors import LimnerError
 from limner.workers.stream.events import Raw
-from limner.workers.stream.inputs import Batch
+from limner.workers.stream.inputs import Batch, Told
 
 GROUP = "limner"
 PREFIX = "events:"
@@ -70,14 +70,14 @@ class RedisStreams:
         self._entries = {id(batch): [(stream, id_) for stream, id_, _ in found]}
         return batch
 
-    def done(self, batch: Batch, dead: Sequence[tuple[str, str]] = ()) -> None:
+    def done(self, batch: Batch, told: Told) -> None:
         """Acknowledge a batch, and tell of what was set aside: both or neither."""
         entries = self._entries.get(id(batch), [])
         if not entries:
             return
         with self._explained():
             pipe = self._client.pipeline(transaction=True)
-            for source, line in dead:
+            for source, line in told.letters:
                 pipe.xadd(f"{PREFIX}{source}{DEAD}", {"event": line})
             for stream in self._streams:
                 ids = [id_ for each, id_ in entries if each == stream]

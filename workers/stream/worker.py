@@ -32,6 +32,7 @@ from limner.workers.sources.rows import Lasting
 from limner.workers.stream.choose import Streamed
 from limner.workers.stream.events import Raw
 from limner.workers.stream.export import export_of
+from limner.workers.stream.inputs import Told
 from limner.workers.stream.intake import AHEAD, Intake, Taken, dead_letter
 from limner.workers.stream.live import LiveView, Step, boot, read_events
 from limner.workers.stream.serving import Serving
@@ -44,17 +45,6 @@ STREAM = "stream-"  # what names of parts begin with that a worker wrote
 def now() -> int:
     """µs since 1970 UTC."""
     return time.time_ns() // 1000
-
-
-@dataclass
-class Told:
-    """What became of a micro-batch: events taken, that came before, set aside; history rows."""
-
-    taken: int = 0
-    repeated: int = 0
-    dead: int = 0
-    changed: int = 0
-    letters: list[tuple[str, str]] = field(default_factory=list)  # source and JSON of what was set aside
 
 
 @dataclass
@@ -112,11 +102,15 @@ class Worker:
         told, made, dead = Told(), Made(), list[tuple[str, str]]()
         taken = {source: self._take(source, raws, until) for source in dict.fromkeys(raw.source for raw in raws)}
         for source, each in taken.items():
-            dead += [(source, dead_letter(body, reason, until)) for body, reason in each.refused]
+            places = [place for place, raw in enumerate(raws) if raw.source == source]
+            told.again |= {places[place] for place in each.repeated}
+            for place, reason in each.refused:
+                told.refused[places[place]] = reason
+                dead.append((source, dead_letter(raws[places[place]].body, reason, until)))
         steps: list[tuple[_Followed, Step]] = []
         try:
             for followed in self._views:
-                new = self._clean(followed.plan, taken, until, made, dead)
+                new = self._clean(followed.plan, taken, until, made, dead, told)
                 if new or (followed.view.next_due or until + 1) <= until:
                     steps.append((followed, followed.view.advance(new, until)))
             self.at("computed")
@@ -134,7 +128,7 @@ class Worker:
         for followed in self._views:
             followed.view.cursor = until
         told.taken = sum(len(each.lines) for each in taken.values())
-        told.repeated = sum(each.repeated for each in taken.values())
+        told.repeated = len(told.again)
         told.dead, told.letters, told.changed = len(dead), dead, sum(len(step.changes) for _, step in steps)
         return told
 
@@ -264,7 +258,7 @@ class Worker:
         bodies = [raw.body for raw in raws if raw.source == source]
         intake = self._intakes.get(source)
         if intake is None:
-            return Taken(refused=[(body, f"no view follows a source {source!r}") for body in bodies])
+            return Taken(refused=[(place, f"no view follows a source {source!r}") for place in range(len(bodies))])
         taken = intake.take(bodies, until, self._state, self._file(source))
         if taken.lines:
             self._file(source).write_text("".join(f"{line}\n" for line in taken.lines.values()), encoding="utf-8")
@@ -274,7 +268,13 @@ class Worker:
         return self._scratch / f"{source}.jsonl"
 
     def _clean(
-        self, plan: ViewPlan, taken: Mapping[str, Taken], until: int, made: Made, dead: list[tuple[str, str]]
+        self,
+        plan: ViewPlan,
+        taken: Mapping[str, Taken],
+        until: int,
+        made: Made,
+        dead: list[tuple[str, str]],
+        told: Told,
     ) -> dict[str, pa.Table]:
         """The clean rows of a view, by source; what is quarantined is told in `dead`, vectors are `made`."""
         found: dict[str, pa.Table] = {}
@@ -293,8 +293,9 @@ class Worker:
                 assert name is not None
                 column = f"raw.{name.id}" if name.id in ("reason", "source") else name.id
                 for row in pq.read_table(prepared.quarantine_file).to_pylist():
-                    body = each.bodies.get(str(row[column]), b"")
-                    dead.append((source, dead_letter(body, row["reason"], until, view=plan.name)))
+                    id_ = str(row[column])
+                    told.quarantined.setdefault((source, id_), []).append(f"{plan.name}: {row['reason']}")
+                    dead.append((source, dead_letter(each.bodies.get(id_, b""), row["reason"], until, view=plan.name)))
             for encoder, model in plan.encoders.items():
                 reading = next(reading for reading in plan.readings if reading.source == source)
                 files = [prepared.texts[column] for column, (_, used) in reading.texts.items() if used == encoder]

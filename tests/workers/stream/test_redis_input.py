@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from limner.workers.stream.inputs import Told
 from limner.workers.stream.loop import Pace, follow
 from limner.workers.stream.redis_input import RedisStreams
 from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
@@ -39,16 +40,16 @@ def test_what_is_not_done_is_given_again_first(url: str, client: Any) -> None:
         client.xadd("events:clicks", {"event": json.dumps({"n": n})})
     first = RedisStreams(url, ["clicks"])
     done, left = first.take(2, 0), first.take(2, 0)
-    first.done(left)
+    first.done(left, Told())
     assert [each.body for each in done.events] == [b'{"n": 0}', b'{"n": 1}']
     client.xadd("events:clicks", {"event_id": "x", "n": "9"})
     second = RedisStreams(url, ["clicks"])
     again = second.take(10, 0)
     assert [each.body for each in again.events] == [b'{"n": 0}', b'{"n": 1}']
-    second.done(again)
+    second.done(again, Told())
     rest = second.take(10, 0)
     assert [json.loads(each.body)["n"] for each in rest.events] == [4, "9"]
-    second.done(rest)
+    second.done(rest, Told())
     assert client.xpending("events:clicks", "limner")["pending"] == 0
     assert not second.take(10, 0).events
     assert second.exhausted
