@@ -118,12 +118,12 @@ class App:
 
     async def _feast(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
         body, served = await body_of(scope, receive, self._limits), self._holder.now
-        asked = feast_answers.shape_of(_loaded(body)) if is_json(scope) else None
+        told = _loaded(body) if is_json(scope) else None
+        rows, asked = feast_answers.rows_of(told), feast_answers.shape_of(told)
+        if rows > self._limits.keys:
+            raise HttpError(413, f"{rows:,} entities: ask for at most {self._limits.keys:,} at a time")
         if asked is not None:
             shape, entities = asked
-            rows = max(map(len, entities.values()))
-            if rows > self._limits.keys:
-                raise HttpError(413, f"{rows:,} entities: ask for at most {self._limits.keys:,} at a time")
             try:
                 plan = served.registered.known(shape)
             except KeyError:

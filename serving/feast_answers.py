@@ -40,6 +40,13 @@ def shape_of(body: Any) -> tuple[Shape, Columns] | None:
     return Shape(service or None, () if service else tuple(features), tuple(entities), full, versions), entities
 
 
+def rows_of(body: Any) -> int:
+    """How many entities a request names, whatever else it says."""
+    entities = body.get("entities") if isinstance(body, dict) else None
+    columns = entities.values() if isinstance(entities, dict) else ()
+    return max((len(column) for column in columns if isinstance(column, list)), default=0)
+
+
 def fits(plan: Plan, entities: Columns) -> bool:
     """Whether the keys are of the types and lengths of the plan; Feast says what is wrong with others."""
     rows = len(next(iter(entities.values())))

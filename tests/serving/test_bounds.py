@@ -65,6 +65,7 @@ def test_bodies_and_keys_are_bounded(guarded: Server) -> None:
     assert guarded.ask("POST", "/profiles", {"profile": "everything", "keys": [1] * 21}, header)[0] == 413
     feast = {"features": ["activity:dear"], "entities": {"user_id": [1] * 21}}
     assert guarded.ask("POST", "/get-online-features", feast, header)[0] == 413
+    assert guarded.ask("POST", "/get-online-features", feast | {"other": 1}, header)[0] == 413
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=20) as raw:
         raw.sendall(
             f"POST /profiles HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
