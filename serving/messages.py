@@ -12,6 +12,7 @@ from limner.serving.settings import Limits
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+READ_ON = 4  # times the longest body
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
 
@@ -56,10 +57,13 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 
 async def body_of(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """A request's body. HttpError 413 if it is too long, 408 if it does not come; GoneError if nobody waits."""
-    declared = header(scope, b"content-length")
-    if declared.isdigit() and int(declared) > limits.body_bytes:
-        raise _too_long(limits)
+    """A request's body. HttpError 413 if it is too long, 408 if it does not come; GoneError if nobody waits.
+
+    One that is not much too long is read to its end: a client that is still writing does not hear an answer.
+    """
+    declared, most = header(scope, b"content-length"), READ_ON * limits.body_bytes
+    if declared.isdigit() and int(declared) > most:
+        raise _too_long(limits, {"connection": "close"})
     parts: list[bytes] = []
     size = 0
     try:
@@ -70,19 +74,20 @@ async def body_of(scope: Scope, receive: Receive, limits: Limits) -> bytes:
                     raise GoneError
                 part = message.get("body", b"")
                 size += len(part)
-                if size > limits.body_bytes:
-                    raise _too_long(limits)
-                parts.append(part)
+                if size > most:
+                    raise _too_long(limits, {"connection": "close"})
+                if size <= limits.body_bytes:
+                    parts.append(part)
                 if not message.get("more_body"):
+                    if size > limits.body_bytes:
+                        raise _too_long(limits)
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
         raise HttpError(408, f"the body did not come within {limits.seconds:g} s", {"connection": "close"}) from None
 
 
-def _too_long(limits: Limits) -> HttpError:
-    return HttpError(
-        413, f"a body has at most {limits.body_bytes:,} bytes: ask for fewer keys at a time", {"connection": "close"}
-    )
+def _too_long(limits: Limits, headers: Mapping[str, str] | None = None) -> HttpError:
+    return HttpError(413, f"a body has at most {limits.body_bytes:,} bytes: ask for fewer keys at a time", headers)
 
 
 def is_json(scope: Scope) -> bool:

@@ -73,6 +73,12 @@ def test_bodies_and_keys_are_bounded(guarded: Server) -> None:
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         for _ in range(20):
             raw.sendall(chunk)
+        raw.sendall(b"0\r\n\r\n")
+        assert raw.recv(1000).startswith(b"HTTP/1.1 413")
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=20) as raw:
+        raw.sendall(
+            f"POST /profiles HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: {10**12}\r\n\r\n".encode()
+        )
         assert raw.recv(1000).startswith(b"HTTP/1.1 413")
 
 
