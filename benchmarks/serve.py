@@ -183,19 +183,30 @@ def _asker(
     """Requests on one connection that is kept; gives the answer's body. LimnerError if it is no 200."""
     method, _, path = route.partition(" ")
     head = f"host: x\r\naccept: {accept}\r\ncontent-type: application/json\r\n"
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection = _connected(port)
 
     def ask(keys: Sequence[int]) -> bytes:
+        nonlocal connection
         if body is None:
-            connection.sendall(f"{method} /profiles/{VIEW}/{keys[0]} HTTP/1.1\r\n{head}\r\n".encode())
+            told = f"{method} /profiles/{VIEW}/{keys[0]} HTTP/1.1\r\n{head}\r\n".encode()
         else:
             sent = json.dumps(body(keys)).encode()
-            told = f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(sent)}\r\n\r\n"
-            connection.sendall(told.encode() + sent)
-        return _answer(connection)
+            told = f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(sent)}\r\n\r\n".encode() + sent
+        try:
+            connection.sendall(told)
+            return _answer(connection)
+        except ConnectionError:  # it waited for its turn longer than the server keeps a connection
+            connection = _connected(port)
+            connection.sendall(told)
+            return _answer(connection)
 
     return ask
+
+
+def _connected(port: int) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port))
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _answer(connection: socket.socket) -> bytes:
@@ -216,7 +227,7 @@ def _answer(connection: socket.socket) -> bytes:
 def _more(connection: socket.socket) -> bytes:
     got = connection.recv(1 << 18)
     if not got:
-        raise LimnerError("a server hung up")
+        raise ConnectionError("a server hung up")
     return got
 
 
