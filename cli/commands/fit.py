@@ -70,12 +70,12 @@ def fit(
 
 def as_data(version: "Version") -> dict[str, Any]:
     """A version as plain data."""
-    examples = version.examples
+    when = {key: output.instant(version.examples[key]) for key in ("first", "last") if key in version.examples}
     return {
         **version.model_dump(mode="json", exclude={"files"}),
         "version": version.id,
         "cut_off": output.instant(version.cut_off),
-        "examples": {**examples, "first": output.instant(examples["first"]), "last": output.instant(examples["last"])},
+        "examples": version.examples | when,
     }
 
 
