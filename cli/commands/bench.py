@@ -198,6 +198,20 @@ def online_read(
     return measured(online_read.run, json, profiles=profiles, reads=reads, rounds=rounds)
 
 
+@app.command("stream", short_help="Events a second, and how fresh profiles are.")
+def stream(
+    events: Annotated[int, typer.Option(min=5000, help="Events that a worker takes.")] = 20_000,
+    shoppers: Annotated[int, typer.Option(min=10, help="Entities that they are of.")] = 2_000,
+    rate: Annotated[int, typer.Option(min=1, help="Events a second, by HTTP, with texts.")] = 100,
+    seconds: Annotated[int, typer.Option(min=1, help="For so long.")] = 15,
+    json: FileOption = None,
+) -> int:
+    """Send events to a worker: as fast as it takes them, and at a rate, to see when each can be read."""
+    from limner.benchmarks import stream
+
+    return measured(stream.run, json, events=events, shoppers=shoppers, rate=rate, seconds=seconds)
+
+
 @app.command("serve", short_help="Profiles read over HTTP, beside feast serve.")
 def serve(
     profiles: Annotated[int, typer.Option(min=200, help="Profiles in the store.")] = 10_000,

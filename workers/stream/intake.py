@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from limner.language.errors import LimnerError
 from limner.language.models import Source
 from limner.workers.sources.duck import connection
 from limner.workers.sources.files import files_of
 from limner.workers.sources.instants import Instants, datetime_of
 from limner.workers.sources.json_lines import json_columns, json_scan
-from limner.workers.sql import literal, quoted
+from limner.workers.sql import quoted
 from limner.workers.stream.events import Event, Reader, RefusedError
 from limner.workers.stream.state import State
 
@@ -97,9 +99,11 @@ class Intake:
         texts: list[Any] = [event.row.get(name) for event in events]
         if not texts:
             return []
-        rows = ", ".join(f"({n}, {literal(t) if isinstance(t, str) else 'NULL'})" for n, t in enumerate(texts))
+        written = [text if isinstance(text, str) else None for text in texts]
+        self._database.register("__times", pa.table({"n": range(len(texts)), "t": pa.array(written, pa.string())}))
         micros = self._instants.micros("t", "VARCHAR", self.source.timezone)
-        found = self._database.execute(f"SELECT {micros} FROM (VALUES {rows}) v(n, t) ORDER BY n").fetchall()
+        found = self._database.execute(f"SELECT {micros} FROM __times ORDER BY n").fetchall()
+        self._database.unregister("__times")
         return [row[0] for row in found]
 
     def _untimely(self, event: Event, at: int | None, now: int) -> str | None:
