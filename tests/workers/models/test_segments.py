@@ -126,7 +126,7 @@ def test_what_is_known_after_the_cut_off_changes_no_byte(tmp_path: Path, learns:
     """Neither what happened later, nor what happened before and was written later; nor the order of rows, or shards."""
     rows = bought()
     known = [row for row in rows if row.at < CUT and row.written <= CUT]
-    later = [replace(row, user=row.user % 7, amount=1e6) for row in rows if row not in known]
+    later = [replace(row, user=row.user % 7, amount=1e6) for row in rows if row.at >= CUT or row.written > CUT]
     late = Bought(3, CUT - DAY, CUT + 1, 5.0, 1.0, "late")
     versions = []
     for name, some, shards in (("a", rows, 2), ("b", [*reversed(known), *later, late], 3), ("c", known, 1)):
