@@ -13,7 +13,7 @@ from limner.language.features import Embed, TextStatistic
 from limner.language.models import LogicalType
 from limner.language.outputs import Output, computed, hidden_names
 from limner.language.repo import Specs
-from limner.workers.derive.fit import Fits
+from limner.workers.derive.fit import Fit
 from limner.workers.derive.learn import Population, make, needed, population
 from limner.workers.text.models import since_fits
 from limner.workers.text.terms import terms_model
@@ -81,13 +81,13 @@ class Direct:
         return table.filter(pa.array(needed))
 
     def _compute(
-        self, outputs: Sequence[Output], start: int, end: int, hidden: tuple[Output, ...], fits: Fits
+        self, outputs: Sequence[Output], start: int, end: int, hidden: tuple[Output, ...], fits: dict[str, Fit]
     ) -> History:
         keys = tuple(self.keys)
         task = Task(keys, tuple(outputs), self.staged, self.grid, start, end, base=True, hidden=hidden, fits=fits)
         return compute(self.tables, task, self._vectors)
 
-    def _learn(self, instant: int, wanted: Sequence[Output], fits: Fits) -> dict[str, list[Population]]:
+    def _learn(self, instant: int, wanted: Sequence[Output], fits: dict[str, Fit]) -> dict[str, list[Population]]:
         """The populations in two parts, as two shards would give them."""
         every = (*self.outputs, *self.hidden)
         inputs = {each.name for output in wanted for each in needed(every, output)}
