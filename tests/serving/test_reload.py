@@ -53,6 +53,7 @@ class Clients(threading.Thread):
                     self.wrong.append((path, status, told))
             except Exception as error:  # noqa: BLE001 - a connection that is refused or cut is what must not be
                 self.wrong.append((path, repr(error)))
+                server.connection.close()
 
 
 @contextmanager
@@ -112,7 +113,8 @@ def test_no_request_fails_while_a_project_is_applied_and_materialized(tmp_path: 
         until(lambda: not before & workers(server))
     known = {orders(FIRST_END), orders(SECOND_END)}
     assert set(clients.seen) == known
-    cut = [each for each in clients.wrong if "RemoteDisconnected" in str(each) or "ConnectionReset" in str(each)]
+    kinds = ("RemoteDisconnected", "ConnectionReset", "BrokenPipe", "IncompleteRead")
+    cut = [each for each in clients.wrong if any(kind in str(each) for kind in kinds)]
     assert clients.wrong == cut
     assert len(cut) <= 3  # kept connections to a worker that ended: a client asks again
 
