@@ -161,7 +161,9 @@ KEYS: dict[str, dict[str, str]] = {
         "encoder": "Whose vectors texts and tags are compared by.",
         "tags": "Their names, and what each means.",
         "texts": "The rows whose texts tell what is usual.",
+        "truth": "Where it is known of some rows what they are about: only limner evaluate looks at it.",
     },
+    "Truth": {"column": "A column of the rows.", "tags": "By tag, the value or values that mean it."},
     "TagTexts": {"about": "A description in words.", "examples": "Texts that are about it."},
     "TextRows": {
         "source": "The source of the rows.",

@@ -9,7 +9,7 @@ from limner.language.columns import check
 from limner.language.features import KINDS, MeanPool
 from limner.language.keys import keys
 from limner.language.learning.classifier import Classifier, TextLabel
-from limner.language.learning.interests import Interests, TagTexts, TextRows
+from limner.language.learning.interests import Interests, TagTexts, TextRows, Truth
 from limner.language.learning.propensity import Label, Population, Propensity
 from limner.language.learning.segments import Segments
 from limner.language.learning.sequence import SequenceEncoder
@@ -48,7 +48,7 @@ def test_the_examples_are_one_working_project() -> None:
 
 EXPLAINED = (
     *DOCUMENTS.values(), Clean, Range, TextCleaning, MeanPool, Hashing, Tfidf, Word2Vec, Propensity, Segments,
-    Label, Population, Classifier, TextLabel, Interests, TagTexts, TextRows, SequenceEncoder, Tuning,
+    Label, Population, Classifier, TextLabel, Interests, TagTexts, TextRows, Truth, SequenceEncoder, Tuning,
     Stream, *KINDS,
 )  # fmt: skip
 

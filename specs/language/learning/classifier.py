@@ -24,6 +24,21 @@ Classes = Annotated[
 ]
 
 
+def each_of(values: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    """One value or several, as several."""
+    return values if isinstance(values, tuple) else (values,)
+
+
+def twice(path: tuple[str, ...], meant: Mapping[str, Scalar | tuple[Scalar, ...]], what: str) -> Iterator[Fault]:
+    """Values that mean two things."""
+    seen: dict[tuple[type, Scalar], str] = {}
+    for name, values in meant.items():
+        for value in each_of(values):
+            first = seen.setdefault((type(value), value), name)
+            if first != name:
+                yield (*path, name), f"{value!r} means {what} {first!r} already: keep one", False
+
+
 class TextLabel(BaseModel):
     """Rows that say what their text is: the source, how the text is written, and the column of the truth."""
 
@@ -76,7 +91,7 @@ class Classifier(BaseModel):
         """By class, the values of the label that mean it."""
         if not isinstance(self.classes, dict):
             return {name: (name,) for name in self.classes}
-        return {name: value if isinstance(value, tuple) else (value,) for name, value in self.classes.items()}
+        return {name: each_of(value) for name, value in self.classes.items()}
 
     @property
     def reads(self) -> tuple[tuple[tuple[str, ...], str, Template], ...]:
@@ -96,15 +111,10 @@ class Classifier(BaseModel):
         if self.label.column in self.label.text.columns:
             text = f"the text holds the label itself, {self.label.column!r}: nothing would be learned but to read it"
             yield ("label", "text"), text, False
-        if not isinstance(self.classes, dict):
+        if isinstance(self.classes, dict):
+            yield from twice(("classes",), self.classes, "the class")
+        else:
             yield from repeated(("classes",), self.classes, "class")
-            return
-        seen: dict[tuple[type, Scalar], str] = {}
-        for name, values in self.values.items():
-            for value in values:
-                first = seen.setdefault((type(value), value), name)
-                if first != name:
-                    yield ("classes", name), f"{value!r} means the class {first!r} already: keep one", False
 
     def _tuned(self) -> Iterator[Fault]:
         if "method" in self.model_fields_set:

@@ -47,8 +47,8 @@ def definition(specs: Specs, name: str, encoder_fingerprints: Mapping[str, str])
 
 
 def _of_texts(specs: Specs, name: str, texts: TextKind, encoder_fingerprints: Mapping[str, str]) -> dict[str, Any]:
-    """Spelling of sources and encoders aside, everything that is written decides."""
-    learns = canonical(texts, without=frozenset({"source", "encoder", "classes", "tags"}))
+    """Spelling of sources and encoders aside, everything that is written decides, but the truth of interests."""
+    learns = canonical(texts, without=frozenset({"source", "encoder", "classes", "tags", "truth"}))
     if isinstance(texts, Classifier) and texts.tuning is not None:
         learns["tune"] = canonical(texts.tuning) | texts.tuning.chosen
     named = texts.values if isinstance(texts, Classifier) else texts.tags

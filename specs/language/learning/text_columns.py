@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from limner.language.errors import Problem
 from limner.language.features.derived import same_type
+from limner.language.learning.classifier import Classifier
 from limner.language.learning.document import LearnedModel
 from limner.language.places import Path
 from limner.language.repo import Specs
@@ -22,17 +23,19 @@ def unlabelled(specs: Specs, model: LearnedModel, raw: RawColumns, known: set[st
             use = Use(origin, source, scope(specs, source, raw), joined=True)
             for column in text.columns:
                 yield from use.column((texts.kind, *place, "text"), column)
-    classifier = model.classifier
-    if classifier is None or classifier.label.source not in known:
+    classes = texts if isinstance(texts, Classifier) else texts.as_classes
+    if classes is None or classes.label.source not in known:
         return
-    label = classifier.label
+    label = classes.label
+    own = texts is classes
     use = Use(origin, label.source, scope(specs, label.source, raw), joined=True)
-    found = list(use.column((classifier.kind, "label", "column"), label.column))
+    found = list(use.column((texts.kind, "label" if own else "truth", "column"), label.column))
     yield from found
-    for name, values in classifier.values.items() if not found else ():
+    for name, values in classes.values.items() if not found else ():
         try:
             same_type(values, OutputType(use.types[label.column]))
         except ValueError as error:
-            path: Path = (classifier.kind, "classes")
-            path = (*path, name) if isinstance(classifier.classes, dict) else path
-            yield origin.problem(path, str(error).replace("the category", "the class").replace("feature", "label"))
+            path: Path = (texts.kind, "classes") if own else (texts.kind, "truth", "tags")
+            path = (*path, name) if isinstance(classes.classes, dict) else path
+            said = str(error).replace("the category", "the class" if own else "the tag").replace("feature", "label")
+            yield origin.problem(path, said)

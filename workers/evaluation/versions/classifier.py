@@ -46,9 +46,9 @@ def classifier(asked: Asked) -> Told:
     assert kind is not None
     chosen = _chosen(asked, kind)
     with threadpool_limits(1):  # sums of several threads depend on their number
-        later, after, notes = _part(chosen)
+        later, after, notes = part_of(chosen.later, chosen.after)
         contenders = {asked.model.model: after}
-        terms = _terms(chosen.learned, later, len(kind.names))
+        terms = terms_of(chosen.learned, later, len(kind.names))
         if terms is not None:
             contenders["TF-IDF of characters and a line"] = terms
         contenders["majority"] = majority(chosen.learned.label.astype(np.intp), len(kind.names), len(later))
@@ -63,19 +63,19 @@ def classifier(asked: Asked) -> Told:
             seed=asked.version.seed,
         )
     instants = np.concatenate([chosen.learned.known, chosen.later.known])
-    scores = np.concatenate([_score(chosen.before), _score(chosen.after)])
+    scores = np.concatenate([score(chosen.before), score(chosen.after)])
     return Told(
         basis=chosen.basis,
         evaluation=evaluation,
         question=f"Which of {', '.join(kind.names)} is the {kind.label.column} of {kind.label.source}?",
         facts={
             "method": kind.learner,
-            "learned from": _said(chosen.learned, kind),
-            "measured on": _said(later, kind),
+            "learned from": said(chosen.learned, kind),
+            "measured on": said(later, kind),
             "intervals": "each text stands for itself: equal ones are one",
         },
         notes=tuple(each for each in (chosen.note, *notes) if each),
-        drift=tuple(by_month(_score(chosen.before), scores, instants)),
+        drift=tuple(by_month(score(chosen.before), scores, instants)),
     )
 
 
@@ -92,8 +92,8 @@ def _chosen(asked: Asked, kind: Classifier) -> _Chosen:
         for until, part, whole in ((cut_off, "before", False), (asked.known_by, "after", True))
     )  # fmt: skip
     later = known.of(known.known > cut_off)
-    if _few(later) >= FEW:
-        before, after = (_probabilities(asked, scorer, each) for each in (learned, later))
+    if few_of(later) >= FEW:
+        before, after = (probabilities(asked, scorer, each) for each in (learned, later))
         return _Chosen("later", learned, later, before, after)
     few = f"{len(later):,} texts with a label were known first after {text_of(cut_off)}"
     encoder = None if kind.vectors is None else encoder_model(asked.specs, kind.vectors, asked.root, asked.data)
@@ -110,13 +110,13 @@ def _chosen(asked: Asked, kind: Classifier) -> _Chosen:
     )
 
 
-def _few(texts: Texts) -> int:
+def few_of(texts: Texts) -> int:
     """How many texts the second most frequent class has."""
     counts = np.sort(np.bincount(texts.label, minlength=2)) if len(texts) else np.zeros(2, int)
     return int(counts[-2])
 
 
-def _probabilities(asked: Asked, scorer: TextScorer, texts: Texts) -> Array:
+def probabilities(asked: Asked, scorer: TextScorer, texts: Texts) -> Array:
     """What the version says of texts, as views are told: (texts, classes)."""
     if scorer.base is None:
         found = EmbeddingCache(asked.data / "embeddings", scorer).load(texts.digest)
@@ -127,16 +127,16 @@ def _probabilities(asked: Asked, scorer: TextScorer, texts: Texts) -> Array:
     return np.asarray(whole / whole.sum(axis=1, keepdims=True))  # they are kept as float32
 
 
-def _part(chosen: _Chosen) -> tuple[Texts, Array, list[str]]:
-    """So many texts as can be measured, and a note where that is not all of them."""
-    digests: pa.Array = chosen.later.digest
+def part_of(later: Texts, after: Array) -> tuple[Texts, Array, list[str]]:
+    """So many texts, with their probabilities, as can be measured, and a note where that is not all of them."""
+    digests: pa.Array = later.digest
     kept = least(np.arange(len(digests)), [each.hex() for each in digests.to_pylist()], MOST)
     if kept.all():
-        return chosen.later, chosen.after, []
-    return chosen.later.of(kept), chosen.after[kept], [f"measured on some texts: {kept.sum():,} of {len(kept):,}"]
+        return later, after, []
+    return later.of(kept), after[kept], [f"measured on some texts: {kept.sum():,} of {len(kept):,}"]
 
 
-def _terms(learned: Texts, asked: Texts, classes: int) -> Array | None:
+def terms_of(learned: Texts, asked: Texts, classes: int) -> Array | None:
     """Probabilities of TF-IDF and a line, (texts, classes); None where no term occurs twice."""
     there, places = np.unique(learned.label, return_inverse=True)
     try:
@@ -148,12 +148,13 @@ def _terms(learned: Texts, asked: Texts, classes: int) -> Array | None:
     return found
 
 
-def _score(probabilities: Array) -> Array:
+def score(probabilities: Array) -> Array:
     """Of two classes the second one's probability, of more that of the class that is said."""
     return np.asarray(probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities.max(axis=1))
 
 
-def _said(texts: Texts, kind: Classifier) -> str:
+def said(texts: Texts, kind: Classifier) -> str:
+    """How many texts of which class, and of when."""
     counts = np.bincount(texts.label, minlength=len(kind.names))
     parts = ", ".join(f"{count / len(texts):.1%} {name}" for name, count in zip(kind.names, counts, strict=True))
     first, last = text_of(int(texts.known.min())), text_of(int(texts.known.max()))

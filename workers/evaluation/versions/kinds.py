@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from limner.language.errors import LimnerError
 from limner.workers.evaluation.versions.asked import Asked, Evaluate, Told
 from limner.workers.evaluation.versions.classifier import classifier
+from limner.workers.evaluation.versions.interests import interests
 from limner.workers.evaluation.versions.propensity import propensity
 from limner.workers.evaluation.versions.segments import segments
 from limner.workers.evaluation.versions.sequence import sequence
 
 EVALUATIONS: Mapping[str, Evaluate] = {
-    "classifier": classifier, "propensity": propensity, "segments": segments, "sequence": sequence,
+    "classifier": classifier, "interests": interests, "propensity": propensity, "segments": segments,
+    "sequence": sequence,
 }  # fmt: skip
 
 

@@ -125,6 +125,7 @@ def write(root: Path, rows: Sequence[Review], name: str = "a") -> None:
             "body": pa.array([row.body for row in rows], pa.string()),
             "mood": pa.array([row.mood for row in rows], pa.string()),
             "stars": pa.array([row.stars for row in rows], pa.int64()),
+            "topic": pa.array([row.tag if " " in row.body else None for row in rows], pa.string()),
         }
     )
     pq.write_table(table, root / "reviews" / f"{name}.parquet")
