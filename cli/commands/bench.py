@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from limner.language.models import Encoder
 
 # In the order in which `limner bench all` runs them.
-NAMES = ("start-up", "spec", "encode", "aggregate", "join", "online-write", "online-read", "serve", "scale-out")
+NAMES = (
+    "start-up",
+    "spec",
+    "encode",
+    "aggregate",
+    "join",
+    "online-write",
+    "online-read",
+    "serve",
+    "stream",
+    "scale-out",
+)
 
 FileOption = Annotated[
     Path | None,
