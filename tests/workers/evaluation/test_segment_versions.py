@@ -55,8 +55,7 @@ def test_without_anything_since_it_is_said_to_be_what_it_was_learned_from(tmp_pa
     assert "measured on those it was learned from" in told.notes[0]
 
 
-def test_interests_have_no_truth_to_be_measured_by(tmp_path: Path) -> None:
-    """A kind that nothing measures says what it is told by."""
-    odd = made(tmp_path).model_copy(update={"kind": "interests"})
-    with pytest.raises(LimnerError, match="and groups is interests: `limner models groups` says"):
+def test_a_kind_that_nothing_measures_says_what_it_is_told_by(tmp_path: Path) -> None:
+    odd = made(tmp_path).model_copy(update={"kind": "moods"})
+    with pytest.raises(LimnerError, match="and groups is moods: `limner models groups` says"):
         measured(tmp_path, odd, CUT)
