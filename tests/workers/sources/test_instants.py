@@ -1,5 +1,6 @@
 """Instants: zones, daylight saving, resolutions, text and numbers, against plain Python."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from limner.language.durations import micros_of
 from limner.language.errors import LimnerError
 from limner.workers.sources.duck import connection
-from limner.workers.sources.instants import Instants
+from limner.workers.sources.instants import FIRST, LAST, Instants
 
 quick = settings(deadline=None, max_examples=50)
 ZONES = ["UTC", "America/New_York", "Europe/Paris", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
@@ -113,6 +114,56 @@ def test_iso_text_with_an_offset_is_exact(
         kept = int((fraction + "000000")[:6])
         wanted.append(micros_of(moment.replace(microsecond=kept, tzinfo=UTC)) - minutes * 60_000_000)
     assert read(instants, pa.array(written), "VARCHAR", "Asia/Kathmandu") == wanted
+
+
+ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[Tt ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?"
+    r"(?: ?([Zz]|([+-])(\d{2})(?::?([0-5]\d))?))?)?",
+    re.ASCII,
+)
+days = st.sampled_from(
+    ["2026-11-23", "2024-02-29", "2023-02-29", "0000-01-01", "0001-01-01", "9999-12-31", "1969-12-31"]
+)
+days |= st.builds("{:04}-{:02}-{:02}".format, st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32))
+clocks = st.sampled_from(
+    ["", "T", " 09:30", "T00:00:00", "t23:59:59", " 02:30:00", "T24:00", "T12:60", "T12:30:60", "T1:02"]
+)
+fractions = st.sampled_from(["", "", ".", ".5", ",25", ".999999", ".9999999", ",123456789", ".1234567890", ".٣"])
+offsets = st.sampled_from(["", "", "Z", "z", " Z", "  Z", "+00:00", "-00:00", "+08", "-0530", " +05:45", "+08:00 "])
+offsets |= st.sampled_from(["-99:59", "+23:60", "+1", "UTC"])
+
+
+def plainly(text: str, zone: str) -> int | None:
+    """A text as the documentation has it, in plain Python."""
+    found = ISO.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, fraction, offset, sign, hours, minutes = found.groups()
+    try:  # datetimes end where the years do, before an offset is taken off: so in a year in the middle
+        date = datetime(2000 + int(year) % 400, int(month), int(day))
+    except ValueError:
+        return None
+    moment = date + timedelta(hours=int(hour or 0), minutes=int(minute or 0), seconds=int(second or 0))
+    moment += timedelta(microseconds=int((fraction or "")[:6].ljust(6, "0")))
+    cycles = (int(year) - 2000) // 400 * 146_097 * 86_400_000_000
+    if offset is None and zone != "UTC":
+        if not 1990 <= int(year) <= 2035:
+            return None
+        instant = by_hand(moment.replace(year=int(year)), zone)
+    else:
+        apart = 60 * int(hours or 0) + int(minutes or 0)
+        instant = micros_of(moment.replace(tzinfo=UTC)) + cycles - (-apart if sign == "-" else apart) * 60_000_000
+    return instant if FIRST <= instant <= LAST else None
+
+
+@quick
+@given(st.lists(st.builds("{}{}{}{}".format, days, clocks, fractions, offsets), min_size=1, max_size=50))
+def test_text_is_read_as_documented_and_no_other(instants: Any, texts: list[str]) -> None:
+    assert read(instants, pa.array(texts), "VARCHAR", "UTC") == [plainly(text, "UTC") for text in texts]
+    near = [text for text in texts if re.match("19[9]|20[0-2]", text) or ISO.fullmatch(text) is None]
+    assert read(instants, pa.array(near, pa.string()), "VARCHAR", "Europe/Paris") == [
+        plainly(text, "Europe/Paris") for text in near
+    ]
 
 
 @pytest.mark.parametrize(
