@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from limner.workers.differences import Differences
+
 
 @dataclass(frozen=True)
 class ViewStarted:
@@ -67,6 +69,22 @@ class ShardDone:
     total: int
     rows: int
     reused: bool = False
+
+
+@dataclass(frozen=True)
+class StreamMended:
+    """A run found other history rows than a stream worker had written, and put its own in their place."""
+
+    view: str
+    differences: Differences
+
+
+@dataclass(frozen=True)
+class OnlineMended:
+    """Online values were not what the history says, and are now."""
+
+    view: str
+    differences: Differences
 
 
 @dataclass(frozen=True)
@@ -169,6 +187,8 @@ Event = (
     | TextsEncoded
     | EncoderBusy
     | ShardDone
+    | StreamMended
+    | OnlineMended
     | OnlineWritten
     | ViewDone
     | ViewWaits

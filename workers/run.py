@@ -16,6 +16,7 @@ from limner.workers.carry.kept import RECORD, Handed, write_record
 from limner.workers.context import RunContext
 from limner.workers.derive.rows import Fits
 from limner.workers.fitting import fits_by
+from limner.workers.history.agreement import compare_rows, streamed_parts
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History, Segment
@@ -119,10 +120,25 @@ def _extend(
     base = [f"{name}/{_base_file(r.number)}" for r in results if r.base] if interval.base else []
     folder.mkdir(parents=True, exist_ok=True)
     _version(plan).write(history.folder)
+    streamed = _streamed(plan, history, segment, stage, context)
     history.commit(segment, base, _hand_on(plan, history, interval, name, staged) if beginning.keep else ())
     rows = sum(r.changes + r.base for r in results)
     carried = {"carried": beginning.handed is not None, **({"not_carried": beginning.why} if beginning.why else {})}
-    return rows, {**staged.summary(), "history_rows": rows, **carried}
+    return rows, {**staged.summary(), "history_rows": rows, **carried, **streamed}
+
+
+def _streamed(
+    plan: ViewPlan, history: History, segment: Segment, stage: Path, context: RunContext
+) -> dict[str, object]:
+    """How the rows that a stream worker wrote differ from those of the run that are to take their place."""
+    worker, run = streamed_parts(history, segment)
+    if not worker and not run:
+        return {}
+    features = [output.name for output in plan.outputs]
+    told = compare_rows(worker, run, plan.join_keys, features, stage, context.memory_limit)
+    if not told.none:
+        context.reporter(report.StreamMended(plan.name, told))
+    return {"stream": told.to_json()}
 
 
 def _rows(

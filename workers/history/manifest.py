@@ -11,6 +11,7 @@ from limner.language.errors import LimnerError
 from limner.workers.history.files import replace, sweep
 
 MANIFEST = "manifest.json"
+STREAM = "stream-"  # the inputs of segments that a stream worker wrote, and what names of their parts begin with
 
 
 class Segment(BaseModel):

@@ -21,7 +21,7 @@ from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.lock import view_lock
-from limner.workers.history.manifest import History, Segment
+from limner.workers.history.manifest import STREAM, History, Segment
 from limner.workers.online.loading import schema_of, state_of
 from limner.workers.online.locate import Place
 from limner.workers.online.opening import open_writer
@@ -38,8 +38,6 @@ from limner.workers.stream.live import LiveView, Step, boot, read_events
 from limner.workers.stream.serving import Serving
 from limner.workers.stream.state import FILE, State
 from limner.workers.stream.vectors import LiveVectors, Made
-
-STREAM = "stream-"  # what names of parts begin with that a worker wrote
 
 
 def now() -> int:

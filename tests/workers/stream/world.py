@@ -139,6 +139,7 @@ class World:
             history = History(plan.folder / plan.fingerprint)
             before = state_of(history)
             result = materialize(plan, BEGIN, self.now if until is None else until, context())
+            assert result.summary.get("stream", {"rows": 0})["rows"] == 0  # a worker's rows are a run's
             if data == "data":
                 with open_writer(self.place) as writer:
                     load(writer, plan, result.history, before, result.latest())
