@@ -20,9 +20,9 @@ from limner.workers.intervals import Interval
 from limner.workers.models.sequences.learned import Behaving, behaving
 from limner.workers.models.speaking import Speaking, speaking
 from limner.workers.plan import ViewPlan
-from limner.workers.shard import stored_vectors
 from limner.workers.staged import stage_rows
 from limner.workers.text.models import AnyEncoder
+from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.compute import Task, compute
 
 

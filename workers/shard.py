@@ -6,19 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.workers.carry.kept import read_state, write_state
 from limner.workers.heap import keep_freed
 from limner.workers.history.files import write_atomic
 from limner.workers.sources.prepare import PrepareRequest, seen_before
-from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.models import AnyEncoder
-from limner.workers.text.scorers import TextScorer, scored
+from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.column import Bools
-from limner.workers.windows.compute import Task, Vectors, compute
-from limner.workers.windows.pool import Float32s
+from limner.workers.windows.compute import Task, compute
 from limner.workers.windows.timeline import tick_at_or_before
 
 
@@ -104,22 +101,3 @@ def write_part(path: Path, table: pa.Table) -> None:
 
 def _rows(keys: pa.Table) -> list[tuple[object, ...]]:
     return list(zip(*(column.to_pylist() for column in keys.columns), strict=True))
-
-
-def stored_vectors(embeddings: Path, encoders: Mapping[str, AnyEncoder]) -> Vectors:
-    """Vectors from the store below the folder `embeddings`."""
-
-    def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
-        model = encoders[encoder]
-        if isinstance(model, TextScorer) and model.base is not None:
-            vectors, there = load(model.base, digests)
-            return scored(model, vectors), there
-        cache = EmbeddingCache(embeddings, model)
-        # A text without a vector failed to be encoded and stands in quarantine: its row does not count here.
-        found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)
-        matrix = np.zeros((len(digests), model.dim), np.float32)
-        if found.any():
-            matrix[found] = cache.load(digests.filter(pa.array(found)))
-        return matrix, found
-
-    return load

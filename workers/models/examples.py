@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from limner.language.features import Count, Distinct, Sum
 from limner.language.outputs import Output
 from limner.workers.models.instants import Instants
-from limner.workers.shard import stored_vectors
 from limner.workers.sql import literal, quoted
 from limner.workers.text.models import AnyEncoder
+from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.compute import EVENT_TIMESTAMP, Task, compute
 from limner.workers.windows.entities import KNOWN, TIME, UNTIL
 

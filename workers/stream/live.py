@@ -21,8 +21,9 @@ from limner.workers.staged import stage_rows, windows_of
 from limner.workers.stream.due import Due
 from limner.workers.stream.rows import RowStore, entities_of, keys_of
 from limner.workers.text.terms import TermsModel
+from limner.workers.text.vectors import Vectors
 from limner.workers.windows.column import Bools
-from limner.workers.windows.compute import Task, Vectors, compute
+from limner.workers.windows.compute import Task, compute
 from limner.workers.windows.derived import breaks
 from limner.workers.windows.timeline import Events, Stays, stays
 

@@ -19,10 +19,10 @@ from limner.workers.online.loading import schema_of
 from limner.workers.online.locate import Place
 from limner.workers.online.opening import open_database
 from limner.workers.plan import ViewPlan
-from limner.workers.shard import stored_vectors
 from limner.workers.staged import stage_rows
 from limner.workers.stream.export import settle
 from limner.workers.stream.state import FILE, State
+from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.compute import Task, compute
 
 Online = dict[bytes, tuple[int, bytes]]

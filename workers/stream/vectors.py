@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.encode import Encode
 from limner.workers.text.models import AnyEncoder
-from limner.workers.windows.column import Bools
-from limner.workers.windows.compute import Vectors
+from limner.workers.text.vectors import Found, Vectors, vectors_of
 from limner.workers.windows.pool import Float32s
 
 
@@ -68,18 +66,11 @@ class LiveVectors:
 
     def of(self, encoders: Mapping[str, AnyEncoder]) -> Vectors:
         """The vectors of one view's encoders, as its windows ask for them."""
+        return vectors_of(encoders, self._load)
 
-        def load(encoder: str, digests: pa.Array) -> tuple[Float32s, Bools]:
-            return self._load(encoders[encoder], digests)
-
-        return load
-
-    def _load(self, model: AnyEncoder, digests: pa.Array) -> tuple[Float32s, Bools]:
+    def _load(self, model: AnyEncoder, digests: pa.Array) -> Found:
         cache, fresh = self._cache(model), self._fresh[model.fingerprint]
-        matrix = np.zeros((len(digests), model.dim), np.float32)
-        found = ~np.asarray(pc.is_in(digests, value_set=cache.missing(digests).cast(digests.type)), bool)
-        if found.any():
-            matrix[found] = cache.load(digests.filter(pa.array(found)))
+        matrix, found = cache.find(digests)
         if fresh:
             for place, digest in enumerate(digests.to_pylist()):
                 if not found[place] and digest in fresh:

@@ -76,18 +76,22 @@ class EmbeddingCache:
 
     def load(self, digests: pa.Array | pa.ChunkedArray) -> Vectors:
         """Return float32 [len(digests), dim], in their order; LimnerError if a text was never encoded."""
-        wanted = as_digests(digests)
-        part, row, found = self._index.find(wanted)
+        vectors, found = self.find(digests)
         if not found.all():
             raise LimnerError(
-                f"encoder {self.encoder!r}: {int((~found).sum())} of {len(wanted)} texts have no embedding "
+                f"encoder {self.encoder!r}: {int((~found).sum())} of {len(found)} texts have no embedding "
                 f"in {self.folder}; materialize the feature view, which encodes them"
             )
-        out = np.empty((len(wanted), self.dim), np.float32)
-        for number in np.unique(part):
-            mine = np.flatnonzero(part == number)
-            out[mine] = self._parts[number].vectors[row[mine]]
-        return out
+        return vectors
+
+    def find(self, digests: pa.Array | pa.ChunkedArray) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """Return float32 [len(digests), dim], in their order, and which of them there are; zeros for the others."""
+        part, row, found = self._index.find(as_digests(digests))
+        vectors = np.zeros((len(found), self.dim), np.float32)
+        for number in np.unique(part[found]):
+            mine = np.flatnonzero((part == number) & found)
+            vectors[mine] = self._parts[number].vectors[row[mine]]
+        return vectors, found
 
     def put(self, digests: pa.Array, vectors: Vectors) -> Path | None:
         """Write one part durably; return its path (None for no digests). Not visible until `refresh`."""

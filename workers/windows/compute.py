@@ -18,6 +18,7 @@ from limner.workers.arrow_types import ARROW
 from limner.workers.derive import rows as derive
 from limner.workers.derive.rows import Fits
 from limner.workers.models.sequences.learned import Behaving
+from limner.workers.text.vectors import Vectors
 from limner.workers.windows import column as c
 from limner.workers.windows import kinds, texts, timeline
 from limner.workers.windows.behaviour import behaviour
@@ -27,7 +28,6 @@ from limner.workers.windows.derived import breaks, derived_columns
 from limner.workers.windows.entities import Block, blocks
 from limner.workers.windows.flows import Columns, Flowing, flow
 from limner.workers.windows.rows import Rows
-from limner.workers.windows.texts import Vectors as Vectors
 
 EVENT_TIMESTAMP = "event_timestamp"
 _BLOCK = 200_000  # rows evaluated at once: memory depends on this, not on the shard

@@ -1,21 +1,17 @@
 """Features made of vectors of texts: those of an encoder, and those that versions of a model give, pooled."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from limner.language.features import Embed, Scored
 from limner.workers.text.scorers import scorer_name
+from limner.workers.text.vectors import Vectors
 from limner.workers.windows import column as c
 from limner.workers.windows import pool
 from limner.workers.windows.derived import candidates, changed
 from limner.workers.windows.rows import Rows
 from limner.workers.windows.timeline import Stay, Timeline
-
-# Vectors of the distinct digests (sorted, binary(16)): float32 [n, dim], and which of them exist.
-Vectors = Callable[[str, pa.Array], tuple[pool.Float32s, c.Bools]]
 
 
 def embedded(

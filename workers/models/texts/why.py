@@ -16,8 +16,8 @@ from limner.language.outputs import Output
 from limner.workers.derive.values import Array
 from limner.workers.models.served import instant_of, named, rows_of, served
 from limner.workers.models.why import key_of
-from limner.workers.shard import stored_vectors
 from limner.workers.text.scorers import scorer_name
+from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows import column as c
 from limner.workers.windows.entities import TIME
 
