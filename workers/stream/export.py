@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -39,27 +40,51 @@ def settle(data: Path, view: str, fingerprint: str, until: int) -> None:
                 f"view {view!r} follows events, so it cannot be materialized up to {datetime_of(until):%Y-%m-%d %H:%M} "
                 "UTC: give an END that has come"
             )
-        export_of(state, data)
+        with exporting(data):
+            export_of(state, data)
     finally:
         state.close()
 
 
 def export_of(state: State, data: Path) -> int:
-    """Write out what a worker has taken; returns the events."""
-    with _alone(data):
-        _vectors(state, data)
-        folders = {name: Path(folder) for name, folder in state.connection.execute("SELECT name, folder FROM source")}
-        events = _lines(state, "event", folders, f"stream-{state.name}")
-        sources = [name for (name,) in state.connection.execute("SELECT DISTINCT source FROM dead")]
-        _lines(state, "dead", {name: data / DEAD / name for name in sources}, f"dead-{state.name}")
+    """Write out what workers have taken; returns the events. The caller is `exporting`."""
+    _vectors(state, data)
+    folders = {name: Path(folder) for name, folder in state.connection.execute("SELECT name, folder FROM source")}
+    events = _lines(state, "event", folders, f"stream-{state.name}")
+    sources = [name for (name,) in state.connection.execute("SELECT DISTINCT source FROM dead")]
+    _lines(state, "dead", {name: data / DEAD / name for name in sources}, f"dead-{state.name}")
     return events
 
 
+class Exporting:
+    """What `exporting` gives: `hold` lets others hold, too, and keeps everybody from writing out, until the end."""
+
+    def __init__(self, handle: IO[str]) -> None:
+        self._handle = handle
+
+    def hold(self) -> None:
+        """The files stay as they are: somebody reads them, and takes from the state what came later."""
+        fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+
 @contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def exporting(data: Path) -> Iterator[Exporting]:
+    """Be the only one who writes out; waits for workers that read the files to start."""
     with (data / FILE.parent / ".export.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield Exporting(handle)
+
+
+@contextmanager
+def exporting_now(data: Path) -> Iterator[bool]:
+    """The same, or False where one would have to wait."""
+    with (data / FILE.parent / ".export.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def _lines(state: State, table: str, folders: dict[str, Path], prefix: str) -> int:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from limner.language.errors import LimnerError
 from limner.workers.stream.events import Raw, once
-from limner.workers.stream.inputs import Batch, Told
+from limner.workers.stream.inputs import Batch, Member, Sharing, Told
 
 MOST_BYTES, MOST_EVENTS = 10_000_000, 10_000  # of one request
 _WAITING = 20_000  # events that are not yet with the worker: more are told to come again
@@ -60,6 +60,7 @@ class HttpEvents:
     sources: Sequence[str]
     ids: dict[str, str]  # by source the name of its id
     exhausted: bool = False
+    sharing: Sharing = Sharing.OWN
     _queue: "queue.Queue[_Request]" = field(default_factory=queue.Queue)
     _given: dict[int, list[_Request]] = field(default_factory=dict)
     _waiting: int = 0
@@ -102,7 +103,7 @@ class HttpEvents:
         """Where it listens."""
         return int(self._socket.getsockname()[1])
 
-    def go_on(self, position: str | None) -> None:
+    def go_on(self, position: str | None, member: Member) -> None:
         """Nothing is kept."""
 
     def take(self, most: int, seconds: float) -> Batch:

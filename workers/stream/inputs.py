@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -40,15 +41,44 @@ class Told:
     letters: list[tuple[str, str]] = field(default_factory=list)
 
 
+class Sharing(Enum):
+    """What several workers of a project do with one input."""
+
+    SOLE = "one has it, the others stand by"
+    ORDER = "one after the other takes from it, in its order"
+    OWN = "each has a part of it to itself"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A worker, one of `group`: those of a project, as long as its state is not lost. Numbers are not given twice."""
+
+    group: str
+    number: int
+    alive: Callable[[int], bool]  # whether one of the group still runs
+
+    @property
+    def name(self) -> str:
+        """Of this one only."""
+        return f"{self.group}-{self.number}"
+
+    def gone(self, name: str) -> bool:
+        """Whether a name is that of one of the group that does not run any more."""
+        group, _, number = name.rpartition("-")
+        return group == self.group and number.isdecimal() and not self.alive(int(number))
+
+
 class Input(Protocol):
     """At-least-once: events that were given and not `done` come again, to this worker or another one."""
+
+    sharing: Sharing
 
     @property
     def name(self) -> str:
         """What its position is kept under."""
 
-    def go_on(self, position: str | None) -> None:
-        """Begin behind a position; None: at the beginning."""
+    def go_on(self, position: str | None, member: Member) -> None:
+        """Begin behind a position, None: at the beginning; for this worker."""
 
     def take(self, most: int, seconds: float) -> Batch:
         """At most so many events; waits so long for the first one. LimnerError where it cannot be read."""
@@ -75,6 +105,7 @@ class Folder:
     path: Path
     sources: Sequence[str]
     exhausted: bool = False
+    sharing: Sharing = Sharing.SOLE
     _read: dict[str, int] = field(default_factory=dict)  # bytes by file
 
     def __post_init__(self) -> None:
@@ -86,7 +117,7 @@ class Folder:
         """What its position is kept under."""
         return f"folder:{self.path.absolute()}"
 
-    def go_on(self, position: str | None) -> None:
+    def go_on(self, position: str | None, member: Member) -> None:
         """Begin behind a position: the bytes that are read of each file."""
         self._read = {} if position is None else dict(json.loads(position))
 

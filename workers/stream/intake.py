@@ -45,6 +45,11 @@ class Intake:
         self._database = self._opened.__enter__()
         self._instants = Instants(self._database)
 
+    @property
+    def spelled(self) -> dict[str, str]:
+        """How keys of events are spelled, by their lower case; what is put into it counts from then on."""
+        return self._reader.keys
+
     def close(self) -> None:
         """Close the session."""
         self._opened.__exit__(None, None, None)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +33,14 @@ _NEVER = -(2**62)
 
 @dataclass(frozen=True)
 class Step:
-    """A micro-batch, computed and not yet kept: the new rows by source, and the history rows that they make."""
+    """A micro-batch, computed and not yet kept: the new rows by source, and the history rows that they make.
+
+    `changes` is empty where somebody else has computed it.
+    """
 
     until: int
     rows: Mapping[str, pa.Table]
-    changes: pa.Table
+    changes: pa.Table = field(default_factory=lambda: pa.table({}))
 
 
 class LiveView:

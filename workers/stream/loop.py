@@ -1,12 +1,13 @@
 """Following an input until told to stop: micro-batches, what falls due, and what is written out now and then."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from limner.language.errors import LimnerError
-from limner.workers.stream.inputs import Batch, Input, Told
+from limner.workers.stream.inputs import Batch, Input, Sharing, Told
 from limner.workers.stream.serving import MovedError
 from limner.workers.stream.worker import Worker
 
@@ -38,22 +39,23 @@ def follow(
     A store or an encoder that fails is told of and tried again: no event is taken meanwhile. MovedError where another
     definition of a view is served.
     """
-    total = Told()
-    source.go_on(worker.position(source.name))
+    total, taking = Told(), _Taking(worker, source, pace.most, tell, once=once)
     flushed = beat = time.monotonic()
     while not stop():
-        batch = _patiently(lambda: source.take(pace.most, _wait(worker)), stop, tell) or Batch()
+        batch = _patiently(taking.take, stop, tell) or Batch()
         due = worker.next_due is not None and worker.next_due <= worker.clock()
         if batch.events or due:
-            _add(total, _patiently(lambda batch=batch: _step(worker, source, batch), stop, tell))  # type: ignore[misc]
+            _add(total, _patiently(lambda batch=batch: taking.step(batch), stop, tell))  # type: ignore[misc]
             _patiently(worker.send, stop, tell)
         moment = time.monotonic()
         if moment - beat > _HEARTBEAT:
             beat = moment
+            worker.catch_up()
             _patiently(worker.send, stop, tell)
-        if moment - flushed > pace.flush:
+        if moment - flushed > min(pace.flush / 2, _HEARTBEAT):
             flushed = moment
-            _patiently(worker.flush, stop, tell)
+            if worker.turns.due_to_flush(pace.flush):
+                _patiently(worker.flush, stop, tell)
         if once and source.exhausted:
             break
     worker.step([])
@@ -62,10 +64,50 @@ def follow(
     return total
 
 
-def _step(worker: Worker, source: Input, batch: Batch) -> Told:
-    told = worker.step(batch.events, {source.name: batch.position} if batch.position is not None else {})
-    source.done(batch, told)
-    return told
+@dataclass
+class _Taking:
+    """Events of an input for one of the workers that may follow it."""
+
+    worker: Worker
+    source: Input
+    most: int
+    tell: Callable[[str], object]
+    once: bool
+    _mine: Callable[[], bool] = lambda: True
+    _ready: bool = False
+    _drawn: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.source.sharing is Sharing.SOLE:
+            self._mine = self.worker.turns.sole(hashlib.sha256(self.source.name.encode()).hexdigest()[:16])
+            if not self._mine():
+                if self.once:
+                    raise LimnerError(f"another stream worker reads {self.source.name}")
+                self.tell(f"another worker reads {self.source.name}: standing by")
+
+    def take(self) -> Batch:
+        """What there is; in their order, where workers take turns, so that it happens in that order, too."""
+        if not self._mine():
+            time.sleep(_WAIT)
+            return Batch()
+        if not self._ready:
+            self.source.go_on(self.worker.position(self.source.name), self.worker.member)
+            self._ready = True
+        if self.source.sharing is not Sharing.ORDER:
+            return self.source.take(self.most, _wait(self.worker))
+        with self.worker.turns.in_order(_WAIT) as can:
+            batch = self.source.take(self.most, _wait(self.worker)) if can else Batch()
+            if batch.events:
+                self._drawn = self.worker.draw()
+        return batch
+
+    def step(self, batch: Batch) -> Told:
+        """Let it happen, and tell the input."""
+        position = {} if batch.position is None else {self.source.name: batch.position}
+        instant, self._drawn = self._drawn, None
+        told = self.worker.step(batch.events, position, instant)
+        self.source.done(batch, told)
+        return told
 
 
 def _wait(worker: Worker) -> float:

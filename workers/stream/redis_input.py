@@ -1,32 +1,34 @@
 """Events from Redis Streams (Redis or Valkey): a stream a source, read by a consumer group.
 
 An entry is one event: its field `event` is the JSON object; without one, the fields are its columns, as texts. An entry
-is acknowledged when it has happened. What a worker that died had not acknowledged is claimed by the next one, before
+is acknowledged when it has happened. What a worker that died had not acknowledged is claimed by another one, before
 anything new.
 """
 
 import json
-import os
 import re
-import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from limner.language.errors import LimnerError
 from limner.workers.stream.events import Raw
-from limner.workers.stream.inputs import Batch, Told
+from limner.workers.stream.inputs import Batch, Member, Sharing, Told
 
 GROUP = "limner"
 PREFIX = "events:"
 DEAD = ":dead"
 FIELD = b"event"
-_CLAIMED = 1000  # entries a round trip
+_LOOK = 1.0  # seconds until what workers have left is looked for again
+_SILENT = 60_000  # ms without a sign of life, after which a worker of another state counts as gone
 Entry = tuple[bytes, bytes]  # stream, id
 
 
 class RedisStreams:
     """The streams `events:SOURCE`; what cannot be taken goes to `events:SOURCE:dead`, with its reason."""
+
+    sharing = Sharing.ORDER
 
     def __init__(self, url: str, sources: Sequence[str]) -> None:
         """Connect, and make the group where there is none; it begins with the oldest entry."""
@@ -34,9 +36,9 @@ class RedisStreams:
 
         self._shown = re.sub(r"(?<=:)[^:@/]+(?=@)", "***", url)
         self._streams = {f"{PREFIX}{source}".encode(): source for source in sources}
-        self._consumer = f"{socket.gethostname()}-{os.getpid()}"
+        self._member: Member | None = None
         self._entries: dict[int, list[Entry]] = {}  # by batch, until it is done
-        self._claimed = False
+        self._looked = -_LOOK
         self.exhausted = False
         with self._explained():
             self._client = redis.Redis.from_url(url)
@@ -52,18 +54,18 @@ class RedisStreams:
         """The server keeps the position."""
         return f"redis:{self._shown}"
 
-    def go_on(self, position: str | None) -> None:
-        """Nothing: the group knows what was acknowledged."""
+    def go_on(self, position: str | None, member: Member) -> None:
+        """The group knows what was acknowledged, and by whom."""
+        self._member = member
 
     def take(self, most: int, seconds: float) -> Batch:
-        """First what an earlier worker has left, then what is new, in the order of each stream."""
+        """First what workers have left that are gone, then what is new, in the order of each stream."""
         with self._explained():
-            found = [] if self._claimed else self._left(most)
+            found = self._left(most)
             if not found:
-                self._claimed = True
                 wanted: dict[Any, Any] = dict.fromkeys(self._streams, ">")
                 milliseconds = max(1, int(seconds * 1000))
-                answer: Any = self._client.xreadgroup(GROUP, self._consumer, wanted, count=most, block=milliseconds)
+                answer: Any = self._client.xreadgroup(GROUP, self._name, wanted, count=most, block=milliseconds)
                 found = [(stream, id_, fields) for stream, entries in answer or () for id_, fields in entries]
         self.exhausted = not found
         batch = Batch([Raw(self._streams[stream], _body(fields)) for stream, _, fields in found])
@@ -91,19 +93,39 @@ class RedisStreams:
         self._client.close()
 
     def _left(self, most: int) -> list[tuple[bytes, bytes, Mapping[bytes, bytes]]]:
-        """Entries that were given to a worker and not acknowledged. One worker follows a project: it is dead."""
+        """Entries that were given to a worker that is gone, and not acknowledged."""
+        if time.monotonic() - self._looked < _LOOK:
+            return []
         found: list[tuple[bytes, bytes, Mapping[bytes, bytes]]] = []
         for stream in self._streams:
-            at: Any = b"0-0"
-            while len(found) < most:
-                answer: Any = self._client.xautoclaim(
-                    stream, GROUP, self._consumer, min_idle_time=0, start_id=at, count=min(most, _CLAIMED)
-                )
-                at, entries = answer[0], answer[1]
-                found += [(stream, id_, fields) for id_, fields in entries if fields is not None]
-                if at == b"0-0":
-                    break
+            for consumer in self._gone(stream):
+                left: Any = self._client.xpending_range(stream, GROUP, "-", "+", most, consumername=consumer)
+                ids = [each["message_id"] for each in left][: most - len(found)]
+                if ids:
+                    claimed: Any = self._client.xclaim(stream, GROUP, self._name, min_idle_time=0, message_ids=ids)
+                    found += [(stream, id_, fields) for id_, fields in claimed if fields is not None]
+                elif not left:
+                    self._client.xgroup_delconsumer(stream, GROUP, consumer)
+        if not found:
+            self._looked = time.monotonic()
         return found
+
+    def _gone(self, stream: bytes) -> list[bytes]:
+        """Consumers that do not run any more: of our group's workers we know, others have been silent for long."""
+        assert self._member is not None
+        found = []
+        consumers: Any = self._client.xinfo_consumers(stream, GROUP)
+        for each in consumers:
+            name = each["name"].decode(errors="replace")
+            ours = name.rpartition("-")[0] == self._member.group
+            if self._member.gone(name) if ours else each["idle"] > _SILENT:
+                found.append(each["name"])
+        return found
+
+    @property
+    def _name(self) -> str:
+        assert self._member is not None
+        return self._member.name
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

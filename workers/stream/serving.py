@@ -10,6 +10,8 @@ from limner.workers.online.loading import schema_of
 from limner.workers.online.locate import Place
 from limner.workers.online.opening import open_database, open_writer
 from limner.workers.plan import ViewPlan
+from limner.workers.stream.state import State
+from limner.workers.stream.turns import Turns
 from limner.workers.windows.column import Bools
 
 
@@ -18,14 +20,16 @@ class MovedError(LimnerError):
 
 
 class Serving:
-    """Writes one view. `unwritten` are rows that the history does not have yet: all that may get lost online."""
+    """Writes one view: the rows of `state` that the history does not have yet, which are all that may get lost online.
 
-    def __init__(self, place: Place, plan: ViewPlan, unwritten: list[pa.Table]) -> None:
+    The caller has his turn: nobody else writes meanwhile, but runs.
+    """
+
+    def __init__(self, place: Place, plan: ViewPlan, state: State, turns: Turns) -> None:
         self._plan, self._schema = plan, schema_of(plan)
         self._writer = open_writer(place)
         self._database: Database = open_database(place)
-        self._generation: int | None = None
-        self._unwritten, self._sent = unwritten, 0
+        self._state, self._turns = state, turns
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,32 +43,26 @@ class Serving:
             raise MovedError(f"view {self._plan.name!r} is served in another version: start the stream again")
         return found
 
-    def add(self, changes: pa.Table) -> None:
-        """More rows; `send` writes them."""
-        self._unwritten.append(changes)
-
     def send(self) -> int:
-        """Write what is not yet written; all of `unwritten`, where a run has put new values in place of all.
+        """Write what is not yet written; all that the history has not, where a run has put new values in place of all.
 
         Returns the rows written. LimnerError where the store fails: calling it again does no harm.
         """
         served = self.served()
-        if served.id != self._generation:
-            self._sent = 0
-        fresh = self._unwritten[self._sent :]
+        generation, number = self._turns.sent(self._plan.name)
+        fresh = self._state.changes(self._plan.name, self._plan.fingerprint, number if served.id == generation else 0)
         written = 0
         if fresh:
-            rows = newest(pa.concat_tables(fresh), self._plan.join_keys)
+            number = fresh[-1][0]
+            rows = newest(pa.concat_tables(table for _, table in fresh), self._plan.join_keys)
             written = self._writer.update(served, rows.to_batches())
-        self._generation, self._sent = served.id, len(self._unwritten)
+        if fresh or served.id != generation:
+            self._turns.set_sent(self._plan.name, served.id, number)
         return written
 
-    def written(self, state: str | None, until: int) -> None:
-        """The history has all rows up to `until` (µs). `state`: its own, where online values are what it holds."""
-        if state is not None:
-            self._writer.update(self.served(), (), loaded=state, as_of=until)
-        self._unwritten.clear()
-        self._sent = 0
+    def mark(self, state: str, until: int) -> None:
+        """What is online is what a history holds, in this state of it, up to `until` (µs)."""
+        self._writer.update(self.served(), (), loaded=state, as_of=until)
 
     def knows(self, keys: pa.Table) -> Bools:
         """Which of the entities have values."""

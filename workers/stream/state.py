@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS progress(
     view TEXT, fingerprint TEXT, flushed INTEGER NOT NULL, cursor INTEGER NOT NULL, PRIMARY KEY(view, fingerprint));
 CREATE TABLE IF NOT EXISTS change(
     number INTEGER PRIMARY KEY AUTOINCREMENT, view TEXT, fingerprint TEXT, until INTEGER, rows BLOB);
+CREATE TABLE IF NOT EXISTS row(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, until INTEGER NOT NULL, view TEXT, source TEXT, rows BLOB);
+CREATE TABLE IF NOT EXISTS key(
+    source TEXT, lower TEXT, written TEXT NOT NULL, PRIMARY KEY(source, lower)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS name(one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS clock(one INTEGER PRIMARY KEY CHECK (one = 1), instant INTEGER NOT NULL)
 """
@@ -63,6 +67,15 @@ class State:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read is of one moment."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("COMMIT")
 
     def position(self, name: str) -> str | None:
         """How far an input was read."""
@@ -130,19 +143,45 @@ class State:
         row = (view, fingerprint, flushed, cursor)
         self.connection.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?)", row)
 
+    def set_cursor(self, view: str, fingerprint: str, cursor: int) -> None:
+        """How far a view is computed, as of this transaction; how far it is in the history stays."""
+        sql = "UPDATE progress SET cursor = ? WHERE view = ? AND fingerprint = ?"
+        self.connection.execute(sql, (cursor, view, fingerprint))
+
     def add_change(self, view: str, fingerprint: str, until: int, rows: pa.Table) -> None:
         """History rows, of which the last are as of `until`."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.schema) as writer:
-            writer.write_table(rows)
-        values = (view, fingerprint, until, sink.getvalue().to_pybytes())
+        values = (view, fingerprint, until, _packed(rows))
         self.connection.execute("INSERT INTO change(view, fingerprint, until, rows) VALUES (?, ?, ?, ?)", values)
 
-    def changes(self, view: str, fingerprint: str) -> list[pa.Table]:
-        """History rows that are not yet in the history, oldest first."""
-        sql = "SELECT rows FROM change WHERE view = ? AND fingerprint = ? ORDER BY number"
-        rows = self.connection.execute(sql, (view, fingerprint)).fetchall()
-        return [pa.ipc.open_stream(pa.py_buffer(blob)).read_all() for (blob,) in rows]
+    def changes(self, view: str, fingerprint: str, after: int = 0) -> list[tuple[int, pa.Table]]:
+        """History rows that are not yet in the history, with their numbers, if greater than `after`; oldest first."""
+        sql = "SELECT number, rows FROM change WHERE view = ? AND fingerprint = ? AND number > ? ORDER BY number"
+        rows = self.connection.execute(sql, (view, fingerprint, after)).fetchall()
+        return [(int(number), _unpacked(blob)) for number, blob in rows]
+
+    def add_rows(self, until: int, view: str, source: str, rows: pa.Table) -> None:
+        """Clean rows of a micro-batch, for other workers to take up."""
+        values = (until, view, source, _packed(rows))
+        self.connection.execute("INSERT INTO row(until, view, source, rows) VALUES (?, ?, ?, ?)", values)
+
+    def rows(self, after: int) -> list[tuple[int, str, str, pa.Table]]:
+        """Instant, view, source and rows of micro-batches later than `after`, in their order."""
+        sql = "SELECT until, view, source, rows FROM row WHERE until > ? ORDER BY until, number"
+        found = self.connection.execute(sql, (after,)).fetchall()
+        return [(int(until), view, source, _unpacked(blob)) for until, view, source, blob in found]
+
+    def drop_rows(self, until: int) -> None:
+        """Every worker has the rows up to `until`."""
+        self.connection.execute("DELETE FROM row WHERE until <= ?", (until,))
+
+    def keys(self, source: str) -> dict[str, str]:
+        """How keys of a source's events are spelled, by their lower case."""
+        return dict(self.connection.execute("SELECT lower, written FROM key WHERE source = ?", (source,)).fetchall())
+
+    def add_keys(self, source: str, keys: Iterable[tuple[str, str]]) -> None:
+        """As `keys`."""
+        rows = ((source, lower, written) for lower, written in keys)
+        self.connection.executemany("INSERT OR IGNORE INTO key VALUES (?, ?, ?)", rows)
 
     def flushed(self, view: str, fingerprint: str, until: int) -> None:
         """Changes up to `until` are in the history."""
@@ -166,3 +205,15 @@ class State:
                     for table in ("progress", "change"):
                         sql = f"DELETE FROM {table} WHERE view = ? AND fingerprint = ?"
                         self.connection.execute(sql, (view, fingerprint))
+
+
+def _packed(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def _unpacked(blob: bytes) -> pa.Table:
+    return pa.ipc.open_stream(pa.py_buffer(blob)).read_all()

@@ -1,6 +1,6 @@
 """Vectors of texts as they come: those of the cache, and new ones that are written into it later."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,13 @@ class LiveVectors:
                 fresh[digest] = vector
                 into.append((digest, vector.astype("<f4").tobytes()))
 
+    def take_up(self, encoder: str, vectors: Iterable[tuple[bytes, bytes]], made: Made | None) -> None:
+        """Vectors that another worker has made: they count, and what this one `made` of the same texts does not."""
+        found = {digest: np.frombuffer(vector, "<f4").astype(np.float32) for digest, vector in vectors}
+        self._fresh.setdefault(encoder, {}).update(found)
+        if made is not None and encoder in made.vectors:
+            made.vectors[encoder] = [each for each in made.vectors[encoder] if each[0] not in found]
+
     def forget(self, made: Made) -> None:
         """A micro-batch has not happened."""
         for fingerprint, vectors in made.vectors.items():
@@ -88,7 +95,7 @@ class LiveVectors:
     def _cache(self, model: AnyEncoder) -> EmbeddingCache:
         if model.fingerprint not in self._caches:
             self._caches[model.fingerprint] = EmbeddingCache(self._folder, model)
-            self._fresh[model.fingerprint] = {}
+            self._fresh.setdefault(model.fingerprint, {})
         return self._caches[model.fingerprint]
 
 

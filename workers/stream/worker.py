@@ -3,41 +3,42 @@
 A micro-batch has one instant. Its events become known then; what is computed, and all that follows from it, is one
 transaction of the worker's state. What comes after that (online values, the history, the source's files) can be done
 again from the state, so a worker that dies anywhere loses nothing and does nothing twice.
+
+Workers of one project read, clean and encode side by side. What changes then is computed by one after the other, in the
+order of the instants, each with all that the earlier ones have taken: together they do what one would do.
 """
 
-import fcntl
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
-from limner.workers.history.latest import latest_rows
-from limner.workers.history.lock import view_lock
-from limner.workers.history.manifest import STREAM, History, Segment
-from limner.workers.online.loading import schema_of, state_of
+from limner.workers.history.manifest import History
 from limner.workers.online.locate import Place
-from limner.workers.online.opening import open_writer
 from limner.workers.plan import ViewPlan
-from limner.workers.shard import write_part
-from limner.workers.sources.instants import datetime_of
 from limner.workers.sources.rows import Lasting
 from limner.workers.stream.choose import Streamed
 from limner.workers.stream.events import Raw
-from limner.workers.stream.export import export_of
-from limner.workers.stream.inputs import Told
-from limner.workers.stream.intake import AHEAD, Intake, Taken, dead_letter
+from limner.workers.stream.export import export_of, exporting, exporting_now
+from limner.workers.stream.followed import BusyError, Followed
+from limner.workers.stream.inputs import Member, Told
+from limner.workers.stream.intake import Intake, Taken, dead_letter
 from limner.workers.stream.live import LiveView, Step, boot, read_events
 from limner.workers.stream.serving import Serving
 from limner.workers.stream.state import FILE, State
+from limner.workers.stream.turns import Turns
 from limner.workers.stream.vectors import LiveVectors, Made
+
+Rows = Mapping[str, Mapping[str, pa.Table]]
+"""Clean rows by view and source."""
 
 
 def now() -> int:
@@ -46,24 +47,26 @@ def now() -> int:
 
 
 @dataclass
-class _Followed:
-    """A view, what is served of it, and how far its history is."""
+class Begun:
+    """A micro-batch that is read, cleaned and encoded, as of `until` (µs), when the last one was of `seen`."""
 
-    view: LiveView
-    serving: Serving
-    history: History
-    flushed: int
-
-    @property
-    def plan(self) -> ViewPlan:
-        return self.view.plan
+    until: int
+    seen: int
+    raws: Sequence[Raw]
+    positions: Mapping[str, str]
+    told: Told = field(default_factory=Told)
+    taken: dict[str, Taken] = field(default_factory=dict)
+    made: Made = field(default_factory=Made)
+    dead: list[tuple[str, str]] = field(default_factory=list)
+    rows: dict[str, dict[str, pa.Table]] = field(default_factory=dict)
 
 
 @dataclass
 class Worker:
-    """One worker of a project. `clock` gives µs UTC; `at` is told where it is, and may raise: tests stop it there.
+    """One of the workers of a project.
 
-    `context` must have one shard, and run its tasks in this process.
+    `clock` gives µs UTC; `at` is told where it is, and may raise: tests stop it there. `context` must have one shard,
+    and run its tasks in this process.
     """
 
     root: Path
@@ -73,12 +76,13 @@ class Worker:
     context: RunContext
     clock: Callable[[], int] = now
     at: Callable[[str], object] = lambda _: None
-    _views: list[_Followed] = field(default_factory=list)
+    _views: list[LiveView] = field(default_factory=list)
+    _followed: dict[str, Followed] = field(default_factory=dict)
     _intakes: dict[str, Intake] = field(default_factory=dict)
     _opened: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> "Worker":
-        """Take up what an earlier worker left, then read the views' rows. LimnerError where another one is at work."""
+        """Take up what earlier workers left, then read the views' rows. LimnerError where others follow other views."""
         try:
             self._open()
         except BaseException:
@@ -87,94 +91,185 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give everything back; `stop` before it writes out what can be written."""
+        """Give everything back; `flush` before it writes out what can be written."""
         self._opened.close()
 
-    def step(self, raws: Sequence[Raw], positions: Mapping[str, str] | None = None) -> Told:
+    def step(self, raws: Sequence[Raw], positions: Mapping[str, str] | None = None, instant: int | None = None) -> Told:
         """Take some events, and what is due by now; `positions`: how far inputs are read with them, by name.
 
-        When it returns, the events have happened: the input may forget them. Raises LimnerError before that, and then
-        nothing has happened.
+        When it returns, the events have happened: the input may forget them; they are online, or `send` says why not.
+        Raises LimnerError before that, and then nothing has happened. `instant`: what `draw` gave for them.
         """
-        until = max(self.clock(), self._state.instant() + 1, *(each.view.cursor + 1 for each in self._views))
-        told, made, dead = Told(), Made(), list[tuple[str, str]]()
-        taken = {source: self._take(source, raws, until) for source in dict.fromkeys(raw.source for raw in raws)}
-        for source, each in taken.items():
-            places = [place for place, raw in enumerate(raws) if raw.source == source]
-            told.again |= {places[place] for place in each.repeated}
-            for place, reason in each.refused:
-                told.refused[places[place]] = reason
-                dead.append((source, dead_letter(raws[places[place]].body, reason, until)))
-        steps: list[tuple[_Followed, Step]] = []
+        while True:
+            told = self.finish(self.begin(raws, positions or {}, instant))
+            if told is not None:
+                return told
+            instant = None
+
+    def draw(self) -> int:
+        """The instant (µs) of the next micro-batch. All others wait for it, until it is over."""
+        return self.turns.draw(self.clock())
+
+    def begin(self, raws: Sequence[Raw], positions: Mapping[str, str], instant: int | None = None) -> Begun:
+        """What can be done while others are at work: read, clean, encode."""
+        begun = Begun(self.draw() if instant is None else instant, self._state.instant(), raws, positions)
+        told, dead = begun.told, begun.dead
         try:
-            for followed in self._views:
-                new = self._clean(followed.plan, taken, until, made, dead, told)
-                if new or (followed.view.next_due or until + 1) <= until:
-                    steps.append((followed, followed.view.advance(new, until)))
-            self.at("computed")
-            with self._state.transaction():
-                self._commit(until, taken, dead, made, steps, positions or {})
-                self.at("in transaction")
+            for source in dict.fromkeys(raw.source for raw in raws):
+                each = begun.taken[source] = self._take(source, raws, begun.until)
+                places = [place for place, raw in enumerate(raws) if raw.source == source]
+                told.again |= {places[place] for place in each.repeated}
+                for place, reason in each.refused:
+                    told.refused[places[place]] = reason
+                    dead.append((source, dead_letter(raws[places[place]].body, reason, begun.until)))
+            for view in self._views:
+                begun.rows[view.plan.name] = self._clean(view.plan, begun.taken, begun.until, begun.made, dead, told)
         except BaseException:
-            self._vectors.forget(made)
+            self._vectors.forget(begun.made)
+            self.turns.give_back(begun.until)
             raise
+        return begun
+
+    def finish(self, begun: Begun) -> Told | None:
+        """Let it happen, after all that was drawn earlier. None where it has to begin again: others took the same."""
+        try:
+            with self.turns.turn(begun.until):
+                self.catch_up(begun.made)
+                others = self._state.instant() != begun.seen
+                if others and self._overtaken(begun):
+                    self._vectors.forget(begun.made)
+                    return None
+                if others and not begun.raws and (self.next_due or begun.until + 1) > begun.until:
+                    return begun.told
+                self._send()  # what is computed asks what is online
+                return self._happen(begun)
+        except BaseException:
+            self._vectors.forget(begun.made)
+            raise
+
+    def _happen(self, begun: Begun) -> Told:
+        steps: list[tuple[LiveView, Step]] = []
+        for view in self._views:
+            new = begun.rows[view.plan.name]
+            if new or (view.next_due or begun.until + 1) <= begun.until:
+                steps.append((view, view.advance(new, begun.until)))
+        self.at("computed")
+        with self._state.transaction():
+            self._commit(begun, steps)
+            self.at("in transaction")
         self.at("committed")
-        for followed, step in steps:
-            followed.view.keep(step)
-            if len(step.changes):
-                followed.serving.add(step.changes)
-        for followed in self._views:
-            followed.view.cursor = until
-        told.taken = sum(len(each.lines) for each in taken.values())
-        told.repeated = len(told.again)
-        told.dead, told.letters, told.changed = len(dead), dead, sum(len(step.changes) for _, step in steps)
+        for view, step in steps:
+            view.keep(step)
+        for view in self._views:
+            view.cursor = begun.until
+        self.turns.has_all(begun.until)
+        told = begun.told
+        told.taken = sum(len(each.lines) for each in begun.taken.values())
+        told.repeated, told.dead, told.letters = len(told.again), len(begun.dead), begun.dead
+        told.changed = sum(len(step.changes) for _, step in steps)
+        with suppress(LimnerError):  # `send` says so
+            self._send()
+        self.at("sent")
         return told
 
-    def _commit(
-        self,
-        until: int,
-        taken: Mapping[str, Taken],
-        dead: Sequence[tuple[str, str]],
-        made: Made,
-        steps: Sequence[tuple[_Followed, Step]],
-        positions: Mapping[str, str],
-    ) -> None:
-        state = self._state
-        for source, each in taken.items():
+    def _commit(self, begun: Begun, steps: Sequence[tuple[LiveView, Step]]) -> None:
+        state, until = self._state, begun.until
+        for source, each in begun.taken.items():
             state.add_events(source, each.lines.values())
             state.remember(source, each.at.items())
-        for source, line in dead:
+            if source in self._intakes:
+                state.add_keys(source, self._intakes[source].spelled.items())
+        for source, line in begun.dead:
             state.add_dead(source, [line])
-        for encoder, vectors in made.vectors.items():
+        for encoder, vectors in begun.made.vectors.items():
             state.add_vectors(encoder, vectors)
-        for followed, step in steps:
+        for view, step in steps:
             if len(step.changes):
-                state.add_change(followed.plan.name, followed.plan.fingerprint, until, step.changes)
-        for followed in self._views:
-            state.set_progress(followed.plan.name, followed.plan.fingerprint, followed.flushed, until)
-        for name, position in positions.items():
+                state.add_change(view.plan.name, view.plan.fingerprint, until, step.changes)
+        for view in self._views:
+            state.set_cursor(view.plan.name, view.plan.fingerprint, until)
+        for name, position in begun.positions.items():
             state.set_position(name, position)
         state.set_instant(until)
+        others = self.turns.others()
+        if others:
+            for encoder, vectors in begun.made.vectors.items():
+                state.add_rows(until, "", encoder, _table(vectors))
+            for view, step in steps:
+                for source, rows in step.rows.items():
+                    state.add_rows(until, view.plan.name, source, rows)
+        state.drop_rows(min(others.values(), default=until))
+
+    def catch_up(self, made: Made | None = None) -> None:
+        """Take up what other workers have taken; `made` are vectors of a micro-batch that has not happened."""
+        with self._state.reading():
+            found = self._state.rows(min(view.cursor for view in self._views))
+            cursors = [self._state.progress(view.plan.name, view.plan.fingerprint) for view in self._views]
+        by: dict[tuple[str, int], dict[str, pa.Table]] = {}
+        for until, name, source, rows in found:
+            if name:
+                by.setdefault((name, until), {})[source] = rows
+            else:
+                vectors = zip(rows["digest"].to_pylist(), rows["vector"].to_pylist(), strict=True)
+                self._vectors.take_up(source, vectors, made)
+        for view, progress in zip(self._views, cursors, strict=True):
+            for (name, until), rows in by.items():
+                if name == view.plan.name and until > view.cursor:
+                    view.keep(Step(until, rows))
+            if progress is not None:
+                view.cursor = max(view.cursor, progress[1])
+        self.turns.has_all(min(view.cursor for view in self._views))
+
+    def _overtaken(self, begun: Begun) -> bool:
+        """Whether another worker has taken one of the events, or spells a key otherwise than they do."""
+        overtaken = False
+        for source, each in begun.taken.items():
+            overtaken |= bool(self._state.seen(source, list(each.lines)))
+            if source in self._intakes:
+                spelled, known = self._intakes[source].spelled, self._state.keys(source)
+                overtaken |= any(spelled.get(lower, key) != key for lower, key in known.items())
+                spelled.update(known)
+        return overtaken
 
     def send(self) -> int:
         """Write online what is not there yet; returns the rows. LimnerError where a store fails: call it again."""
-        written = sum(followed.serving.send() for followed in self._views)
+        with self.turns.alone():
+            written = self._send()
         self.at("sent")
         return written
 
-    def flush(self) -> bool:
-        """Write out what only the worker has: vectors, events, dead letters, history rows.
+    def _send(self) -> int:
+        return sum(each.serving.send() for each in self._followed.values())
 
-        False where a run holds a view: its rows stay for the next time.
+    def flush(self) -> bool:
+        """Write out what only workers have: vectors, events, dead letters, history rows.
+
+        False where a run holds a view, or a worker reads the files to start: what is left stays for the next time.
         """
-        export_of(self._state, self.data)
-        self.at("exported")
+        with self.turns.alone():
+            done = self._export()
+            self.at("exported")
+            for source, intake in self._intakes.items():
+                assert intake.source.stream is not None
+                self._state.forget(source, self._state.instant() - 2 * intake.source.stream.lateness.micros)
+            for each in self._followed.values():
+                try:
+                    each.flush()
+                except BusyError:
+                    done = False
         self._vectors.written()
-        for source, intake in self._intakes.items():
-            assert intake.source.stream is not None
-            self._state.forget(source, self._state.instant() - 2 * intake.source.stream.lateness.micros)
-        done = [self._flush(followed) for followed in self._views]
-        return all(done)
+        return done
+
+    def _export(self) -> bool:
+        with exporting_now(self.data) as can:
+            if can:
+                export_of(self._state, self.data)
+            return can
+
+    @property
+    def member(self) -> Member:
+        """This one among the project's workers, for inputs that they share."""
+        return Member(self._state.name, self.turns.id, self.turns.alive)
 
     def position(self, name: str) -> str | None:
         """How far an input was read."""
@@ -183,74 +278,61 @@ class Worker:
     @property
     def next_due(self) -> int | None:
         """The next instant (µs) at which a profile changes without an event."""
-        return min((due for each in self._views if (due := each.view.next_due) is not None), default=None)
+        return min((due for each in self._views if (due := each.next_due) is not None), default=None)
 
     def _open(self) -> None:
-        (self.data / FILE.parent).mkdir(parents=True, exist_ok=True)
-        lock = self._opened.enter_context((self.data / FILE.parent / ".lock").open("w"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LimnerError(f"another stream worker is at work on {self.data}") from None
-        self._scratch = self.data / FILE.parent / "work"
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir()
-        self._lasting = Lasting(self._scratch, self.context.memory_limit)
-        self._opened.callback(self._lasting.close)
+        follows = [(name, plan.fingerprint) for name, plan in sorted(self.streamed.plans.items())]
+        streams = [(name, str(source.stream)) for name, source in sorted(self.streamed.sources.items())]
+        folder = self.data / FILE.parent
+        self.turns = Turns(folder, hashlib.sha256(repr((follows, streams)).encode()).hexdigest())
+        self._opened.callback(self.turns.close)
         self._state = State(self.data)
         self._opened.callback(self._state.close)
-        self._state.only_views((name, plan.fingerprint) for name, plan in self.streamed.plans.items())
-        export_of(self._state, self.data)
+        for left in folder.glob("work-*"):
+            if not self.turns.alive(int(left.name.removeprefix("work-"))):
+                shutil.rmtree(left, ignore_errors=True)
+        self._scratch = folder / f"work-{self.turns.id}"
+        self._scratch.mkdir()
+        self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+        self._lasting = Lasting(self._scratch, self.context.memory_limit)
+        self._opened.callback(self._lasting.close)
         self._vectors = LiveVectors(self.data / "embeddings", self.context.encode_with)
-        instant = max(self.clock(), self._state.instant() + 1)
+        with exporting(self.data) as files:
+            with self.turns.alone():
+                starts = self._take_up()
+                export_of(self._state, self.data)
+                files.hold()
+            for name, start in starts.items():
+                plan, known = self.streamed.plans[name], self._followed[name].serving.knows
+                vectors = self._vectors.of(plan.encoders)
+                self._views.append(boot(plan, start, vectors, known, self._scratch / name, self.context))
+
+    def _take_up(self) -> dict[str, int]:
+        """Up to when (µs) each view is computed; nothing happens meanwhile."""
+        state, alone = self._state, not self.turns.others()
+        state.only_views((name, plan.fingerprint) for name, plan in self.streamed.plans.items())
+        starts: dict[str, int] = {}
+        for name, plan in self.streamed.plans.items():
+            serving = Serving(self.place, plan, state, self.turns)
+            self._opened.callback(serving.close)
+            history = History(plan.folder / plan.fingerprint)
+            self._followed[name] = Followed(plan, serving, history, state, self.at)
+            starts[name] = self._followed[name].take_up(self.place, self.clock(), alone=alone)
+        self._send()
+        instant = max(self.clock(), state.instant() + 1)
+        self.turns.later_than(max(state.instant(), *starts.values()))
+        self.turns.has_all(min(starts.values()))
         for name, source in self.streamed.sources.items():
             plan = next(plan for plan in self.streamed.plans.values() if name in plan.view.reads)
             keys = [source.rename.get(each, each) for each in plan.raw[name]]
             intake = self._intakes[name] = Intake(source, self.root, keys)
             self._opened.callback(intake.close)
-            with self._state.transaction():
-                if not self._state.complete(name):
-                    intake.remember_files(self._state, instant)
-                self._state.set_source(name, intake.folder)
-        for plan in self.streamed.plans.values():
-            self._views.append(self._follow(plan))
-
-    def _follow(self, plan: ViewPlan) -> _Followed:
-        """Take up a view where its history, and what an earlier worker left of it, ends."""
-        history = History(plan.folder / plan.fingerprint)
-        serving = Serving(self.place, plan, self._state.changes(plan.name, plan.fingerprint))
-        self._opened.callback(serving.close)
-        serving.served()
-        progress = self._state.progress(plan.name, plan.fingerprint)
-        coverage = history.coverage()
-        if coverage is None:
-            raise LimnerError(f"view {plan.name!r} has no history: run `limner materialize START END` first")
-        if progress is not None:
-            self._write_history(plan, history, serving, *progress)
-            coverage = history.coverage()
-            assert coverage is not None
-        start = coverage[1]
-        if start > self.clock() + AHEAD:
-            raise LimnerError(
-                f"view {plan.name!r} is materialized up to {datetime_of(start):%Y-%m-%d %H:%M:%S} UTC, which is in the "
-                "future: events change it now"
-            )
-        self._mend(plan, history)
-        view = boot(
-            plan, start, self._vectors.of(plan.encoders), serving.knows, self._scratch / plan.name, self.context
-        )
-        with self._state.transaction():
-            self._state.set_progress(plan.name, plan.fingerprint, start, start)
-        return _Followed(view, serving, history, start)
-
-    def _mend(self, plan: ViewPlan, history: History) -> None:
-        """Write all online values anew where they may not be what the history holds."""
-        with view_lock(plan.data / "online" / plan.name, moment=True), open_writer(self.place) as writer:
-            served, state, coverage = writer.served(plan.name), state_of(history), history.coverage()
-            assert coverage is not None
-            if served is not None and served.loaded != state:
-                rows = latest_rows(history, plan.join_keys, coverage[0])
-                writer.replace(schema_of(plan), rows, loaded=state, as_of=coverage[1])
+            with state.transaction():
+                if not state.complete(name):
+                    intake.remember_files(state, instant)
+                state.set_source(name, intake.folder)
+            intake.spelled.update(state.keys(name))
+        return starts
 
     def _take(self, source: str, raws: Sequence[Raw], until: int) -> Taken:
         bodies = [raw.body for raw in raws if raw.source == source]
@@ -300,51 +382,7 @@ class Worker:
                 self._vectors.make(model, files, made)
         return found
 
-    def _flush(self, followed: _Followed) -> bool:
-        plan, until = followed.plan, followed.view.cursor
-        try:
-            self._write_history(plan, followed.history, followed.serving, followed.flushed, until)
-        except _BusyError:
-            return False
-        followed.flushed = until
-        return True
 
-    def _write_history(self, plan: ViewPlan, history: History, serving: Serving, flushed: int, until: int) -> None:
-        """Extend a history to `until`, and say online that it holds what the history holds."""
-        with ExitStack() as locks:
-            try:
-                locks.enter_context(view_lock(plan.data / "online" / plan.name, "streamed", moment=True))
-                locks.enter_context(view_lock(plan.folder, "streamed", moment=True))
-            except LimnerError as error:
-                raise _BusyError(str(error)) from error
-            serving.send()
-            whole = serving.served().loaded == state_of(history)
-            if until > flushed:
-                _extend(plan, history, self._state.changes(plan.name, plan.fingerprint), flushed, until)
-            self.at("in history")
-            serving.written(state_of(history) if whole else None, until)
-        self._state.flushed(plan.name, plan.fingerprint, until)
-
-
-class _BusyError(LimnerError):
-    """A run holds the view."""
-
-
-def _extend(plan: ViewPlan, history: History, changes: Sequence[pa.Table], after: int, until: int) -> None:
-    """Put history rows of (after, until] in the place of whatever is there; the caller holds the view's lock.
-
-    Segments that were written one after the other become one.
-    """
-    manifest = history.manifest()
-    last = manifest.segments[-1]
-    files: tuple[str, ...] = ()
-    name = f"{STREAM}{after}"
-    if last.until == after and last.files and all(file.startswith(STREAM) for file in last.files):
-        name, after, files = last.files[0].split("/")[0], last.after, last.files
-    if changes:
-        rows = pa.concat_tables(changes)
-        rows = rows.take(pc.sort_indices(rows, [(key, "ascending") for key in (*plan.join_keys, "event_timestamp")]))
-        file = f"{name}/{until}.parquet"
-        write_part(history.folder / file, rows.combine_chunks())
-        files = (*files, file)
-    history.commit(Segment(after=after, until=until, files=files, inputs=STREAM), (), manifest.handed)
+def _table(vectors: Sequence[tuple[bytes, bytes]]) -> pa.Table:
+    columns = [pa.array([each[place] for each in vectors], pa.binary()) for place in (0, 1)]
+    return pa.table(columns, ["digest", "vector"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
-from limner.workers.stream.inputs import Folder
+from limner.workers.stream.inputs import Folder, Member
 from limner.workers.stream.loop import Pace, follow
 from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
 
@@ -25,7 +25,7 @@ def test_lines_come_once_in_the_order_of_the_files(tmp_path: Path) -> None:
     second = folder.take(1, 0)
     assert [each.body for each in second.events] == [b"22"]
     again = Folder(tmp_path, ["clicks"])
-    again.go_on(second.position)
+    again.go_on(second.position, Member("group", 1, lambda _: True))
     assert [each.body for each in again.take(10, 0).events] == [b"4"]
 
 

@@ -111,7 +111,7 @@ class Play:
     def finish(self) -> None:
         """The histories are those of one run over the files."""
         self._flush()
-        until = self.worker._views[0].view.cursor if self.worker is not None else 0
+        until = self.worker._views[0].cursor if self.worker is not None else 0
         self.end()
         self.world.materialize(until, data="again")
         assert self.world.histories() == self.world.histories("again")
@@ -122,7 +122,7 @@ class Play:
         event(f"taken: {told.taken > 0}, repeated: {told.repeated > 0}, refused: {told.dead > 0}")
         self.worker.send()
         self._expect(events)
-        self.world.check(self.worker._views[0].view.cursor)
+        self.world.check(self.worker._views[0].cursor)
         log = self.world.log()
         ids = {"clicks": [row["event_id"] for row in log["clicks"]], "visits": [str(r["visit"]) for r in log["visits"]]}
         for source, found in ids.items():

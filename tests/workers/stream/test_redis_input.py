@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from limner.workers.stream.inputs import Told
+from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.loop import Pace, follow
 from limner.workers.stream.redis_input import RedisStreams
 from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
@@ -34,25 +34,43 @@ def client(url: str) -> Any:
     return found
 
 
+def taker(url: str, number: int, here: set[int]) -> RedisStreams:
+    """The input of one worker; `here` are the numbers of those that run."""
+    events = RedisStreams(url, ["clicks"])
+    events.go_on(None, Member("group", number, lambda each: each in here))
+    return events
+
+
 def test_what_is_not_done_is_given_again_first(url: str, client: Any) -> None:
-    """To whoever comes next, in order, before anything new; fields are columns where there is no `event`."""
+    """When the worker has gone, in order, before anything new; fields are columns where there is no `event`."""
     for n in range(5):
         client.xadd("events:clicks", {"event": json.dumps({"n": n})})
-    first = RedisStreams(url, ["clicks"])
+    here = {1, 2}
+    first = taker(url, 1, here)
     done, left = first.take(2, 0), first.take(2, 0)
     first.done(left, Told())
     assert [each.body for each in done.events] == [b'{"n": 0}', b'{"n": 1}']
     client.xadd("events:clicks", {"event_id": "x", "n": "9"})
-    second = RedisStreams(url, ["clicks"])
+    second = taker(url, 2, here)
+    assert json.loads(second.take(1, 0).events[0].body) == {"n": 4}
+    here.remove(1)
+    second = taker(url, 2, here)  # looks at once for what others have left
     again = second.take(10, 0)
     assert [each.body for each in again.events] == [b'{"n": 0}', b'{"n": 1}']
     second.done(again, Told())
     rest = second.take(10, 0)
-    assert [json.loads(each.body)["n"] for each in rest.events] == [4, "9"]
+    assert [json.loads(each.body)["n"] for each in rest.events] == ["9"]
     second.done(rest, Told())
+    here.remove(2)
+    third = taker(url, 3, here)
+    last = third.take(10, 0)
+    assert [json.loads(each.body)["n"] for each in last.events] == [4]
+    third.done(last, Told())
+    third = taker(url, 3, here)
+    assert not third.take(10, 0).events
+    assert [each["name"] for each in client.xinfo_consumers("events:clicks", "limner")] == [b"group-3"]
     assert client.xpending("events:clicks", "limner")["pending"] == 0
-    assert not second.take(10, 0).events
-    assert second.exhausted
+    assert third.exhausted
 
 
 def test_a_worker_that_dies_leaves_its_events_to_the_next_one(tmp_path: Path, url: str, client: Any) -> None:
@@ -67,6 +85,7 @@ def test_a_worker_that_dies_leaves_its_events_to_the_next_one(tmp_path: Path, ur
     client.xadd("events:clicks", {"event": "no JSON"})
     with world.worker() as worker:  # it takes some, and dies before it says so
         events = RedisStreams(url, ["clicks", "visits"])
+        events.go_on(None, worker.member)
         worker.step(events.take(4, 0).events)
         events.take(2, 0)
     with world.worker() as worker:

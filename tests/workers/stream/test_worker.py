@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from limner.language.errors import LimnerError
 from limner.workers.history.manifest import History
 from limner.workers.stream.events import Raw
 from limner.workers.stream.worker import Worker
@@ -126,15 +125,6 @@ def test_what_cannot_be_taken_is_set_aside_with_its_reason(tmp_path: Path) -> No
         (view, reason) for view in ("now", "short") for reason in ("amount < 0", "cannot read amount as float")
     }
     assert [each["reason"] for each in world.dead("nowhere")] == ["no view follows a source 'nowhere'"]
-
-
-def test_one_worker_at_a_time(tmp_path: Path) -> None:
-    """A second one is told so."""
-    world = World(tmp_path)
-    world.now = BEGIN + SECOND
-    world.materialize()
-    with world.worker(), pytest.raises(LimnerError, match="another stream worker"), world.worker():
-        pass
 
 
 def test_a_state_that_was_lost_is_made_anew_from_the_files(tmp_path: Path) -> None:
