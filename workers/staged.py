@@ -1,11 +1,11 @@
 """The rows of one run: every source of a view read and cleaned over an interval, every text encoded."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.language.features import Latest
+from limner.language.features import Latest, Scored
 from limner.language.windows import Window
 from limner.workers import report
 from limner.workers.carry.begin import ALONE, Beginning
@@ -20,14 +20,14 @@ from limner.workers.text.ensure import ensure
 from limner.workers.text.failures import write_failed
 from limner.workers.text.learning import learned
 from limner.workers.text.models import AnyEncoder
-from limner.workers.text.scorers import TextScorer
+from limner.workers.text.scorers import TextScorer, scorer_name
 from limner.workers.text.terms import TermsModel
 from limner.workers.windows.compute import arrow_type
 from limner.workers.windows.derived import breaks
 from limner.workers.windows.ranges import stretches
 from limner.workers.windows.timeline import tick_at_or_before
 
-_NEVER = -(2**62)  # µs, before any instant
+NEVER = -(2**62)  # µs, before any instant
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,13 @@ def stage_rows(
     beginning: Beginning = ALONE,
     *,
     tell: bool = True,
+    since: int | None = None,
 ) -> Staged:
     """Read and clean each source below the folder `stage`, and see to it that every text has its vector.
 
-    With `tell` false nobody is told of rows in quarantine: they are read once more for another run to report.
-    Raises LimnerError if a source or the encoder fails.
+    Of models of texts these are the vectors of versions that speak somewhere in the interval, or at or after `since`
+    (µs) where values of before the interval are computed, too. With `tell` false nobody is told of rows in quarantine:
+    they are read once more for another run to report. Raises LimnerError if a source or the encoder fails.
     """
     if plan.members:
         return Staged({}, _histories(plan, interval, stage, context), texts_failed=0)
@@ -91,7 +93,9 @@ def stage_rows(
         return Staged(requests, prepared, texts_failed=0)
     for source, each in prepared.items() if tell else ():
         _tell(plan, source, each, context)
-    return Staged(requests, prepared, _encode(plan, prepared, requests, context))
+    base = tick_at_or_before(plan.view.grid, interval.start)
+    speak = _speaking(plan, base if since is None else min(since, base), interval.end)
+    return Staged(requests, prepared, _encode(plan, prepared, requests, context, speak))
 
 
 def _histories(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> dict[str, Prepared]:
@@ -155,7 +159,7 @@ def _request(
         measures=reading.measures,
         lower=lower,
         # Rows that are bad are counted once: at the beginning all of them are new.
-        known_after=_NEVER if interval.base else base,
+        known_after=NEVER if interval.base else base,
         until=interval.end,
         total_order=reading.order_matters,
         shards=context.shards,
@@ -193,12 +197,27 @@ def _tell(plan: ViewPlan, source: str, prepared: Prepared, context: RunContext) 
         context.ledger.quarantine(context.run_id, source, reason, count, path)
 
 
+def _speaking(plan: ViewPlan, begin: int, end: int) -> set[str]:
+    """The versions that values at instants of [begin, end] (µs) ask, as they are called among encoders."""
+    asked = (output.feature for output in plan.computed if isinstance(output.feature, Scored))
+    return {scorer_name(each.model, pin.version) for each in asked for pin in each.speaking(begin, end)}
+
+
 def _encode(
-    plan: ViewPlan, prepared: Mapping[str, Prepared], requests: Mapping[str, PrepareRequest], context: RunContext
+    plan: ViewPlan,
+    prepared: Mapping[str, Prepared],
+    requests: Mapping[str, PrepareRequest],
+    context: RunContext,
+    speak: Collection[str],
 ) -> int:
-    """Make sure that every text has a vector, or is on record as failed; returns how many failed."""
+    """Make sure that every text has a vector, or is on record as failed; returns how many failed.
+
+    Of versions of models, only those that `speak` are asked.
+    """
     failed = 0
     for name, model in plan.encoders.items():
+        if isinstance(model, TextScorer) and name not in speak:
+            continue
         files = {
             each.source: [
                 prepared[each.source].texts[column]

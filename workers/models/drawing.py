@@ -20,9 +20,9 @@ from limner.workers.intervals import Interval
 from limner.workers.models.examples import Asked, Drawn, ExampleTask, Question, draw, newest_of
 from limner.workers.models.instants import Instants, at_once, coarser, instants, last_told
 from limner.workers.plan import ViewPlan, plan_view
-from limner.workers.staged import stage_rows
+from limner.workers.staged import NEVER, stage_rows
 from limner.workers.windows.compute import Task
-from limner.workers.windows.timeline import tick_at_or_after
+from limner.workers.windows.timeline import tick_at_or_after, tick_at_or_before
 
 
 def examples(
@@ -130,10 +130,11 @@ def _asked(plan: ViewPlan, cut_off: int, when: Instants, stage: Path, context: R
     fits = fits_by(plan, cut_off, plan.folder / plan.fingerprint, stage / "fits", context)
     start = when.first if plan.members and when.first is not None else cut_off
     interval = Interval(min(start, cut_off), cut_off, base=True, reasons=())
-    staged = stage_rows(plan, interval, stage, context, tell=False)
+    grid = when.grid if coarser(when.grid, plan.view.grid) else plan.view.grid
+    since = tick_at_or_before(grid, when.first) if when.first is not None else NEVER
+    staged = stage_rows(plan, interval, stage, context, tell=False, since=since)
     if staged.texts_failed:
         raise LimnerError(f"feature view {plan.name}: texts could not be encoded: see the quarantine, and fit again")
-    grid = when.grid if coarser(when.grid, plan.view.grid) else plan.view.grid
     task = Task(
         plan.join_keys, plan.outputs, {**plan.digests, **plan.measures}, grid, cut_off, cut_off,
         hidden=plan.hidden, fits=dict(fits),

@@ -17,7 +17,7 @@ from limner.workers.intervals import Interval
 from limner.workers.plan import ViewPlan
 from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
 from limner.workers.sources.rows import Lasting
-from limner.workers.staged import stage_rows, windows_of
+from limner.workers.staged import NEVER, stage_rows, windows_of
 from limner.workers.stream.due import Due
 from limner.workers.stream.rows import RowStore, entities_of, keys_of
 from limner.workers.text.terms import TermsModel
@@ -28,7 +28,6 @@ from limner.workers.windows.derived import breaks
 from limner.workers.windows.timeline import Events, Stays, stays
 
 FAR = 7_258_118_400_000_000  # µs: the year 2200; a row that becomes known later is not waited for
-_NEVER = -(2**62)
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def read_events(plan: ViewPlan, source: str, file: Path, stage: Path, lasting: L
         texts={column: text for column, (text, _) in reading.texts.items()},
         measures=reading.measures,
         lower=None,
-        known_after=_NEVER,
+        known_after=NEVER,
         until=FAR,
         total_order=reading.order_matters,
         shards=1,

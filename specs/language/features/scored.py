@@ -66,6 +66,12 @@ class Scored(Windowed):
         """The cut-offs of its versions."""
         return tuple(pin.cut_off for pin in self._pins)
 
+    def speaking(self, begin: int, end: int) -> tuple[Pin, ...]:
+        """The versions that speak at some instant of [begin, end], µs."""
+        until = (*self.turns[1:], None)
+        spans = zip(self._pins, until, strict=False)
+        return tuple(pin for pin, last in spans if pin.cut_off <= end and (last is None or last > begin))
+
     @property
     def column(self) -> str | None:
         """None: a text is written from a template."""

@@ -9,18 +9,34 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from limner.language.features import Classify
 from limner.language.repo import Specs
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
+from limner.workers.models.drawing import examples
+from limner.workers.models.examples import AT
 from limner.workers.models.pins import with_pins
 from limner.workers.models.texts.scoring import read_head, read_scorer
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.run import materialize
+from limner.workers.text.cache import EmbeddingCache
+from limner.workers.text.scorers import scorer_name
 from limner.workers.text.terms import TermsEncode, terms_model
 from tests.workers.models.texts.world import DAY, FIRST, TAGS, Review, context, fitted, reviews, specs, text, write
 
+MODEL = """
+---
+model: stars
+entity: user
+propensity:
+  features: [{voice: [mood_good_60d]}]
+  label: {count: stars, from: reviews, next: 7d, is: "> 0"}
+  every: 1d
+cut_off: 2026-03-22
+"""
 CUTS = (FIRST + 40 * DAY, FIRST + 60 * DAY + DAY // 2)
 BEGIN, END = FIRST + 30 * DAY, FIRST + 80 * DAY
 
@@ -40,8 +56,6 @@ def _run(plan: ViewPlan, begin: int, end: int) -> list[dict[str, Any]]:
 
 
 def _rows(plan: ViewPlan) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
     history = History(plan.folder / plan.fingerprint)
     tables = [pq.read_table(part.path) for part in history.parts()]
     table = pa.concat_tables(tables)
@@ -186,3 +200,45 @@ def test_a_new_version_changes_the_view(tmp_path: Path) -> None:
         fitted(tmp_path, found, cut)
         plans.append(_plan(found, tmp_path))
     assert len({plan.fingerprint for plan in plans}) == 3
+
+
+def test_a_run_asks_only_the_versions_that_speak_in_its_time(tmp_path: Path) -> None:
+    """A run over earlier time asks the others; whichever way, the history is that of one run."""
+    found = []
+    for name, parts in (("whole", [(BEGIN, END)]), ("late", [(CUTS[1] + DAY, END), (BEGIN, END)])):
+        root = tmp_path / name
+        write(root, reviews(count=250))
+        spec = specs(root, text())
+        for cut in CUTS:
+            fitted(root, spec, cut)
+        plan = _plan(spec, root)
+        mood = plan.view.features["mood"]
+        assert isinstance(mood, Classify)
+        first, second = (plan.encoders[scorer_name("mood", pin.version)] for pin in mood.pins)
+        for begin, end in parts:
+            rows = _run(plan, begin, end)
+            sizes = [len(EmbeddingCache(plan.data / "embeddings", each)) for each in (first, second)]
+            assert bool(sizes[0]) == (begin == BEGIN)
+            assert sizes[1] > 0
+        found.append(rows)
+    assert found[0] == found[1]
+
+
+def test_examples_know_what_was_said_at_their_time(tmp_path: Path) -> None:
+    """Each has what the version said that spoke at its instant, also where that one speaks no more."""
+    write(tmp_path, reviews(count=250))
+    spec = specs(tmp_path, text() + MODEL)
+    for cut in CUTS:
+        fitted(tmp_path, spec, cut)
+    found = with_pins(spec, tmp_path, tmp_path / "data")
+    _, drawn = examples(found, found.models["stars"], END, tmp_path, tmp_path / "data", context(), tmp_path / "stage")
+    table = pa.concat_tables([pq.read_table(each.file) for each in drawn])
+    rows = _run(_plan(spec, tmp_path), BEGIN, END)
+    checked = set()
+    for example in table.to_pylist():
+        row = _as_of(rows, example["user_id"], example[AT])
+        if example[AT] < BEGIN or row is None:
+            continue
+        assert example["voice.mood_good_60d"] == row["mood_good_60d"]
+        checked.add((example[AT] >= CUTS[1], row["mood_good_60d"] is not None))
+    assert {(False, True), (True, True)} <= checked
