@@ -154,6 +154,7 @@ def _block(
 
     made: dict[str, c.Output] = {}
     handed: dict[str, Sums] = {}
+    said: dict[tuple[str, Window, Scored], texts.Said] = {}
     for output in task.plain:
         if task.keep or carried is not None:
             held = carried.sums.get(output.name) if carried is not None else None
@@ -167,12 +168,15 @@ def _block(
             )
         elif isinstance(output.feature, Scored):
             stay = stays[output.source].windows[output.window]
-            column = task.staged.get(output.name)
-            made[output.name] = texts.scored(output.feature, column, looks[0], where, stay, vectors, line)
+            family = (output.source, output.window, output.feature.whole)
+            if family not in said:
+                column = task.staged.get(output.name)
+                said[family] = texts.said(output.feature, column, looks[0], where, stay, vectors, line)
+            made[output.name] = said[family].of(output.feature.place)
         elif isinstance(output.feature, OfSequence):
-            said = task.fits.get(output.name)
-            assert said is None or isinstance(said, Behaving)
-            made[output.name] = behaviour(output.feature, said, looks[0], where, line)
+            fitted = task.fits.get(output.name)
+            assert fitted is None or isinstance(fitted, Behaving)
+            made[output.name] = behaviour(output.feature, fitted, looks[0], where, line)
         else:
             made[output.name] = kinds.evaluate(_plain(output, task), looks, where)
     made |= derived_columns(task.computed, made, line, task.fits)

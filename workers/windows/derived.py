@@ -25,36 +25,36 @@ def derived_columns(
     derived = [each for each in outputs if isinstance(each.feature, Derived)]
     if not derived:
         return {}
-    places = np.flatnonzero(candidates(columns.values(), line, _turns(outputs)))
+    places = np.flatnonzero(candidates([each.state for each in columns.values()], line, _turns(outputs)))
     used = {name for output in derived for _, names in output.inputs for name in names}
     made = rows(outputs, {n: each.take(places) for n, each in columns.items() if n in used}, line.tick[places], fits)
-    where = np.searchsorted(places, np.arange(line.size), side="right") - 1
-    return {name: _column(array, where) for name, array in made.items()}
+    where = last_of(places, line)
+    return {name: column_of(array, where) for name, array in made.items()}
 
 
-def candidates(columns: Collection[c.Output], line: Timeline, turns: Collection[int]) -> c.Bools:
-    """[places] where a derived value may differ from that at the entity's previous place."""
+def candidates(states: Collection[c.Ints], line: Timeline, turns: Collection[int]) -> c.Bools:
+    """[places] where a value made of columns with these states may differ from that at the entity's previous place."""
     found = np.ones(line.size, bool)
     found[1:] = line.entity[1:] != line.entity[:-1]
-    for column in columns:
-        state = column.state if column.state.ndim == 2 else column.state[:, None]
-        found[1:] |= (state[1:] != state[:-1]).any(axis=1)
+    for state in states:
+        each = state if state.ndim == 2 else state[:, None]
+        found[1:] |= (each[1:] != each[:-1]).any(axis=1)
     for instant in turns:
         found[1:] |= (line.tick[1:] >= instant) & (line.tick[:-1] < instant)
     return found
 
 
-def changed(column: c.Output, places: c.Ints, line: Timeline) -> c.Output:
-    """The column, where a change is one of its values; elsewhere than at `places` there is none."""
-    where = np.searchsorted(places, np.arange(line.size), side="right") - 1
-    return _column(column.take(places), where)
+def last_of(places: c.Ints, line: Timeline) -> c.Ints:
+    """[places of the line] the position of the last of some `places` at or before each; -1 before the first."""
+    return np.searchsorted(places, np.arange(line.size), side="right") - 1
+
+
+def column_of(values: pa.Array, where: c.Ints) -> c.Output:
+    """The column that has `values[where]`; a change is one of its values."""
+    return c.Output(
+        np.cumsum(changes(values), dtype=np.int64)[where], lambda chosen: values.take(pa.array(where[chosen]))
+    )
 
 
 def _turns(outputs: Sequence[OutputSpec]) -> set[int]:
     return {turn for output in outputs for turn in output.feature.turns}
-
-
-def _column(array: pa.Array, where: c.Ints) -> c.Output:
-    return c.Output(
-        np.cumsum(changes(array), dtype=np.int64)[where], lambda chosen: array.take(pa.array(where[chosen]))
-    )

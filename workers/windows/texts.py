@@ -1,15 +1,16 @@
 """Features made of vectors of texts: those of an encoder, and those that versions of a model give, pooled."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from limner.language.features import Embed, Scored
 from limner.workers.text.scorers import scorer_name
 from limner.workers.text.vectors import Vectors
 from limner.workers.windows import column as c
 from limner.workers.windows import pool
-from limner.workers.windows.derived import candidates, changed
+from limner.workers.windows.derived import candidates, column_of, last_of
 from limner.workers.windows.rows import Rows
 from limner.workers.windows.timeline import Stay, Timeline
 
@@ -22,9 +23,8 @@ def embedded(
     selected: c.Bools | None,
     stay: Stay,
     vectors: Vectors,
-    place: int | None = None,
 ) -> c.Output:
-    """The pooled vectors of one encoder at every place; `column` has the digests. `place`: one number of them."""
+    """The pooled vectors of one encoder at every place; `column` has the digests."""
     pooling = feature.pooling
     if selected is not None:
         rows = rows.where(selected[rows.index])
@@ -49,11 +49,22 @@ def embedded(
         vector=code,
     )
     half_life = pooling.half_life.micros if pooling.half_life else None
-    matrix = matrix if place is None else matrix[:, place : place + 1]
     return pool.mean(texts, matrix, rows.places, half_life, pooling.newest)
 
 
-def scored(
+@dataclass(frozen=True)
+class Said:
+    """What versions of a model say, pooled: `values`, vectors of all classes, and which of them stands at a place."""
+
+    values: pa.Array
+    where: c.Ints
+
+    def of(self, place: int | None) -> c.Output:
+        """Of one class (by its place), as numbers, or of all of them, as vectors."""
+        return column_of(self.values if place is None else _numbers(self.values, place), self.where)
+
+
+def said(
     feature: Scored,
     column: str | None,
     rows: Rows,
@@ -61,10 +72,13 @@ def scored(
     stay: Stay,
     vectors: Vectors,
     line: Timeline,
-) -> c.Output:
-    """What the version says that speaks at each place, of all rows of the window; null before the first one."""
+) -> Said:
+    """What the version says that speaks at each place, of all rows of the window; null before the first one.
+
+    It is the same for all classes of the feature.
+    """
     which = np.searchsorted(np.array(feature.turns, np.int64), line.tick, side="right") - 1
-    said = {
+    found = {
         int(number): embedded(
             feature,
             scorer_name(feature.model, feature.pins[number].version),
@@ -73,36 +87,36 @@ def scored(
             selected,
             stay,
             vectors,
-            feature.place,
         )
         for number in np.unique(which)
         if number >= 0
     }
     state = np.full((line.size, 2), -1)
-    for number, each in said.items():
+    for number, each in found.items():
         mine = which == number
         known = mine & (each.state >= 0)
         state[known, 0], state[known, 1] = number, each.state[known]
-    raw = c.Output(state, lambda chosen: _taken(said, which[chosen], chosen, feature.place))
     # Two versions may say the same: a change is where values differ.
-    return changed(raw, np.flatnonzero(candidates([raw], line, ())), line)
+    places = np.flatnonzero(candidates([state], line, ()))
+    return Said(_taken(found, which[places], places), last_of(places, line))
 
 
-def _taken(said: dict[int, c.Output], which: c.Ints, chosen: c.Ints, place: int | None) -> pa.Array:
+def _taken(found: dict[int, c.Output], which: c.Ints, chosen: c.Ints) -> pa.Array:
     parts, order = [], []
     kind = pa.list_(pa.float32())
-    for number, each in {-1: None, **said}.items():
+    for number, each in {-1: None, **found}.items():
         mine = np.flatnonzero(which == number)
         parts.append(pa.nulls(len(mine), kind) if each is None else each.take(chosen[mine]).cast(kind))
         order.append(mine)
     back = np.argsort(np.concatenate(order), kind="stable")
-    vectors = pa.concat_arrays(parts).take(pa.array(back))
-    return vectors if place is None else _numbers(vectors)
+    return pa.concat_arrays(parts).take(pa.array(back))
 
 
-def _numbers(vectors: pa.Array) -> pa.Array:
-    """Vectors of one number as that number."""
+def _numbers(vectors: pa.Array, place: int) -> pa.Array:
+    """One number of each vector."""
     null = np.asarray(vectors.is_null())
     found = np.zeros(len(vectors))
-    found[~null] = pc.list_flatten(vectors.drop_null()).to_numpy(zero_copy_only=False)
+    if not null.all():
+        some = vectors.drop_null()
+        found[~null] = some.flatten().to_numpy(zero_copy_only=False).reshape(len(some), -1)[:, place]
     return pa.array(found, mask=null)

@@ -52,6 +52,11 @@ class Scored(Windowed):
         return self._place
 
     @property
+    def whole(self) -> Self:
+        """The same about all classes: what a number of each is taken from."""
+        return self._of(None)
+
+    @property
     def pins(self) -> tuple[Pin, ...]:
         """The versions that speak, by rising cut-off."""
         return self._pins
@@ -88,7 +93,7 @@ class Scored(Windowed):
             return ((name, self),)
         return tuple((f"{name}_{each}", self._of(place)) for place, each in enumerate(self._classes))
 
-    def _of(self, place: int) -> Self:
+    def _of(self, place: int | None) -> Self:
         made = self.model_copy()
         made._place = place
         return made
