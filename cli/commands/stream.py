@@ -1,5 +1,6 @@
 """`limner stream`: events change profiles as they come."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -34,40 +35,73 @@ def stream(
         float, typer.Option("--flush", metavar="SECONDS", min=0.1, help="How often files and histories are written.")
     ] = 10.0,
     most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="Events of one micro-batch.")] = 1000,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that share the input.")] = 1,
+    parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
     """Follow events: clean, encode and compute them as a run does, and write profiles, histories and files.
 
-    Ctrl-C or SIGTERM stops it gracefully; a worker that was killed is simply started again.
+    Ctrl-C or SIGTERM stops it gracefully; a worker that was killed is simply started again. More workers may be
+    started, and ended, at any time.
     """
     from limner.workers.stream.loop import Pace
 
     root = project.find(project_folder)
-    told = run(root, views or [], source, Pace(most, flush), once=once)
+    if workers > 1:
+        told = _group(root, views or [], source, ["--flush", str(flush), "--most", str(most)], workers, once=once)
+    else:
+        told = summary_of(run(root, views or [], source, Pace(most, flush), once=once, parent=parent))
     if json:
-        output.emit_json(summary_of(told))
+        output.emit_json(told)
     else:
         output.console().print(
-            f"{told.taken:,} events taken, {told.repeated:,} came again, {told.dead:,} set aside; "
-            f"{told.changed:,} history rows",
+            f"{told['taken']:,} events taken, {told['repeated']:,} came again, {told['dead']:,} set aside; "
+            f"{told['changed']:,} history rows",
             markup=False,
         )
     return 0
 
 
-def run(root: Path, views: list[str], source: str, pace: "Pace", *, once: bool) -> "Told":
-    """Follow an input until a signal, or its end; a view that is served in another version is taken up again."""
+def _group(
+    root: Path, views: list[str], source: str, options: list[str], workers: int, *, once: bool
+) -> dict[str, int]:
+    from limner.cli.stream_group import Group, command
+
+    kind = source.partition(":")[0]
+    if kind == "folder":
+        raise LimnerError("--workers: a folder is read by one worker; others that are started stand by")
+    if kind == "http":
+        _free(source)
+    options += ["--from", source, *(["--once"] if once else [])]
+    told = Group(command(str(root), views, options), workers, output.note).run()
+    return {name: told.get(name, 0) for name in NAMES}
+
+
+def _free(source: str) -> None:
+    """Nobody else listens there: workers share a port, and would share it with strangers as well."""
+    from limner.workers.stream.http_input import HttpEvents
+
+    HttpEvents(source, [], {}).close()
+
+
+def run(root: Path, views: list[str], source: str, pace: "Pace", *, once: bool, parent: int | None = None) -> "Told":
+    """Follow an input until a signal, or its end; a view that is served in another version is taken up again.
+
+    `parent`: the process that has started this one as one of several; it ends when that one is gone.
+    """
     from limner.workers.ledger import Ledger
     from limner.workers.stream.serving import MovedError
 
     settings, console = project.settings(root), output.side_console()
     ledger = Ledger(settings.ledger)
     try:
-        with _stopping() as stop:
+        with _stopping(parent) as stop:
             while True:
                 try:
-                    return _follow(root, settings, ledger, views, source, pace, stop, once=once)
+                    return _follow(
+                        root, settings, ledger, views, source, pace, stop, once=once, shared=parent is not None
+                    )
                 except MovedError as error:
                     if stop.is_set():
                         raise
@@ -83,9 +117,10 @@ def _follow(
     views: list[str],
     source: str,
     pace: "Pace",
-    stop: threading.Event,
+    stop: "_Stop",
     *,
     once: bool,
+    shared: bool,
 ) -> "Told":
     from limner.language.repo import load
     from limner.workers.context import RunContext
@@ -99,7 +134,7 @@ def _follow(
 
     console = output.side_console()
     found = streamed(load(settings.specs), root, settings.data, views)
-    events = opened(source, found)
+    events = opened(source, found, shared=shared)
     run_id = ledger.start_run(f"stream --from {source}", sorted(found.plans))
     context = RunContext(
         workers=InProcess(),
@@ -123,13 +158,16 @@ def _follow(
     return told
 
 
+NAMES = ("taken", "repeated", "dead", "changed")
+
+
 def summary_of(told: "Told") -> dict[str, int]:
     """The numbers of a run."""
-    return {"taken": told.taken, "repeated": told.repeated, "dead": told.dead, "changed": told.changed}
+    return {name: getattr(told, name) for name in NAMES}
 
 
-def opened(source: str, found: "Streamed") -> "Input":
-    """The input that `--from` names. LimnerError where there is no such thing."""
+def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
+    """The input that `--from` names, which others may have as well (`shared`). LimnerError where there is none."""
     from limner.workers.stream.inputs import Folder
 
     kind, _, rest = source.partition(":")
@@ -143,17 +181,29 @@ def opened(source: str, found: "Streamed") -> "Input":
         ids = {
             name: spec.rename.get(spec.stream.id, spec.stream.id) for name, spec in found.sources.items() if spec.stream
         }
-        return HttpEvents(source, list(found.sources), ids)
+        return HttpEvents(source, list(found.sources), ids, shared=shared)
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
     raise LimnerError(f"--from {source}: expected folder:PATH, redis://HOST:PORT/0 or http://127.0.0.1:PORT")
 
 
+class _Stop:
+    """Told to stop by a signal, or by nobody being there any more who would."""
+
+    def __init__(self, parent: int | None) -> None:
+        self._parent, self.told = parent, threading.Event()
+
+    def is_set(self) -> bool:
+        return self.told.is_set() or (self._parent is not None and os.getppid() != self._parent)
+
+
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+def _stopping(parent: int | None) -> Iterator[_Stop]:
+    """SIGTERM, a lost parent, and SIGINT, unless there is a parent: Ctrl-C reaches that one, too, and it ends this."""
+    stop = _Stop(parent)
+    before = {each: signal.signal(each, lambda *_: stop.told.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    if parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield stop
     finally:

@@ -59,17 +59,18 @@ class HttpEvents:
     url: str
     sources: Sequence[str]
     ids: dict[str, str]  # by source the name of its id
+    shared: bool = False  # whether other workers listen there, too: the kernel shares connections out
     exhausted: bool = False
     sharing: Sharing = Sharing.OWN
     _queue: "queue.Queue[_Request]" = field(default_factory=queue.Queue)
     _given: dict[int, list[_Request]] = field(default_factory=dict)
     _waiting: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _server: Any = None
+    _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        """Listen. LimnerError where the address is not this machine's own, or is taken."""
-        import uvicorn
-
+        """Have the address. LimnerError where it is not this machine's own, or is taken."""
         parts = urlsplit(self.url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 8090
         if host != "localhost" and not _loopback(host):
@@ -79,19 +80,13 @@ class HttpEvents:
             )
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.shared:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             self._socket.bind((host, port))
-            self._socket.listen(2048)
         except OSError as error:
             self._socket.close()
             raise LimnerError(f"--from {self.url}: {error}") from error
-        config = uvicorn.Config(
-            self._app, interface="asgi3", loop="asyncio", ws="none", lifespan="off", access_log=False,
-            log_level="warning", server_header=False, timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
 
     @property
     def name(self) -> str:
@@ -104,7 +99,17 @@ class HttpEvents:
         return int(self._socket.getsockname()[1])
 
     def go_on(self, position: str | None, member: Member) -> None:
-        """Nothing is kept."""
+        """Listen: whoever connects is answered from now on."""
+        import uvicorn
+
+        self._socket.listen(2048)
+        config = uvicorn.Config(
+            self._app, interface="asgi3", loop="asyncio", ws="none", lifespan="off", access_log=False,
+            log_level="warning", server_header=False, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
 
     def take(self, most: int, seconds: float) -> Batch:
         """The events of whole requests, at least one; waits so long for it."""
@@ -146,13 +151,15 @@ class HttpEvents:
 
     def close(self) -> None:
         """Stop listening; who waits is told to come again."""
-        self._server.should_exit = True
+        if self._server is not None:
+            self._server.should_exit = True
         while not self._queue.empty():
             self._queue.get_nowait().settle({"status": 503})
         for requests in self._given.values():
             for request in requests:
                 request.settle({"status": 503})
-        self._thread.join(timeout=10)
+        if self._thread is not None:
+            self._thread.join(timeout=10)
         self._socket.close()
 
     def _id(self, raw: Raw) -> str | None:

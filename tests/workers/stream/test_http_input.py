@@ -1,7 +1,9 @@
 """`POST /events`: what became of each event, when it has happened; and what a body can get wrong."""
 
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -27,6 +29,14 @@ def world(tmp_path: Path) -> World:
     return made
 
 
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.fixture
 def post(world: World) -> Iterator[Post]:
     """A worker behind a server."""
@@ -39,6 +49,8 @@ def post(world: World) -> Iterator[Post]:
 
     thread = threading.Thread(target=work)
     thread.start()
+    while not _listens(events.port):
+        time.sleep(0.01)
 
     def send(path: str, body: bytes, kind: str = "application/json", method: str = "POST") -> tuple[int, Any]:
         url = f"http://127.0.0.1:{events.port}{path}"
