@@ -90,10 +90,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0911, PLR0912 - one a kind
         case ViewDone(view, history_rows, online_rows, seconds):
             done = f"{history_rows:,} history rows, {online_rows:,} online profiles in {seconds:.1f} s"
             return f"{view}: {done if history_rows or online_rows else 'complete already'}"
-        case StreamMended(view, differences):
-            return f"{view}: mended what the stream had written to the history: {differences.told()}"
-        case OnlineMended(view, differences):
-            return f"{view}: mended online values that were not what the history says: {differences.told()}"
+        case StreamMended() | OnlineMended():
+            return event.sentence
         case ViewWaits(view, other, encoder):
             return (
                 f"{view}: its new version waits for {other}, which serves vectors that {encoder} made before it "

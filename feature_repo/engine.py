@@ -23,6 +23,7 @@ from limner.feature_repo.applied import applied_plan, serve_registered, served_o
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.mending import mend_online, only_warnings
 from limner.feature_repo.online_sink import Sink
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.ordering import beginnings, in_order, widened
@@ -36,6 +37,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
+from limner.workers.online.checking import due
 from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.report import Reporter
@@ -193,7 +195,7 @@ class LimnerEngine(ComputeEngine):
                 yield RunContext(
                     workers=cluster,
                     encode_with=partial(encode_with, settings.triton),
-                    reporter=report.current(),
+                    reporter=only_warnings if report.current() is report.silent else report.current(),
                     ledger=ledger,
                     run_id=run_id,
                     shards=settings.shards or max(4, 2 * cluster.cpus),
@@ -215,7 +217,8 @@ class LimnerEngine(ComputeEngine):
         """History, then online values, then the ledger: each step can be repeated, and the last one records success."""
         from limner.workers.run import materialize
 
-        begun = time.monotonic()
+        begun, at = time.monotonic(), time.time_ns() // 1000
+        mended: dict[str, Any] = {}
         plan = applied_plan(task.feature_view, self._project)
         with ExitStack() as locks, _progress(task, context.reporter) as progress:
             locks.enter_context(view_lock(plan.data / "online" / plan.name))
@@ -228,11 +231,15 @@ class LimnerEngine(ComputeEngine):
             if switching.needed(sink):
                 online = switching.add(sink, history, locks.pop_all(), progress)
             elif plan.view.online:
-                online = sink.write(history, result.latest(), progress)
+                check = due(sink.notes, self._project.settings.check_online, at)
+                online = sink.write(history, result.latest(), progress, checked=check)
+                if check:
+                    mended = mend_online(sink, history, at, context.reporter)
         seconds = time.monotonic() - begun
         context.reporter(report.ViewDone(plan.name, result.history_rows, online, seconds, result.summary))
         return {
             **result.summary,
+            **mended,
             **costing.summary(plan, result.history_rows, online, self.repo_config, self.online_store),
             "reasons": list(result.reasons),
             "online_rows": online,
@@ -250,7 +257,7 @@ def _progress(task: MaterializationTask, reporter: Reporter) -> Iterator[Any]:
         done += rows
         reporter(report.OnlineWritten(view, done, done))
 
-    if reporter is not report.silent or task.tqdm_builder is None:
+    if reporter is not only_warnings or task.tqdm_builder is None:
         yield tell
         return
     bar = task.tqdm_builder(0)

@@ -1,8 +1,10 @@
 """After a run: the newest row of each entity into the online store, counted, and read back."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,18 @@ from feast.infra.online_stores.online_store import OnlineStore
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.values import rows_of
 from limner.language.errors import LimnerError
+from limner.workers.differences import Differences
 from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
+from limner.workers.online.checking import checked as mark_checked
 from limner.workers.online.database import Waiting
+from limner.workers.online.healing import heal
 from limner.workers.online.loading import load, schema_of, state_of
-from limner.workers.online.opening import open_writer
+from limner.workers.online.opening import open_database, open_writer
 from limner.workers.online.schema import ViewSchema
 from limner.workers.plan import ViewPlan
+from limner.workers.stream.unwritten import unwritten
 
 _PROBES = 16  # entities a batch whose values are read back
 Progress = Callable[[int], object]
@@ -36,14 +42,21 @@ class Sink:
     plan: ViewPlan
     before: str
 
-    def write(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
-        """Bring the store to the end of the history; return the rows written.
+    @property
+    def notes(self) -> Path:
+        """The folder where it is written down what the store holds."""
+        return self.plan.data / "online" / self.plan.name
+
+    def write(
+        self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress, *, checked: bool = False
+    ) -> int:
+        """Bring the store to the end of the history; return the rows written. `checked`: `mend` will be called.
 
         `changed` holds the newest row of each entity that the run changed. It is enough where the store holds just what
         the history held before; else (another fingerprint, a killed run, a lost store) every entity is written.
         """
         if isinstance(self.store, LimnerOnlineStore):
-            return self._write_own(history, changed, progress)
+            return self._write_own(history, changed, progress, checked=checked)
         try:
             return self._write_foreign(history, changed, progress)
         except LimnerError:
@@ -72,9 +85,38 @@ class Sink:
             served = writer.served(self.plan.name)
         return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
-    def _write_own(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
-        with open_writer(online_place(self.config)) as writer:
-            return load(writer, self.plan, history, self.before, changed, progress)
+    def mend(self, history: History, begun: int) -> Differences:
+        """Put right what is online and not what the history says; `begun` (µs) is when the run began.
+
+        Nothing is compared in a store that is not ours.
+        """
+        if not isinstance(self.store, LimnerOnlineStore):
+            return Differences()
+        place = online_place(self.config)
+        database = open_database(place)
+        try:
+            with open_writer(place) as writer:
+                now = time.time_ns() // 1000
+                rows = partial(unwritten, self.plan)
+                found = heal(writer, database, self.plan, history, begun=begun, now=now, unwritten=rows)
+        finally:
+            database.close()
+        mark_checked(self.notes, now)
+        return found
+
+    def _write_own(
+        self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress, *, checked: bool
+    ) -> int:
+        place = online_place(self.config)
+        recorded = None
+        if checked:
+            database = open_database(place)
+            try:
+                recorded = database.read(lambda snapshot: snapshot.served().get(self.plan.name))
+            finally:
+                database.close()
+        with open_writer(place) as writer:
+            return load(writer, self.plan, history, self.before, changed, progress, recorded=recorded)
 
     def _write_foreign(self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress) -> int:
         state, mark = state_of(history), self._mark()
@@ -131,6 +173,4 @@ class Sink:
     def _mark(self) -> Path:
         """Where it is written down what a store that is not ours holds."""
         identity = hashlib.sha256(self.config.online_store.model_dump_json().encode()).hexdigest()[:16]
-        return (
-            self.plan.data / "online" / self.plan.name / f"{self.config.online_store.type}-{identity}".replace("/", "_")
-        )
+        return self.notes / f"{self.config.online_store.type}-{identity}".replace("/", "_")

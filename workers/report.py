@@ -78,6 +78,11 @@ class StreamMended:
     view: str
     differences: Differences
 
+    @property
+    def sentence(self) -> str:
+        """What to tell people."""
+        return f"{self.view}: mended what the stream had written to the history: {self.differences.told()}"
+
 
 @dataclass(frozen=True)
 class OnlineMended:
@@ -85,6 +90,11 @@ class OnlineMended:
 
     view: str
     differences: Differences
+
+    @property
+    def sentence(self) -> str:
+        """What to tell people."""
+        return f"{self.view}: mended online values that were not what the history says: {self.differences.told()}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from limner.language.errors import LimnerError
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.environment import expand
+from limner.workers.online.checking import CHOICES, Checking
 
 _SECTION = "feature_store.yaml, batch_engine"
 _FEAST_KEYS = {"type", "supports_batch"}  # what Feast itself reads or passes on in this section
@@ -24,6 +25,7 @@ class EngineSettings:
     `specs`, `data` and a relative SQLite path in `ledger` are relative to the folder of feature_store.yaml,
     as Feast's own paths are. `ray_address` None starts Ray on this machine with `cpus` workers (None: one a
     core). `shards` None lets the planner choose. `memory_limit` bounds what one task holds, e.g. `1GB`.
+    `check_online`: when runs look for online values that are not what the history says (daily, always or never).
     `tuning_workers` processes tune an encoder together, each on a core, or on a GPU where there are as many.
     """
 
@@ -35,6 +37,7 @@ class EngineSettings:
     shards: int | None = None
     memory_limit: str = "1GB"
     tuning_workers: int = 1
+    check_online: Checking = "daily"
     triton: TritonSettings = field(default_factory=TritonSettings)
 
     @classmethod
@@ -93,6 +96,10 @@ def _value(key: str, raw: Any) -> Any:
             isinstance(raw, bool) or not isinstance(raw, int) or raw < 1
         ):
             raise LimnerError(f"{where}: found {raw!r}, expected a whole number from 1")
+        return raw
+    if key == "check_online":
+        if raw not in CHOICES:
+            raise LimnerError(f"{where}: found {raw!r}, expected one of {', '.join(CHOICES)}")
         return raw
     if raw is None and key == "ray_address":
         return None

@@ -27,20 +27,31 @@ def materialize(
         typer.Argument(metavar="END", help="The instant to be complete up to. Default after `incremental`: now."),
     ] = None,
     views: ViewsOption = None,
+    check_online: Annotated[
+        bool,
+        typer.Option(
+            "--check-online", help="Look for online values that are not what the history says, and mend them."
+        ),
+    ] = False,
     project_folder: ProjectOption = None,
     json: JsonOption = False,
 ) -> int:
     """Compute features over (START, END], or from where they are (`incremental END`).
 
-    Writes the history and the online store, as `feast materialize` and `feast materialize-incremental` do.
+    Writes the history and the online store, as `feast materialize` and `feast materialize-incremental` do. Once a day
+    all online values are looked at (`--check-online`: now), and what somebody else has changed there is put right.
     """
-    root = project.find(project_folder)
-    if start == INCREMENTAL:
-        until = _iso(end) if end is not None else datetime.now(UTC).isoformat(timespec="seconds")
-        code = run(root, ["materialize-incremental", until, *_flags(views)], [INCREMENTAL, until, *_flags(views)])
-    else:
-        interval = _interval(start, end)
-        code = run(root, ["materialize", *interval, *_flags(views)], [*interval, *_flags(views)])
+    from limner.workers.online import checking
+
+    root, flags = project.find(project_folder), _flags(views)
+    more = [*flags, *["--check-online"] * check_online]
+    with checking.check_online(asked=check_online):
+        if start == INCREMENTAL:
+            until = _iso(end) if end is not None else datetime.now(UTC).isoformat(timespec="seconds")
+            code = run(root, ["materialize-incremental", until, *flags], [INCREMENTAL, until, *more])
+        else:
+            interval = _interval(start, end)
+            code = run(root, ["materialize", *interval, *flags], [*interval, *more])
     if json and code == 0:
         from limner.cli.commands.runs import listed
 

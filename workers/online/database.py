@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
+from limner.workers.online.rows import Wrong
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
 
@@ -76,6 +77,9 @@ class Snapshot(Protocol):
 
     def scan(self, generation: Generation) -> Iterator[tuple[bytes, int, bytes]]:
         """Key, event timestamp and packed value of every entity, in no particular order."""
+
+    def keys(self, generation: Generation) -> Iterator[bytes]:
+        """The key of every entity, in no particular order; perhaps of no one state, and one twice."""
 
     def count(self, generation: Generation) -> int:
         """How many entities it holds."""
@@ -155,6 +159,9 @@ class Writer(Protocol):
         progress: Progress | None = None,
     ) -> int:
         """Write rows into a generation; an older event timestamp never replaces a newer one. Returns rows offered."""
+
+    def mend(self, generation: Generation, wrong: Sequence[Wrong]) -> list[bool]:
+        """Put each row right that is still as it was found; of each, whether it was. It is meant for few rows."""
 
     def create(self, schema: ViewSchema) -> Generation:
         """An empty generation, served at once: for values that are pushed, not materialized."""

@@ -10,7 +10,7 @@ from limner.language.models import KeyType
 from limner.language.outputs import Output
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
-from limner.workers.online.database import Writer
+from limner.workers.online.database import Generation, Writer
 from limner.workers.online.pack import Column
 from limner.workers.online.schema import ViewSchema
 from limner.workers.plan import ViewPlan
@@ -47,15 +47,18 @@ def load(
     before: str,
     changed: Iterator[pa.RecordBatch],
     progress: Progress | None = None,
+    *,
+    recorded: Generation | None = None,
 ) -> int:
     """Bring the online values of a view to the end of its history; return the rows written.
 
     `changed` holds the newest row of each entity that changed since the history was in the state `before`. It is enough
     where that is what is online; else (another fingerprint, a killed run, a lost store) every entity is written.
+    `recorded` is what is online by its own account: then it is taken for that, since the caller will look at every row.
     """
     schema, state, coverage = schema_of(plan), state_of(history), history.coverage()
     assert coverage is not None
-    served = writer.served(plan.name)
+    served = recorded or writer.served(plan.name)
     if served is not None and served.schema == schema and served.loaded in {before, state}:
         if served.loaded == state:
             return 0

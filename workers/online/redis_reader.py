@@ -147,6 +147,12 @@ class RedisSnapshot:
         for key, held in found.items():
             yield key, STAMP.unpack_from(held)[0], held[8:]
 
+    def keys(self, generation: Generation) -> Iterator[bytes]:
+        """The key of every entity, in no particular order; perhaps of no one state, and one twice."""
+        for name in self._layers(generation):
+            for key, _ in self._client.hscan_iter(name, count=SCANNED):
+                yield key
+
     def count(self, generation: Generation) -> int:
         """How many entities it holds."""
         *newer, name = self._layers(generation)

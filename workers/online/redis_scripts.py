@@ -46,3 +46,25 @@ for i = 2, #ARGV, 2 do
 end
 return 1
 """
+
+# KEYS: the version, a generation. ARGV: the version it is of, then key, row as it was found, right row, key, ...; an
+# empty text stands for no row. Returns the number of each row that was still as it was found, and is right now; false,
+# having done nothing, where the version is another one.
+MEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return false
+end
+local done = {}
+for i = 2, #ARGV, 3 do
+    local key, found, right = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    if (redis.call('HGET', KEYS[2], key) or '') == found then
+        if right == '' then
+            redis.call('HDEL', KEYS[2], key)
+        else
+            redis.call('HSET', KEYS[2], key, right)
+        end
+        table.insert(done, (i - 2) / 3)
+    end
+end
+return done
+"""

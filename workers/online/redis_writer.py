@@ -13,8 +13,9 @@ import pyarrow as pa
 from limner.language.errors import LimnerError
 from limner.workers.online.database import Generation, Progress, Waiting
 from limner.workers.online.locate import RedisPlace
-from limner.workers.online.redis_scripts import MERGE, PUSH
+from limner.workers.online.redis_scripts import MEND, MERGE, PUSH
 from limner.workers.online.redis_state import STAMP, Held, Names, State, connect, explained, load
+from limner.workers.online.rows import Row, Wrong
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
 
@@ -142,6 +143,20 @@ class RedisWriter:
             self._settle(generation.id)
         return offered
 
+    def mend(self, generation: Generation, wrong: Sequence[Wrong]) -> list[bool]:
+        """Put each row right that is still as it was found; of each, whether it was."""
+        with explained(self.place):
+            self._settle(generation.id)
+            done = [
+                each
+                for start in range(0, len(wrong), ROWS)
+                for each in self._mend(generation, wrong[start : start + ROWS])
+            ]
+            if any(done):
+                rows = int(self.client.hlen(self.names.values(generation.id)))
+                self._commit(lambda state: state.with_held(generation.id, rows=rows))
+        return done
+
     def create(self, schema: ViewSchema) -> Generation:
         """An empty generation, served at once: for values that are pushed, not materialized."""
         with explained(self.place):
@@ -261,6 +276,17 @@ class RedisWriter:
                 progress(batch.num_rows)
         return offered
 
+    def _mend(self, generation: Generation, wrong: Sequence[Wrong]) -> list[bool]:
+        mend = self.client.register_script(MEND)
+        rows = [part for each in wrong for part in (each.key, _row(each.found), _row(each.right))]
+        done = None
+        while done is None:
+            state = load(self.client, self.names)
+            if generation.id not in state.generations:
+                raise LimnerError(f"view {generation.schema.view!r}: it was replaced while it was checked: try again")
+            done = mend(keys=[self.names.version, self.names.values(generation.id)], args=[state.version, *rows])
+        return [place in set(done) for place in range(len(wrong))]
+
     def _settle(self, id_: int) -> None:
         """Merge the newer rows of a generation into it: what is read stays the same."""
         held = load(self.client, self.names).generations.get(id_)
@@ -282,6 +308,11 @@ def _rows(schema: ViewSchema, batch: pa.RecordBatch) -> list[bytes]:
     rows[::2] = schema.encode_table(batch)
     rows[1::2] = [STAMP.pack(at) + value for at, value in zip(stamps, schema.layout.pack(batch), strict=True)]
     return rows
+
+
+def _row(row: Row | None) -> bytes:
+    """As the hash has it; empty for none."""
+    return b"" if row is None else STAMP.pack(row[0]) + row[1]
 
 
 def _told(sent: "Future[int]", progress: Progress | None) -> int:

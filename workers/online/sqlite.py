@@ -257,6 +257,10 @@ class Snapshot:
         """Key, event timestamp and packed value of every entity, in no particular order."""
         yield from self._execute(f"SELECT key, event_ts, value FROM {generation.table}")
 
+    def keys(self, generation: Generation) -> Iterator[bytes]:
+        """The key of every entity, in no particular order: out of the index alone."""
+        yield from (key for (key,) in self._execute(f"SELECT key FROM {generation.table}"))
+
     def count(self, generation: Generation) -> int:
         """How many entities it holds."""
         (rows,) = self._execute(f"SELECT count(*) FROM {generation.table}").fetchone()

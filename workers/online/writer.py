@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.online.database import Generation, Progress, Waiting
+from limner.workers.online.rows import Wrong
 from limner.workers.online.schema import ViewSchema
 from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Snapshot, explained, transaction
 from limner.workers.request.program import Program
@@ -104,6 +105,12 @@ class OnlineWriter:
                 _serve(connection, generation, loaded, as_of)
         return offered
 
+    def mend(self, generation: Generation, wrong: Sequence[Wrong]) -> list[bool]:
+        """Put each row right that is still as it was found; of each, whether it was."""
+        connection = self.database.connection()
+        with explained(self.database.path), transaction(connection):
+            return [_mend(connection, generation.table, each) for each in wrong]
+
     def create(self, schema: ViewSchema) -> Generation:
         """An empty generation, served at once: for values that are pushed, not materialized."""
         connection = self.database.connection()
@@ -183,6 +190,20 @@ def _upsert(
         if progress is not None:
             progress(batch.num_rows)
     return offered
+
+
+def _mend(connection: sqlite3.Connection, table: str, wrong: Wrong) -> bool:
+    given: tuple[object, ...]
+    found = "key = ? AND event_ts = ? AND value = ?"
+    if wrong.found is None:
+        sql = f"INSERT OR IGNORE INTO {table}(key, event_ts, value) VALUES (?, ?, ?)"
+        given = (wrong.key, *(wrong.right or ()))
+    elif wrong.right is None:
+        sql, given = f"DELETE FROM {table} WHERE {found}", (wrong.key, *wrong.found)
+    else:
+        sql = f"UPDATE {table} SET event_ts = ?, value = ? WHERE {found}"
+        given = (*wrong.right, wrong.key, *wrong.found)
+    return connection.execute(sql, given).rowcount > 0
 
 
 def _serve(connection: sqlite3.Connection, generation: Generation, loaded: str | None, as_of: int | None) -> None:
