@@ -15,7 +15,12 @@ from limner.workers.online.redis_state import Names, connect
 from limner.workers.online.store import Store
 from tests.running import Limner
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cli"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.xdist_group("cli"),
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("in_process"),
+]
 RUN = ("materialize", "2026-01-01", "2026-02-20")
 
 

@@ -1,9 +1,11 @@
 """Whether what is online is what a run computes from the files at the same instant."""
 
-import random
+import hashlib
 import shutil
-from collections import Counter
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,13 +13,16 @@ import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
+from limner.workers.differences import Differences
 from limner.workers.fitting import fits_by
 from limner.workers.history.manifest import History
 from limner.workers.intervals import Interval
-from limner.workers.online.database import Generation, Snapshot
+from limner.workers.online.database import Database, Generation, Snapshot
+from limner.workers.online.healing import AHEAD
 from limner.workers.online.loading import schema_of
 from limner.workers.online.locate import Place
 from limner.workers.online.opening import open_database
+from limner.workers.online.rows import Row, Wrong, count
 from limner.workers.plan import ViewPlan
 from limner.workers.staged import stage_rows
 from limner.workers.stream.export import settle
@@ -25,61 +30,58 @@ from limner.workers.stream.state import FILE, State
 from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.compute import Task, compute
 
-Online = dict[bytes, tuple[int, bytes]]
 _STAGE = Path("stage") / "skew"  # below the data folder
 
 
 @dataclass
 class Skew:
-    """What was compared of one view as of an instant (µs UTC): entities, and where they differ by feature.
+    """What was compared of one view as of an instant (µs UTC); each row is an entity.
 
-    `missing`: entities that should be online and are not; `strange`: those that should not.
+    `missing` are entities that should be online and are not, `strange` those that should not.
     """
 
     view: str
     at: int
-    compared: int = 0
-    features: Counter[str] = field(default_factory=Counter)
-    missing: int = 0
-    strange: int = 0
+    differences: Differences = field(default_factory=Differences)
 
     @property
     def agrees(self) -> bool:
         """Whether there is no difference at all."""
-        return not self.features and not self.missing and not self.strange
+        return self.differences.none
 
 
-def skew(plan: ViewPlan, place: Place, context: RunContext, sample: int) -> Skew:
-    """Compare the online values of at most `sample` entities (chosen at random) with a computation from all rows.
+def skew(plan: ViewPlan, place: Place, context: RunContext, sample: int, seed: int) -> Skew:
+    """Compare the online values of at most `sample` entities with a computation from all rows.
 
-    The instant is that up to which the view is computed, by a run or by a stream worker. An entity that changes
-    meanwhile is left out. LimnerError where nothing is served, or a source fails. `context` must have one shard.
+    `seed` chooses them: an entity is chosen or not whatever others there are, as far as the sample reaches. The instant
+    is that up to which the view is computed, by a run or by a stream worker. An entity that changes meanwhile is left
+    out. A view over views is computed from the histories of its members. LimnerError where nothing is served, or a
+    source fails. `context` must have one shard.
     """
     settle(plan.data, plan.name, plan.fingerprint, 0)
-    at = _computed(plan)
-    before = _online(plan, place)
-    rows = _values(plan, at, context)
-    schema = schema_of(plan)
-    keys = schema.encode_table(rows)
-    expected = dict(zip(keys, schema.layout.pack(rows), strict=True))
-    chosen = sorted({*expected, *(key for key, (stamp, _) in before.items() if stamp <= at)})
-    if len(chosen) > sample:
-        chosen = random.sample(chosen, sample)
-    after = _online(plan, place)
-    found = Skew(plan.name, at)
+    at, schema, database = _computed(plan), schema_of(plan), open_database(place)
+    try:
+        before = _fetch(database, plan, lambda keys: _chosen(keys, sample, seed))
+        rows = _values(plan, at, context)
+        expected = dict(zip(schema.encode_table(rows), schema.layout.pack(rows), strict=True))
+        chosen = _chosen({*expected, *before}, sample, seed)
+        after = _fetch(database, plan, lambda _: chosen)
+    finally:
+        database.close()
+    found, now = Skew(plan.name, at), time.time_ns() // 1000
     for key in chosen:
-        stamp, value = after.get(key, (0, None))
-        if before.get(key) != after.get(key) or stamp > at:
+        online, right = after.get(key), expected.get(key)
+        if before.get(key) != online or (online is not None and at < online[0] <= now + AHEAD):
             continue  # an event came
-        found.compared += 1
-        if value is None or key not in expected:
-            found.missing += value is None
-            found.strange += value is not None
-        elif value != expected[key]:
-            for place_, column in enumerate(schema.columns):
-                if schema.layout.raw(value, place_) != schema.layout.raw(expected[key], place_):
-                    found.features[column.name] += 1
+        found.differences.compared += 1
+        stamp = at if online is None else online[0]
+        count(found.differences, schema, Wrong(key, online, None if right is None else (stamp, right)))
     return found
+
+
+def _chosen(keys: Iterable[bytes], sample: int, seed: int) -> list[bytes]:
+    salt = seed.to_bytes(16, "big", signed=True)
+    return nsmallest(sample, keys, key=lambda key: hashlib.blake2b(key, digest_size=8, key=salt).digest())
 
 
 def _computed(plan: ViewPlan) -> int:
@@ -102,21 +104,17 @@ def _covered(plan: ViewPlan) -> int:
     return coverage[1]
 
 
-def _online(plan: ViewPlan, place: Place) -> Online:
-    """Every entity's event timestamp and packed value."""
+def _fetch(database: Database, plan: ViewPlan, choose: Callable[[Iterable[bytes]], list[bytes]]) -> Mapping[bytes, Row]:
+    """Event timestamp and packed value of the entities that `choose` takes of all that are online."""
     schema = schema_of(plan)
 
-    def scan(snapshot: Snapshot) -> Online:
+    def fetch(snapshot: Snapshot) -> Mapping[bytes, Row]:
         generation: Generation | None = snapshot.served().get(plan.name)
         if generation is None or generation.schema != schema:
             raise LimnerError(f"view {plan.name!r} is not online as it is declared: run `limner materialize` first")
-        return {key: (stamp, bytes(value)) for key, stamp, value in snapshot.scan(generation)}
+        return snapshot.fetch(generation, choose(snapshot.keys(generation)))
 
-    database = open_database(place)
-    try:
-        return database.read(scan)
-    finally:
-        database.close()
+    return database.read(fetch)
 
 
 def _values(plan: ViewPlan, at: int, context: RunContext) -> pa.Table:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from limner.workers.online.opening import open_writer
-from limner.workers.stream.skew import skew
+from limner.workers.stream.skew import _chosen, skew
 from tests.workers.stream.world import BEGIN, SECOND, World, click, context, raw
 
 
@@ -17,9 +17,9 @@ def test_a_stream_agrees_with_its_files_and_a_wrong_value_is_told(tmp_path: Path
         worker.step([raw("clicks", click(n, user=n, at=1.5)) for n in range(1, 4)])
         worker.send()
         for view in world.specs.views:
-            found = skew(world.plan(view), world.place, context(), 100)
+            found = skew(world.plan(view), world.place, context(), 100, 0)
             assert found.agrees
-            assert found.compared == 4
+            assert found.differences.compared == 4
         plan = world.plan("short")
         with open_writer(world.place) as writer:
             generation = writer.served("short")
@@ -29,5 +29,17 @@ def test_a_stream_agrees_with_its_files_and_a_wrong_value_is_told(tmp_path: Path
             other = f"SELECT value FROM {name} WHERE key = ?"
             execute(f"UPDATE {name} SET value = ({other}) WHERE key = ?", (key([99]), key([1])))
             execute(f"DELETE FROM {name} WHERE key = ?", (key([2]),))
-        found = skew(plan, world.place, context(), 100)
-        assert (dict(found.features), found.missing, found.strange) == ({"most": 1}, 1, 0)
+        found = skew(plan, world.place, context(), 100, 0)
+        told = found.differences
+        assert (dict(told.features), told.missing, told.strange, told.entities) == ({"most": 1}, 1, 0, 2)
+        example = told.examples["most"]
+        assert (example.entity, example.found, example.right) == ({"user_id": 1}, None, 5.0)
+
+
+def test_a_seed_chooses_the_same_entities_however_many_others_there_are() -> None:
+    """What one sample finds, the next one of the same seed finds, too."""
+    keys = [number.to_bytes(8, "big") for number in range(1000)]
+    some = _chosen(keys, 50, 7)
+    assert some == _chosen(reversed(keys), 50, 7)
+    assert set(some) != set(_chosen(keys, 50, 8))
+    assert set(_chosen(keys[:500], 50, 7)) >= {key for key in some if key in keys[:500]}
