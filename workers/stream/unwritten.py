@@ -12,6 +12,6 @@ def unwritten(plan: ViewPlan) -> list[pa.Table]:
         return []
     state = State(plan.data)
     try:
-        return state.changes(plan.name, plan.fingerprint)
+        return [rows for _, rows in state.changes(plan.name, plan.fingerprint)]
     finally:
         state.close()
