@@ -16,14 +16,11 @@ class Texts:
     def __init__(self, request: PrepareRequest, bench: Workbench) -> None:
         self._request = request
         self._bench = bench
-        self._facts: dict[str, str] = {}  # SQL expressions of `text`
+        self._facts = facts_of(request, bench)
         self._tables: dict[str, str] = {}
-        for name, text in request.texts.items():
-            self._facts[name] = self._finished(text)
+        for name in request.texts:
             self._tables[name] = f"__texts_{len(self._tables)}"
             bench.run(f"CREATE TABLE {self._tables[name]} (digest BLOB, text VARCHAR)")
-        for name, measure in request.measures.items():
-            self._facts[name] = f"{self._function(_measure_of(measure), 'BIGINT')}(text)"
 
     def add(self, output: str) -> str:
         """Make the columns of one shard's `output`, and put its texts on record; returns a table of the rows."""
@@ -32,7 +29,7 @@ class Texts:
         for number, (name, fact) in enumerate(self._facts.items()):
             text, facts = quoted("__text." + name), f"__facts_{number}"
             distinct = f"SELECT DISTINCT {text} AS text FROM __shard_texts"
-            looked_at = f"SELECT text, {fact} AS fact FROM ({distinct})"
+            looked_at = f"SELECT text, {fact('text')} AS fact FROM ({distinct})"
             if name in self._tables:
                 looked_at = f"SELECT text, fact AS finished, {DIGEST.format('fact')} AS fact FROM ({looked_at})"
             self._bench.run(f"CREATE OR REPLACE TABLE {facts} AS {looked_at}")
@@ -56,18 +53,29 @@ class Texts:
             )
         return files
 
-    def _finished(self, text: RowText) -> str:
-        """What an encoder is given of `text`. Python sees only texts that there is something to do about."""
-        call = f"{self._function(_finish_of(text), 'VARCHAR')}(text)"
-        if text.languages:
-            return call
-        ready = f"{literal(text.prefix)} || text" if text.prefix else "text"
-        return f"CASE WHEN regexp_matches(text, {literal(UNFINISHED)}) THEN {call} ELSE {ready} END"
 
-    def _function(self, function: Callable[[str], object], gives: str) -> str:
-        name = self._bench.name()
-        register(self._bench.database, name, function, gives)
-        return name
+def facts_of(request: PrepareRequest, bench: Workbench) -> dict[str, Callable[[str], str]]:
+    """By column that is made of a text: SQL, over a column of the text, of the finished text or of the measure."""
+    facts = {name: _finished(text, bench) for name, text in request.texts.items()}
+    for name, measure in request.measures.items():
+        facts[name] = _call(bench, _measure_of(measure), "BIGINT")
+    return facts
+
+
+def _finished(text: RowText, bench: Workbench) -> Callable[[str], str]:
+    """What an encoder is given of `text`. Python sees only texts that there is something to do about."""
+    call = _call(bench, _finish_of(text), "VARCHAR")
+    if text.languages:
+        return call
+    prefix = f"{literal(text.prefix)} || " if text.prefix else ""
+    unfinished = literal(UNFINISHED)
+    return lambda of: f"CASE WHEN regexp_matches({of}, {unfinished}) THEN {call(of)} ELSE {prefix}{of} END"
+
+
+def _call(bench: Workbench, function: Callable[[str], object], gives: str) -> Callable[[str], str]:
+    name = bench.name()
+    register(bench.database, name, function, gives)
+    return lambda of: f"{name}({of})"
 
 
 def _finish_of(text: RowText) -> Callable[[str], str | None]:

@@ -8,6 +8,7 @@
 - What is not a time, or lies outside the years 1 to 9999, is null.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 FIRST = -62_135_596_800_000_000
 LAST = 253_402_300_799_999_999
 _UTC = ("UTC", "ETC/UTC")
+_EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 NAIVE_MARGIN = 2 * 86_400_000_000
 _TIME, _ZONE = r"(?:[01]\d|2[0-3]):[0-5]\d", r"[+-]\d{2}(?::?[0-5]\d)?"
 _ISO = rf"^\d{{4}}-\d{{2}}-\d{{2}}(?:[Tt ]{_TIME}(?::[0-5]\d(?:[.,]\d{{1,9}})?)?(?: ?(?:[Zz]|{_ZONE}))?)?$"
 # Of these texts DuckDB's own cast reads those below, exactly; `limner_text` makes the others so.
 _PLAIN = rf"^\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME}(?::[0-5]\d(?:\.\d{{1,9}})?)?(?:Z|{_ZONE})?)?$"
+_EVERYDAY = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]\d{2}:[0-5]\d)", re.ASCII
+)
 _OFFSET = ":.*[Zz+-]"
 
 
@@ -135,6 +140,20 @@ def _epoch(number: str) -> str:
     )
 
 
+def everyday_micros(text: str) -> int | None:
+    """Microseconds UTC of a text that is written as most programs write instants: what `Instants` reads there.
+
+    None of any other text: that may be an instant too.
+    """
+    if _EVERYDAY.fullmatch(text) is None:
+        return None
+    try:
+        instant = (datetime.fromisoformat(text) - _EPOCH) // _MICRO
+    except ValueError:
+        return None
+    return instant if FIRST <= instant <= LAST else None
+
+
 def timestamp_literal(instant: int, zoned: bool, nanoseconds: str = "") -> str:
     """A SQL timestamp of `instant` (microseconds UTC), held within the years that its type can hold.
 
@@ -148,4 +167,4 @@ def timestamp_literal(instant: int, zoned: bool, nanoseconds: str = "") -> str:
 
 def datetime_of(instant: int) -> datetime:
     """The aware UTC datetime of `instant` (microseconds UTC), held within the years 1 to 9999."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=min(max(instant, FIRST), LAST))
+    return _EPOCH + timedelta(microseconds=min(max(instant, FIRST), LAST))

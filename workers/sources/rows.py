@@ -37,11 +37,11 @@ class Lasting:
 
     def __init__(self, folder: Path, memory_limit: str = "1GB") -> None:
         """Scratch files are in `folder`."""
-        self._folder = folder
+        self.folder = folder
         self._opened = connection(folder, memory_limit, threads=1)
         database = self._opened.__enter__()
         database.execute("SET GLOBAL enable_external_file_cache = false")  # a file of one name is another one each time
-        self._bench = Workbench(database, Instants(database))
+        self.bench = Workbench(database, Instants(database))
 
     def close(self) -> None:
         """Close it."""
@@ -49,12 +49,12 @@ class Lasting:
 
     @contextmanager
     def within(self) -> Iterator[tuple[Workbench, Path]]:
-        """The connection, which is as empty afterwards as it was before."""
+        """The connection. What is made within is gone afterwards."""
         import duckdb
 
-        bench, before = self._bench, self._bench.functions
+        bench, before = self.bench, self.bench.functions
         try:
-            yield bench, self._folder
+            yield bench, self.folder
         finally:
             tables = bench.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal")
             for (name,) in tables:

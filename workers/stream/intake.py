@@ -1,7 +1,7 @@
 """Events of one source as they come: which of them are taken, which came before, and why others are not."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from limner.language.errors import LimnerError
 from limner.language.models import Source
 from limner.workers.sources.duck import connection
 from limner.workers.sources.files import files_of
-from limner.workers.sources.instants import Instants, datetime_of
+from limner.workers.sources.instants import Instants, datetime_of, everyday_micros
 from limner.workers.sources.json_lines import json_columns, json_scan
 from limner.workers.sql import quoted
 from limner.workers.stream.events import Event, Reader, RefusedError
@@ -54,8 +54,8 @@ class Intake:
         """Close the session."""
         self._opened.__exit__(None, None, None)
 
-    def take(self, bodies: Sequence[bytes], now: int, state: State, scratch: Path) -> Taken:
-        """Judge events that come at `now` (µs)."""
+    def take(self, bodies: Sequence[bytes], now: int, state: State, file: Path) -> Taken:
+        """Judge events that come at `now` (µs); the lines of those taken, if any, are all that is in `file`."""
         taken, events = Taken(), []
         for place, body in enumerate(bodies):
             try:
@@ -79,9 +79,12 @@ class Intake:
                 places[event.id] = place
                 taken.lines[event.id] = self._reader.line(event, received)
                 taken.at[event.id], taken.bodies[event.id] = at, body
-        for id_ in self._unreadable(list(taken.lines.items()), scratch):
+        unreadable = self._unreadable(list(taken.lines.items()), file)
+        for id_ in unreadable:
             del taken.lines[id_], taken.at[id_], taken.bodies[id_]
             taken.refused.append((places[id_], "cannot be read as a line of JSON Lines"))
+        if unreadable:
+            _write(file, taken.lines.values())
         return taken
 
     def remember_files(self, state: State, now: int) -> None:
@@ -102,14 +105,14 @@ class Intake:
         assert self.source.event_timestamp is not None
         name = self._reader.written(self.source.event_timestamp)
         texts: list[Any] = [event.row.get(name) for event in events]
-        if not texts:
-            return []
-        written = [text if isinstance(text, str) else None for text in texts]
-        self._database.register("__times", pa.table({"n": range(len(texts)), "t": pa.array(written, pa.string())}))
-        micros = self._instants.micros("t", "VARCHAR", self.source.timezone)
-        found = self._database.execute(f"SELECT {micros} FROM __times ORDER BY n").fetchall()
-        self._database.unregister("__times")
-        return [row[0] for row in found]
+        times = {text: everyday_micros(text) for text in texts if isinstance(text, str)}
+        others = [text for text, at in times.items() if at is None]
+        if others:
+            self._database.register("__times", pa.table({"t": pa.array(others, pa.string())}))
+            micros = self._instants.micros("t", "VARCHAR", self.source.timezone)
+            times |= self._database.execute(f"SELECT t, {micros} FROM __times").fetchall()
+            self._database.unregister("__times")
+        return [times[text] if isinstance(text, str) else None for text in texts]
 
     def _untimely(self, event: Event, at: int | None, now: int) -> str | None:
         """Why an event's time is not one to take it at."""
@@ -133,19 +136,23 @@ class Intake:
             return str(error)
         return None
 
-    def _unreadable(self, lines: Sequence[tuple[str, str]], scratch: Path) -> list[str]:
+    def _unreadable(self, lines: Sequence[tuple[str, str]], file: Path) -> list[str]:
         """The ids of lines that would make a file unreadable: none, as far as anybody knows."""
         if not lines:
             return []
-        scratch.write_text("".join(f"{line}\n" for _, line in lines), encoding="utf-8")
+        _write(file, (line for _, line in lines))
         try:
-            json_columns(self._database, self.source, [scratch])
+            json_columns(self._database, self.source, [file])
         except LimnerError:
             if len(lines) == 1:
                 return [lines[0][0]]
             half = len(lines) // 2
-            return self._unreadable(lines[:half], scratch) + self._unreadable(lines[half:], scratch)
+            return self._unreadable(lines[:half], file) + self._unreadable(lines[half:], file)
         return []
+
+
+def _write(file: Path, lines: Iterable[str]) -> None:
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def log_folder(source: Source, root: Path) -> Path:

@@ -15,9 +15,7 @@ from limner.workers.derive.rows import Fits
 from limner.workers.fitting import fits_by
 from limner.workers.intervals import Interval
 from limner.workers.plan import ViewPlan
-from limner.workers.sources.prepare import Prepared, PrepareRequest, prepare
-from limner.workers.sources.rows import Lasting
-from limner.workers.staged import NEVER, stage_rows, windows_of
+from limner.workers.staged import stage_rows, windows_of
 from limner.workers.stream.due import Due
 from limner.workers.stream.rows import RowStore, entities_of, keys_of
 from limner.workers.text.terms import TermsModel
@@ -142,29 +140,3 @@ def boot(
     tables = {name: pq.read_table(each.shards[0]) for name, each in staged.prepared.items()}
     shutil.rmtree(stage)
     return LiveView(plan, tables, start, fits, vectors, known)
-
-
-def read_events(plan: ViewPlan, source: str, file: Path, stage: Path, lasting: Lasting) -> Prepared:
-    """Clean the events of one source (a file of JSON Lines) for a view, as a run cleans the source's files."""
-    reading = next(each for each in plan.readings if each.source == source)
-    spec = plan.specs.sources[source].model_copy(update={"path": str(file)})
-    request = PrepareRequest(
-        specs=replace(plan.specs, sources={**plan.specs.sources, source: spec}),
-        source=source,
-        join_keys=plan.join_keys,
-        columns=reading.columns,
-        raw=plan.raw,
-        texts={column: text for column, (text, _) in reading.texts.items()},
-        measures=reading.measures,
-        lower=None,
-        known_after=NEVER,
-        until=FAR,
-        total_order=reading.order_matters,
-        shards=1,
-        root=plan.root,
-        stage=stage,
-        run_id="events",
-        data=stage,
-        threads=1,
-    )
-    return prepare(request, lasting)

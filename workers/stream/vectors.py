@@ -1,12 +1,11 @@
 """Vectors of texts as they come: those of the cache, and new ones that are written into it later."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.encode import Encode
@@ -33,13 +32,9 @@ class LiveVectors:
         self._caches: dict[str, EmbeddingCache] = {}
         self._fresh: dict[str, dict[bytes, Float32s]] = {}
 
-    def make(self, model: AnyEncoder, files: Sequence[Path], made: Made) -> None:
-        """Encode the texts (files of digest and text) that have no vector. LimnerError where that cannot be done."""
+    def make(self, model: AnyEncoder, texts: Mapping[bytes, str], made: Made) -> None:
+        """Encode the texts, by digest, that have no vector. LimnerError where that cannot be done."""
         cache, fresh = self._cache(model), self._fresh[model.fingerprint]
-        texts: dict[bytes, str] = {}
-        for file in files:
-            table = pq.read_table(file, columns=["digest", "text"])
-            texts |= zip(table["digest"].to_pylist(), table["text"].to_pylist(), strict=True)
         texts = {digest: text for digest, text in texts.items() if digest not in fresh}
         if not _missing(cache, texts):
             return

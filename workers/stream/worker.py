@@ -17,21 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
 from limner.workers.history.manifest import History
 from limner.workers.online.locate import Place
 from limner.workers.plan import ViewPlan
-from limner.workers.sources.rows import Lasting
 from limner.workers.stream.choose import Streamed
+from limner.workers.stream.cleaned import Cleaner
 from limner.workers.stream.events import Raw
 from limner.workers.stream.export import export_of, exporting, exporting_now
 from limner.workers.stream.followed import BusyError, Followed
 from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.intake import Intake, Taken, dead_letter
-from limner.workers.stream.live import LiveView, Step, boot, read_events
+from limner.workers.stream.live import LiveView, Step, boot
 from limner.workers.stream.serving import Serving
 from limner.workers.stream.state import FILE, State
 from limner.workers.stream.turns import Turns
@@ -294,8 +293,8 @@ class Worker:
         self._scratch = folder / f"work-{self.turns.id}"
         self._scratch.mkdir()
         self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
-        self._lasting = Lasting(self._scratch, self.context.memory_limit)
-        self._opened.callback(self._lasting.close)
+        self._cleaner = Cleaner(self._scratch, self.context.memory_limit)
+        self._opened.callback(self._cleaner.close)
         self._vectors = LiveVectors(self.data / "embeddings", self.context.encode_with)
         with exporting(self.data) as files:
             with self.turns.alone():
@@ -339,10 +338,7 @@ class Worker:
         intake = self._intakes.get(source)
         if intake is None:
             return Taken(refused=[(place, f"no view follows a source {source!r}") for place in range(len(bodies))])
-        taken = intake.take(bodies, until, self._state, self._file(source))
-        if taken.lines:
-            self._file(source).write_text("".join(f"{line}\n" for line in taken.lines.values()), encoding="utf-8")
-        return taken
+        return intake.take(bodies, until, self._state, self._file(source))
 
     def _file(self, source: str) -> Path:
         return self._scratch / f"{source}.jsonl"
@@ -361,25 +357,18 @@ class Worker:
         for source, each in taken.items():
             if source not in plan.view.reads or not each.lines:
                 continue
-            stage = self._scratch / f"{plan.name}-{source}"
-            shutil.rmtree(stage, ignore_errors=True)
-            stage.mkdir()
-            prepared = read_events(plan, source, self._file(source), stage, self._lasting)
-            rows = pq.read_table(prepared.shards[0])
-            if len(rows):
-                found[source] = rows
-            if prepared.quarantine_file is not None:
-                name = self._intakes[source].source.stream
-                assert name is not None
-                column = f"raw.{name.id}" if name.id in ("reason", "source") else name.id
-                for row in pq.read_table(prepared.quarantine_file).to_pylist():
-                    id_ = str(row[column])
-                    told.quarantined.setdefault((source, id_), []).append(f"{plan.name}: {row['reason']}")
-                    dead.append((source, dead_letter(each.bodies.get(id_, b""), row["reason"], until, view=plan.name)))
+            clean = self._cleaner.clean(plan, source, self._file(source))
+            if len(clean.rows):
+                found[source] = clean.rows
+            for id_, reason in clean.quarantined:
+                told.quarantined.setdefault((source, id_), []).append(f"{plan.name}: {reason}")
+                dead.append((source, dead_letter(each.bodies.get(id_, b""), reason, until, view=plan.name)))
             for encoder, model in plan.encoders.items():
                 reading = next(reading for reading in plan.readings if reading.source == source)
-                files = [prepared.texts[column] for column, (_, used) in reading.texts.items() if used == encoder]
-                self._vectors.make(model, files, made)
+                texts: dict[bytes, str] = {}
+                for column, (_, used) in reading.texts.items():
+                    texts |= clean.texts[column] if used == encoder else {}
+                self._vectors.make(model, texts, made)
         return found
 
 

@@ -256,6 +256,8 @@ def _silent_return(
     whose every output is empty is therefore a change only for an entity that was never seen.
     """
     empty = first.copy()
+    if not empty.any():
+        return empty
     for column, blank in zip(columns, _empties(block, task), strict=True):
         places = np.flatnonzero(empty)
         if not len(places):

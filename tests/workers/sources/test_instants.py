@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from limner.language.durations import micros_of
 from limner.language.errors import LimnerError
 from limner.workers.sources.duck import connection
-from limner.workers.sources.instants import FIRST, LAST, Instants
+from limner.workers.sources.instants import FIRST, LAST, Instants, everyday_micros
 
 quick = settings(deadline=None, max_examples=50)
 ZONES = ["UTC", "America/New_York", "Europe/Paris", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
@@ -125,10 +125,12 @@ days = st.sampled_from(
     ["2026-11-23", "2024-02-29", "2023-02-29", "0000-01-01", "0001-01-01", "9999-12-31", "1969-12-31"]
 )
 days |= st.builds("{:04}-{:02}-{:02}".format, st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32))
-clocks = st.sampled_from(
+clocks = st.sampled_from(["T12:34:56", " 12:34:56"]) | st.sampled_from(
     ["", "T", " 09:30", "T00:00:00", "t23:59:59", " 02:30:00", "T24:00", "T12:60", "T12:30:60", "T1:02"]
 )
-fractions = st.sampled_from(["", "", ".", ".5", ",25", ".999999", ".9999999", ",123456789", ".1234567890", ".٣"])
+fractions = st.sampled_from(
+    ["", "", ".123", ".", ".5", ",25", ".999999", ".9999999", ",123456789", ".1234567890", ".٣"]
+)
 offsets = st.sampled_from(["", "", "Z", "z", " Z", "  Z", "+00:00", "-00:00", "+08", "-0530", " +05:45", "+08:00 "])
 offsets |= st.sampled_from(["-99:59", "+23:60", "+1", "UTC"])
 
@@ -159,11 +161,28 @@ def plainly(text: str, zone: str) -> int | None:
 @quick
 @given(st.lists(st.builds("{}{}{}{}".format, days, clocks, fractions, offsets), min_size=1, max_size=50))
 def test_text_is_read_as_documented_and_no_other(instants: Any, texts: list[str]) -> None:
-    assert read(instants, pa.array(texts), "VARCHAR", "UTC") == [plainly(text, "UTC") for text in texts]
+    found = read(instants, pa.array(texts), "VARCHAR", "UTC")
+    assert found == [plainly(text, "UTC") for text in texts]
+    assert all(everyday_micros(text) in (None, at) for text, at in zip(texts, found, strict=True))
     near = [text for text in texts if re.match("19[9]|20[0-2]", text) or ISO.fullmatch(text) is None]
     assert read(instants, pa.array(near, pa.string()), "VARCHAR", "Europe/Paris") == [
         plainly(text, "Europe/Paris") for text in near
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-11-23T14:01:07.250Z", datetime(2026, 11, 23, 14, 1, 7, 250_000)),
+        ("2026-11-23 14:01:07+05:45", datetime(2026, 11, 23, 8, 16, 7)),
+        ("2026-11-23T14:01:07.000001-00:30", datetime(2026, 11, 23, 14, 31, 7, 1)),
+        ("2026-11-23T24:01:07Z", None),
+        ("2026-11-23T14:01:07+25:00", None),
+        ("2026-11-23T14:01:07", None),
+    ],
+)
+def test_everyday_instants_need_no_database(text: str, instant: datetime | None) -> None:
+    assert everyday_micros(text) == (None if instant is None else micros_of(instant.replace(tzinfo=UTC)))
 
 
 @pytest.mark.parametrize(
