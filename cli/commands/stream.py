@@ -28,7 +28,12 @@ def stream(
         list[str] | None, typer.Argument(metavar="[VIEW]...", help="Default: every served view that can.")
     ] = None,
     source: Annotated[
-        str, typer.Option("--from", metavar="INPUT", help="folder:PATH, redis://HOST:PORT/0 or http://127.0.0.1:PORT.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="INPUT",
+            help="folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT or http://127.0.0.1:PORT.",
+        ),
     ] = ...,  # type: ignore[assignment]
     once: Annotated[bool, typer.Option("--once", help="Stop when there is no more.")] = False,
     flush: Annotated[
@@ -175,6 +180,10 @@ def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
         from limner.workers.stream.redis_input import RedisStreams
 
         return RedisStreams(source, list(found.sources))
+    if kind == "kafka":
+        from limner.workers.stream.kafka_input import Kafka
+
+        return Kafka(source, list(found.sources))
     if kind == "http" and rest:
         from limner.workers.stream.http_input import HttpEvents
 
@@ -184,7 +193,9 @@ def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
         return HttpEvents(source, list(found.sources), ids, shared=shared)
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
-    raise LimnerError(f"--from {source}: expected folder:PATH, redis://HOST:PORT/0 or http://127.0.0.1:PORT")
+    raise LimnerError(
+        f"--from {source}: expected folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT or http://127.0.0.1:PORT"
+    )
 
 
 class _Stop:

@@ -8,6 +8,7 @@ from typing import Any
 from limner.language.models import Source
 
 MOST_BYTES = 1_000_000  # of one event
+DEEPEST = 64  # objects and lists in one another
 _LEAST, _MOST = -(2**63), 2**64
 
 
@@ -40,6 +41,8 @@ class Reader:
 
     def read(self, body: bytes) -> Event:
         """The event. Raises RefusedError."""
+        if not body.strip():
+            raise RefusedError("is empty")
         if len(body) > MOST_BYTES:
             raise RefusedError(f"larger than {MOST_BYTES} bytes")
         row = _object(body)
@@ -72,7 +75,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise RefusedError(f"not UTF-8 (byte {error.start})") from error
     except RecursionError as error:
-        raise RefusedError("nested too deeply") from error
+        raise RefusedError(f"nested more than {DEEPEST} deep") from error
     except ValueError as error:
         raise RefusedError(f"not JSON: {error}") from error
     if not isinstance(row, dict):
@@ -81,8 +84,10 @@ def _object(body: bytes) -> dict[str, Any]:
     return row
 
 
-def _check(value: Any) -> None:
-    """What JSON may say, and readers of JSON Lines cannot hold."""
+def _check(value: Any, depth: int = 1) -> None:
+    """What JSON may say, and readers of JSON Lines cannot hold. An object of scalars is of depth 1."""
+    if depth > DEEPEST and isinstance(value, dict | list):
+        raise RefusedError(f"nested more than {DEEPEST} deep")
     match value:
         case str():
             if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -91,14 +96,14 @@ def _check(value: Any) -> None:
             if not _LEAST <= value < _MOST:
                 raise RefusedError("holds a number of more than 64 bits")
         case dict():
-            _all((*value, *value.values()))
+            _all((*value, *value.values()), depth)
         case list():
-            _all(value)
+            _all(value, depth)
 
 
-def _all(values: Iterable[Any]) -> None:
+def _all(values: Iterable[Any], depth: int) -> None:
     for each in values:
-        _check(each)
+        _check(each, depth + 1)
 
 
 def _identity(value: Any, name: str) -> str:
