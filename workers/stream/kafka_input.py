@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from limner.language.errors import LimnerError
 from limner.workers.stream.events import Raw
-from limner.workers.stream.inputs import Batch, Told
+from limner.workers.stream.inputs import Batch, Member, Sharing, Told
 from limner.workers.stream.kafka_letters import Letters
 from limner.workers.stream.kafka_settings import VARIABLE, KafkaSettings
 
@@ -50,6 +50,7 @@ class Kafka:
 
     url: str
     sources: Sequence[str]
+    sharing: Sharing = Sharing.OWN
     _given: list[_Given] = field(default_factory=list)
     _taking: list["Message"] = field(default_factory=list)
     _assigned: set[Partition] | None = None  # None: the group has not said yet
@@ -102,7 +103,7 @@ class Kafka:
         """Whether the ends of all partitions that the group leaves to this worker were reached the last time."""
         return self._took == 0 and self._assigned is not None and self._assigned <= self._ended
 
-    def go_on(self, position: str | None) -> None:
+    def go_on(self, position: str | None, member: Member) -> None:
         """Join the group; it knows what was committed."""
         with self._explained():
             self._consumer.subscribe(

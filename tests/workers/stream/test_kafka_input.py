@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from limner.language.errors import LimnerError
-from limner.workers.stream.inputs import Batch, Told
+from limner.workers.stream.inputs import Batch, Member, Told
 from limner.workers.stream.kafka_input import Kafka
 from limner.workers.stream.loop import Pace, follow
 from tests.workers.stream.kafka_broker import Broker, behind_tls, record, running
 from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+
+
+ANYBODY = Member("group", 1, lambda _: True)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def followed(broker: Broker, *sources: str) -> Kafka:
     events = Kafka(broker.url, list(sources))
-    events.go_on(None)
+    events.go_on(None, ANYBODY)
     return events
 
 
@@ -120,7 +123,7 @@ def test_partitions_are_shared_with_a_worker_that_joins(broker: Broker) -> None:
     mine: list[Batch] = []
     while sum(len(each.events) for each in mine) < 40:
         mine.append(some(first))
-    second.go_on(None)
+    second.go_on(None, ANYBODY)
     theirs: list[Batch] = []
     deadline = time.monotonic() + 40
     while not (second._assigned and second.exhausted):
