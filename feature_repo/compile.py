@@ -9,6 +9,7 @@ from pathlib import Path
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, OnDemandFeatureView
 
 from limner.feature_repo.errors import facing_feast
+from limner.feature_repo.events_view import EVENTS_TAG, push_views
 from limner.feature_repo.feast_types import KEY_TYPES, feast_type, field_tags
 from limner.feature_repo.on_demand import on_demand_view
 from limner.feature_repo.project import Project
@@ -41,6 +42,11 @@ class Compiled:
     objects: Mapping[str, FeastObject]
 
     @property
+    def pushes(self) -> list[str]:
+        """The sources whose events Feast can push."""
+        return sorted(each.tags[EVENTS_TAG] for each in self.objects.values() if EVENTS_TAG in each.tags)
+
+    @property
     def request_tags(self) -> dict[str, dict[str, str]]:
         """What the registry is to keep of each request view."""
         return {name: self.objects[f"request_{name}"].tags for name in self.programs}
@@ -69,6 +75,7 @@ def compile_project(project: Project) -> Compiled:
     services = {name: _service(specs, {**views, **requests}, name) for name in sorted(specs.profiles)}
     found: dict[str, FeastObject] = {f"entity_{entity.name}": entity for entity in entities}
     found |= {f"view_{name}": view for name, view in views.items()}  # Feast takes their sources from them
+    found |= {f"push_{name}": view for name, view in push_views(specs, project).items()}
     found |= {f"request_{name}": view for name, view in requests.items()}
     found |= {f"profile_{name}": service for name, service in services.items()}
     _last[project.repo] = compiled = Compiled(specs, plans, programs, found)

@@ -23,6 +23,7 @@ from limner.feature_repo.applied import applied_plan, serve_registered, served_o
 from limner.feature_repo.compile import FINGERPRINT_TAG, last_compiled, profile_lists
 from limner.feature_repo.costing import Costing
 from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.events_view import EVENTS_TAG
 from limner.feature_repo.mending import mend_online, only_warnings
 from limner.feature_repo.online_sink import Sink
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
@@ -108,7 +109,8 @@ class LimnerEngine(ComputeEngine):
                 with open_writer(online_place(self.repo_config)) as writer:
                     writer.set_profiles(served_online(members, compiled.specs), compiled.programs.values())
             kept = {view.name: view.tags[FINGERPRINT_TAG] for view in views_to_keep if FINGERPRINT_TAG in view.tags}
-            _record(self._project.settings.ledger, kept, [view.name for view in views_to_delete])
+            dropped = [view.name for view in views_to_delete if EVENTS_TAG not in view.tags]
+            _record(self._project.settings.ledger, kept, dropped)
 
     def teardown_infra(self, project: str, fvs: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
         """Nothing runs between materializations."""

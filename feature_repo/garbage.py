@@ -13,6 +13,7 @@ from feast.infra.online_stores.helpers import get_online_store_from_config
 
 from limner.feature_repo.applied import applied_plan
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG
+from limner.feature_repo.events_view import EVENTS_TAG
 from limner.feature_repo.garbage_models import unpinned
 from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.project import Project
@@ -133,7 +134,7 @@ def _open(root: Path, keep: int) -> _Project:
     hush()
     project = Project.at(root / "feature_repo")
     store = FeatureStore(repo_path=str(project.repo))
-    views = {view.name: view for view in store.list_feature_views()}
+    views = {view.name: view for view in store.list_feature_views() if EVENTS_TAG not in view.tags}
     return _Project(project, store, keep, views, pointers(project.settings.data / "history"))
 
 

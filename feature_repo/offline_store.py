@@ -23,8 +23,10 @@ from limner.feature_repo import on_demand_offline
 from limner.feature_repo.compile import VIEW_TAG
 from limner.feature_repo.entity_table import entity_table, frame_table, timestamp_column
 from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.events_view import EVENTS_TAG, event_columns
 from limner.feature_repo.feast_types import arrow_type, field_type
 from limner.feature_repo.point_in_time import STAMP, Joiner, Wanted
+from limner.feature_repo.push import push_events
 from limner.feature_repo.retrieval import LimnerRetrievalJob
 from limner.language.errors import LimnerError
 from limner.workers.history.served import served_history
@@ -161,7 +163,10 @@ class LimnerOfflineStore(OfflineStore):
         table: pa.Table,
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Refuse: a history is computed from its source."""
+        """Take events of a source that are pushed. Else refuse: a history is computed from its source."""
+        if EVENTS_TAG in feature_view.tags:
+            push_events(config, feature_view, table.to_pandas(types_mapper=pd.ArrowDtype))
+            return
         raise FeastFacingError(
             f"rows cannot be pushed into the history of {feature_view.name!r}, which is computed from its source: "
             "add them to the source and run `feast materialize`"
@@ -169,13 +174,19 @@ class LimnerOfflineStore(OfflineStore):
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """A history has no file before the first run; other sources are checked by Feast."""
-        if VIEW_TAG not in data_source.tags:
+        if VIEW_TAG not in data_source.tags and EVENTS_TAG not in data_source.tags:
             data_source.validate(config=config)
 
     def get_table_column_names_and_types_from_data_source(
         self, config: RepoConfig, data_source: DataSource
     ) -> Iterable[tuple[str, str]]:
-        """Columns of a history and their Arrow types as text: its folder holds other files besides Parquet."""
+        """Columns of a history and their Arrow types as text: its folder holds other files besides Parquet.
+
+        Of events that are pushed: those of the source's files, but for the instant that whoever takes them writes.
+        """
+        if EVENTS_TAG in data_source.tags:
+            with facing_feast():
+                return [(name, "string") for name in event_columns(config, data_source.tags[EVENTS_TAG])]
         if VIEW_TAG not in data_source.tags or not isinstance(data_source, FileSource):
             return data_source.get_table_column_names_and_types(config=config)
         path = Path(FileSource.get_uri_for_file_path(config.repo_path, data_source.path))

@@ -18,6 +18,7 @@ from feast.repo_config import FeastConfigBaseModel
 
 from limner.feature_repo.compile import FINGERPRINT_TAG
 from limner.feature_repo.errors import FeastFacingError, facing_feast
+from limner.feature_repo.events_view import EVENTS_TAG, PROVIDER
 from limner.feature_repo.feast_types import columns_of, keys_of
 from limner.feature_repo.on_demand_online import Asked
 from limner.feature_repo.quiet import hush
@@ -175,6 +176,11 @@ class LimnerOnlineStore(OnlineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Write rows that were pushed, into what is served; a run of the engine takes a shorter way."""
+        if EVENTS_TAG in table.tags:
+            source = table.tags[EVENTS_TAG]
+            raise FeastFacingError(
+                f"no event of {source!r} can be pushed: in feature_store.yaml write provider: {PROVIDER}"
+            )
         with facing_feast(), open_writer(online_place(config)) as writer:
             generation = _generation(writer, table)
             writer.update(generation, [batch_of(generation.schema, data)] if data else [], progress=progress)

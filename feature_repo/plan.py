@@ -9,6 +9,7 @@ from typing import Literal
 
 from limner.feature_repo.compile import CLOSURE_TAG, FINGERPRINT_TAG, Compiled, compile_project, profile_lists
 from limner.feature_repo.differences import Identity, Reason, differences
+from limner.feature_repo.events_view import EVENTS_TAG
 from limner.feature_repo.example_check import refuse_failing
 from limner.feature_repo.model_notes import model_notes
 from limner.feature_repo.on_demand import DOCUMENT_TAG, IDENTITY_TAG, REQUEST_TAG
@@ -63,6 +64,17 @@ class ProfileChange:
         return f"{self.profile}: {self.action}" + (f" ({'; '.join(self.reasons)})" if self.reasons else "")
 
 
+@dataclass(frozen=True, order=True)
+class PushChange:
+    """What becomes of one source whose events Feast can push."""
+
+    source: str
+    action: Action
+
+    def __str__(self) -> str:
+        return f"push source {self.source}: {self.action}"
+
+
 @dataclass(frozen=True)
 class PlanResult:
     """A plan for the project at `root`, sorted by name.
@@ -75,6 +87,7 @@ class PlanResult:
     profiles: tuple[ProfileChange, ...]
     checksum: str
     requests: tuple[RequestChange, ...] = ()
+    pushes: tuple[PushChange, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Views by action."""
@@ -101,16 +114,18 @@ class PlanResult:
 
     def _actions(self) -> list[Action]:
         views = [change.action for change in self.views]
-        return [*views, *(change.action for change in self.requests), *(change.action for change in self.profiles)]
+        others = [*(change.action for change in self.requests), *(change.action for change in self.pushes)]
+        return [*views, *others, *(change.action for change in self.profiles)]
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What Feast's registry says: the tags of our views and request views, and the members of the profiles."""
+    """What Feast's registry says: the tags of our views and request views, members of profiles, push sources."""
 
     views: Mapping[str, Mapping[str, str]]
     profiles: Mapping[str, Mapping[str, list[str]]]
     requests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pushes: frozenset[str] = frozenset()
 
 
 def plan(root: Path) -> PlanResult:
@@ -136,13 +151,15 @@ def registered(project: Project) -> Registered:
 
     hush()
     store = FeatureStore(repo_path=str(project.repo))
-    views = {view.name: dict(view.tags) for view in store.list_feature_views() if FINGERPRINT_TAG in view.tags}
+    tags = {view.name: dict(view.tags) for view in store.list_feature_views()}
+    views = {name: each for name, each in tags.items() if FINGERPRINT_TAG in each}
+    pushes = frozenset(each[EVENTS_TAG] for each in tags.values() if EVENTS_TAG in each)
     profiles = {
         service.name: {p.name: [f.name for f in p.features] for p in service.feature_view_projections}
         for service in store.list_feature_services()
     }
     requests = {view.name: dict(view.tags) for view in store.list_on_demand_feature_views() if REQUEST_TAG in view.tags}
-    return Registered(views, profiles, requests)
+    return Registered(views, profiles, requests, pushes)
 
 
 def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResult:
@@ -151,8 +168,11 @@ def compare(project: Project, compiled: Compiled, known: Registered) -> PlanResu
     wanted = profile_lists(compiled.specs)
     profiles = [_profile(wanted.get(name), known.profiles.get(name), name) for name in {*wanted, *known.profiles}]
     requests = request_changes(known.requests, compiled.request_tags)
+    pushes = [_push(compiled, known, name) for name in {*compiled.pushes, *known.pushes}]
     checksum = _checksum(compiled, known)
-    return PlanResult(project.root, tuple(sorted(views)), tuple(sorted(profiles)), checksum, requests)
+    return PlanResult(
+        project.root, tuple(sorted(views)), tuple(sorted(profiles)), checksum, requests, tuple(sorted(pushes))
+    )
 
 
 def _checksum(compiled: Compiled, known: Registered) -> str:
@@ -185,6 +205,12 @@ def _view(project: Project, compiled: Compiled, known: Registered, name: str) ->
         reasons += (_OTHER_FILES,)
     notes = model_notes(compiled.specs, name, before.get(CLOSURE_TAG, "[]"), project.settings.data)
     return ViewChange(name, "changed", reasons, _rebuild(project, name, wanted), wanted, notes)
+
+
+def _push(compiled: Compiled, known: Registered, name: str) -> PushChange:
+    if name not in compiled.pushes:
+        return PushChange(name, "dropped")
+    return PushChange(name, "unchanged" if name in known.pushes else "new")
 
 
 def _declared(view: str) -> Identity:

@@ -117,6 +117,7 @@ def _complete(root: Path) -> bool:
 
     end = parse_instant(END)
     views = FeatureStore(repo_path=str(project.feature_repo(root))).list_feature_views()
+    views = [view for view in views if "limner.fingerprint" in view.tags]
     data = project.settings(root).data
     for view in views:
         coverage = History(data / "history" / view.name / view.tags["limner.fingerprint"]).coverage()

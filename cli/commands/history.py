@@ -79,7 +79,7 @@ def text_keys(store: "FeatureStore") -> set[str]:
 def features_of(store: "FeatureStore", name: str | None) -> Any:
     """Return what Feast calls `features`: a profile's feature service, or the features of one view."""
     services = {service.name: service for service in store.list_feature_services()}
-    views = {view.name: view for view in store.list_feature_views()}
+    views = {view.name: view for view in store.list_feature_views() if view.features}
     if name is None and len(services) == 1:
         name = next(iter(services))
     if name in services:

@@ -81,6 +81,7 @@ def as_json(result: "PlanResult", costs: "PlanCost | None" = None) -> dict[str, 
         "views": views,
         "request_views": [asdict(change) for change in result.requests],
         "profiles": [asdict(change) for change in result.profiles],
+        "push_sources": [asdict(change) for change in result.pushes],
     }
     if costs is not None:
         document["cost"] = None if costs.total is None else asdict(costs.total)
@@ -109,6 +110,8 @@ def as_markdown(result: "PlanResult", costs: "PlanCost | None" = None) -> str:
         if member.action != "unchanged":
             lines.append(f"- **{member.profile}** (profile): {member.action}")
             lines += [f"  - `{reason}`" for reason in member.reasons]
+    pushes = [push for push in result.pushes if push.action != "unchanged"]
+    lines += [f"- **{push.source}** (push source): {push.action}" for push in pushes]
     if costs is not None and costs.total is not None and len(costs.views) > 1:
         lines += ["", "All together:", "", *(f"- {line}" for line in plan_cost.lines(costs.total))]
     if result.unsafe:
@@ -136,6 +139,8 @@ def show(result: "PlanResult", costs: "PlanCost | None" = None) -> None:
             say(f"      {_AT_ONCE}", soft_wrap=True)
     for member in result.profiles:
         _line(member.action, f"profile {member.profile}", [(each, "") for each in member.reasons])
+    for push in result.pushes:
+        _line(push.action, f"push source {push.source}", [])
     say(f"feature views: {_counted(result)}")
     if costs is not None and costs.total is not None and len(costs.views) > 1:
         say("the next run, all together:")

@@ -32,7 +32,7 @@ def stream(
         typer.Option(
             "--from",
             metavar="INPUT",
-            help="folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT or http://127.0.0.1:PORT.",
+            help="folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT, http://127.0.0.1:PORT or push.",
         ),
     ] = ...,  # type: ignore[assignment]
     once: Annotated[bool, typer.Option("--once", help="Stop when there is no more.")] = False,
@@ -76,6 +76,10 @@ def _group(
     kind = source.partition(":")[0]
     if kind == "folder":
         raise LimnerError("--workers: a folder is read by one worker; others that are started stand by")
+    if kind == "push":
+        raise LimnerError(
+            "--workers: what is pushed to a source is taken by one worker; others that are started stand by"
+        )
     if kind == "http":
         _free(source)
     options += ["--from", source, *(["--once"] if once else [])]
@@ -139,7 +143,7 @@ def _follow(
 
     console = output.side_console()
     found = streamed(load(settings.specs), root, settings.data, views)
-    events = opened(source, found, shared=shared)
+    events = _with_pushes(source, found, settings.data, shared=shared)
     run_id = ledger.start_run(f"stream --from {source}", sorted(found.plans))
     context = RunContext(
         workers=InProcess(),
@@ -171,6 +175,23 @@ def summary_of(told: "Told") -> dict[str, int]:
     return {name: getattr(told, name) for name in NAMES}
 
 
+def _with_pushes(source: str, found: "Streamed", data: Path, *, shared: bool) -> "Input":
+    """The input that `--from` names, and what Feast is told to push beside it."""
+    from limner.workers.stream.push_input import Beside, Pushes
+
+    pushes = Pushes(data, ids_of(found))
+    try:
+        return pushes if source == "push" else Beside(pushes, opened(source, found, shared=shared))
+    except BaseException:
+        pushes.close()
+        raise
+
+
+def ids_of(found: "Streamed") -> dict[str, str]:
+    """What the id of an event is called in the files of its source, by source."""
+    return {n: spec.rename.get(spec.stream.id, spec.stream.id) for n, spec in found.sources.items() if spec.stream}
+
+
 def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
     """The input that `--from` names, which others may have as well (`shared`). LimnerError where there is none."""
     from limner.workers.stream.inputs import Folder
@@ -187,14 +208,11 @@ def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
     if kind == "http" and rest:
         from limner.workers.stream.http_input import HttpEvents
 
-        ids = {
-            name: spec.rename.get(spec.stream.id, spec.stream.id) for name, spec in found.sources.items() if spec.stream
-        }
-        return HttpEvents(source, list(found.sources), ids, shared=shared)
+        return HttpEvents(source, list(found.sources), ids_of(found), shared=shared)
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
     raise LimnerError(
-        f"--from {source}: expected folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT or http://127.0.0.1:PORT"
+        f"--from {source}: expected folder:PATH, redis://HOST:PORT/0, kafka://HOST:PORT, http://127.0.0.1:PORT or push"
     )
 
 

@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIG = """
 project: shop
-provider: local
+provider: limner.feature_repo.provider.LimnerProvider
 registry:
   registry_store_type: limner.feature_repo.registry_store.LimnerRegistryStore
   path: ../data/registry.db
