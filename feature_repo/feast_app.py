@@ -17,6 +17,7 @@ def feast_app(store: "FeatureStore") -> Any:
     from feast.errors import FeastError
     from feast.feature_server import get_app
     from feast.permissions.server.utils import (
+        AuthManagerType,
         ServerType,
         init_auth_manager,
         init_security_manager,
@@ -26,12 +27,25 @@ def feast_app(store: "FeatureStore") -> Any:
     logging.getLogger("fastapi").setLevel(logging.CRITICAL)  # it logs a traceback for each request that is wrong
     settings = store.config.auth_config
     kind = str_to_auth_manager_type(settings.type)
+    if kind is AuthManagerType.OIDC:
+        can_check_tokens()
     init_security_manager(auth_type=kind, fs=store)
     init_auth_manager(auth_type=kind, server_type=ServerType.REST, auth_config=settings)
     app = get_app(store, registry_ttl_sec=0)
     for error in (FeastError, LimnerError, ValueError, TypeError, KeyError, IndexError, OverflowError):
         app.add_exception_handler(error, _explain)
     return app
+
+
+def can_check_tokens() -> None:
+    """LimnerError where Feast lacks what signatures are checked with: it would refuse each token, and say only 401."""
+    try:
+        import cryptography  # noqa: F401
+    except ImportError as error:
+        raise LimnerError(
+            "feature_store.yaml: `auth: {type: oidc}` needs the package cryptography to check tokens: "
+            "pip install 'limner[oidc]'"
+        ) from error
 
 
 async def _explain(_request: Any, error: Exception) -> Any:
