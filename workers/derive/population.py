@@ -1,6 +1,5 @@
 """What a fit learns of a population: exact statistics of its parts that add up in any order, and a sample for PCA."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from limner.workers.derive.fit import Components, Scale
 from limner.workers.derive.values import Array, as_float, of_arrow
+from limner.workers.keys import by_digest, texts_of
 from limner.workers.windows import exact
 
 SAMPLE = 10_000
@@ -70,9 +70,7 @@ def moments(column: pa.Array | pa.ChunkedArray) -> Moments:
 def sample(rows: pa.Table, keys: Sequence[str], most: int = SAMPLE) -> pa.Table:
     """At most so many rows, whichever tables they came in: those whose keys' hash is least; sorted by keys."""
     if len(rows) > most:
-        texts = zip(*(rows[key].to_pylist() for key in keys), strict=True)
-        digests = np.array([hashlib.sha256("\x1f".join(map(str, each)).encode()).digest() for each in texts])
-        rows = rows.take(pa.array(np.sort(np.argsort(digests, kind="stable")[:most])))
+        rows = rows.take(pa.array(np.sort(by_digest(texts_of(rows, keys), most))))
     return rows.sort_by([(key, "ascending") for key in keys])
 
 
