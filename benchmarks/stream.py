@@ -1,22 +1,21 @@
 """Events a second that one worker takes, and how long an event takes from `POST /events` to a changed online answer."""
 
-import http.client
 import json
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
+from limner.benchmarks.freshness import POLL, freshness
 from limner.benchmarks.project import BenchProject
 from limner.benchmarks.report import Report
+from limner.benchmarks.triton import own_triton
 from limner.language.errors import LimnerError
 from limner.language.repo import load
 from limner.workers.context import RunContext
@@ -26,7 +25,6 @@ from limner.workers.ledger import Ledger
 from limner.workers.online.loading import load as load_online
 from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
-from limner.workers.online.store import Store
 from limner.workers.plan import plan_view
 from limner.workers.report import silent
 from limner.workers.run import materialize
@@ -35,6 +33,9 @@ from limner.workers.stream.events import Raw
 from limner.workers.stream.worker import Worker
 from limner.workers.tasks import InProcess
 from limner.workers.text.encode import encode_with
+
+if TYPE_CHECKING:
+    from limner.language.models import Encoder
 
 _SPECS = """
 entity: shopper
@@ -71,44 +72,81 @@ _TEXT = """  taste: {embed: "{kind} {words}", encoder: terms, over: 1d}
 """
 _KINDS = ["milk", "bread", "tea", "soap", "fish", "rice", "wine", "salt"]
 _BATCH = 1000
-_THREADS = 24
-_POLL = 0.003  # seconds
 BOUNDS = {50: 100.0, 99: 1000.0}
 """By percentile, how soon an event is to be seen online, ms."""
 
 
-def run(folder: Path, events: int = 20_000, shoppers: int = 2_000, rate: int = 100, seconds: int = 15) -> Report:
-    """Events into a worker of this process, without texts; then by HTTP at `rate` a second into another, with."""
+def run(
+    folder: Path,
+    events: int = 20_000,
+    shoppers: int = 2_000,
+    rate: int = 100,
+    seconds: int = 15,
+    encoder: "Encoder | None" = None,
+    root: Path | None = None,
+) -> Report:
+    """Events into a worker of this process, without texts; then by HTTP at `rate` a second into others, with.
+
+    The texts are hashed; with `encoder` those of a third worker are encoded by a Triton beside it, which the project in
+    `root` lends.
+    """
     report = Report("stream", {"events": events, "shoppers": shoppers, "rate": rate, "seconds": seconds})
-    plain = _project(folder / "plain", _SPECS, shoppers)
+    plain = project(folder / "plain", _SPECS, shoppers)
     wall, cpu = _sustained(plain, events, shoppers)
     report.measure("events taken, computed and online, one worker, no texts", "events/s", wall)
     report.measure("the same, of one core's time", "events/s", cpu)
     report.compare("events/s over 2,000, no texts", wall, [2_000.0] * len(wall), target=1)
-    texts = _project(folder / "texts", _SPECS + _TEXT, shoppers)
-    found = np.array(_freshness(texts, shoppers, rate, seconds)) * 1000
-    name = f"POST /events to a changed online answer, texts included, {rate} events/s"
-    for share, bound in BOUNDS.items():
-        took = [float(np.percentile(found, share))]
-        report.measure(f"{name}, p{share}", "ms", took)
-        report.compare(f"p{share} over {bound:g} ms, texts included", took, [bound], target=1, better="less")
-    report.notes.append(f"{len(found):,} events were sent; each was looked for every {_POLL * 1000:g} ms")
+    name = f"POST /events to a changed online answer, {{}}, {rate} events/s"
+    texts = project(folder / "texts", _SPECS + _TEXT, shoppers)
+    _tell(report, name.format("texts included"), "texts included", freshness(texts, tap, shoppers, rate, seconds))
+    if encoder is not None:
+        with _encoding(folder, encoder, root) as (specs, settings):
+            made = project(folder / "encoded", specs, shoppers, settings)
+            found = freshness(made, tap, shoppers, rate, seconds)
+        _tell(report, name.format("texts encoded by Triton"), "texts encoded by Triton", found)
+    report.notes.append(
+        f"{rate * seconds:,} events were sent, each with a text of its own, and looked for every {POLL * 1000:g} ms"
+    )
     return report
 
 
-def _project(root: Path, specs: str, shoppers: int) -> Path:
-    """A project with ten taps a shopper in its files, materialized to now."""
-    BenchProject(root, specs)
+def _tell(report: Report, name: str, short: str, seconds: list[float]) -> None:
+    for share, bound in BOUNDS.items():
+        took = [float(np.percentile(seconds, share)) * 1000]
+        report.measure(f"{name}, p{share}", "ms", took)
+        report.compare(f"p{share} over {bound:g} ms, {short}", took, [bound], target=1, better="less")
+
+
+@contextmanager
+def _encoding(folder: Path, encoder: "Encoder", root: Path | None) -> Iterator[tuple[str, TritonSettings]]:
+    """Specs of a view of vectors by Triton, which runs within."""
+    from limner.workers.encoder.resolve import resolve
+
+    model = resolve(encoder, root or folder)
+    with own_triton(folder / "triton", [model], root) as (_, settings):
+        yield encoded(encoder, model.folder), settings
+
+
+def encoded(encoder: "Encoder", model: Path) -> str:
+    """Specs of texts that `encoder` makes vectors of; `model` is its folder."""
+    spec = encoder.model_copy(update={"model": str(model)}).model_dump(mode="json", exclude_unset=True)
+    return f"{_SPECS}{_TEXT.replace('terms', encoder.encoder)}---\n{yaml.safe_dump(spec)}"
+
+
+def project(root: Path, specs: str, shoppers: int, triton: TritonSettings | None = None) -> Path:
+    """A project with ten taps a shopper in its files, materialized to now; they have some hundred different texts."""
+    BenchProject(root, specs, settings={} if triton is None else {"batch_engine": {"triton": triton.to_mapping()}})
     (root / "data" / "taps").mkdir(parents=True)
     now = datetime.now(UTC)
     generator = np.random.default_rng(7)
     with (root / "data" / "taps" / "before.jsonl").open("w") as file:
         for n in range(10 * shoppers):
             at = now - timedelta(seconds=float(generator.uniform(1, 80_000)))
-            file.write(json.dumps(_tap(-n - 1, n % shoppers, at) | {"received": at.isoformat()}) + "\n")
+            words = {"words": f"number {n % 100}", "received": at.isoformat()}
+            file.write(json.dumps(tap(-n - 1, n % shoppers, at) | words) + "\n")
     plan = plan_view(load(root / "specs"), "live", root, root / "data")
     until = int(time.time() * 1e6)
-    with _context(root) as context:
+    with _context(root, triton) as context:
         history = History(plan.folder / plan.fingerprint)
         before = state_of(history)
         result = materialize(plan, until - 60_000_000, until, context)
@@ -117,8 +155,9 @@ def _project(root: Path, specs: str, shoppers: int) -> Path:
     return root
 
 
-def _tap(n: int, shopper: int, at: datetime) -> dict[str, Any]:
-    words = f"{_KINDS[n % 5]} number {n % 1000}"
+def tap(n: int, shopper: int, at: datetime) -> dict[str, Any]:
+    """An event; its text is its own."""
+    words = f"{_KINDS[n % 5]} number {n}"
     kind = _KINDS[n % len(_KINDS)]
     return {
         "tap": f"t{n}",
@@ -132,11 +171,11 @@ def _tap(n: int, shopper: int, at: datetime) -> dict[str, Any]:
 
 
 @contextmanager
-def _context(root: Path) -> Iterator[RunContext]:
+def _context(root: Path, triton: TritonSettings | None = None) -> Iterator[RunContext]:
     ledger = Ledger(f"sqlite:///{root / 'data' / 'ledger.db'}")
     try:
         run_id = ledger.start_run("bench", ["live"])
-        encode = partial(encode_with, TritonSettings())
+        encode = partial(encode_with, triton or TritonSettings())
         yield RunContext(InProcess(), encode, silent, ledger, run_id, shards=1)
     finally:
         ledger.close()
@@ -159,7 +198,7 @@ def _sustained(root: Path, events: int, shoppers: int) -> tuple[list[float], lis
                 for _ in range(count):
                     now = datetime.now(UTC)
                     numbers = range(sent, sent + _BATCH)
-                    rows = [_tap(n, n * 7919 % shoppers, now) for n in numbers]
+                    rows = [tap(n, n * 7919 % shoppers, now) for n in numbers]
                     told = worker.step([Raw("taps", json.dumps(row).encode()) for row in rows])
                     if told.taken != _BATCH:
                         raise LimnerError(f"{_BATCH - told.taken} events were not taken: {told.refused}")
@@ -169,71 +208,3 @@ def _sustained(root: Path, events: int, shoppers: int) -> tuple[list[float], lis
                 wall.append(count * _BATCH / (time.perf_counter() - begun))
                 cpu.append(count * _BATCH / (time.process_time() - spent))
     return wall, cpu
-
-
-def _freshness(root: Path, shoppers: int, rate: int, seconds: int) -> list[float]:
-    """Seconds from sending an event to reading it, of each."""
-    port = _free_port()
-    command = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "stream", "--from", f"http://127.0.0.1:{port}"]
-    worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _send(_connected(port), 10**6, 0)  # when it is answered, the worker has started
-        found: list[float] = []
-        lock = threading.Lock()
-        numbers = iter(range(rate * seconds))
-        begun = time.perf_counter() + 0.5
-
-        def client() -> None:
-            connection, store = _connected(port), Store(root)
-            while True:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                time.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-                shopper = number % shoppers
-                sent = time.perf_counter()
-                _send(connection, 2 * 10**6 + number, shopper)
-                while store.arrays("live", [shopper])["newest"][0] < 2 * 10**6 + number:
-                    time.sleep(_POLL)
-                with lock:
-                    found.append(time.perf_counter() - sent)
-
-        threads = [threading.Thread(target=client) for _ in range(_THREADS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return found
-    finally:
-        worker.terminate()
-        worker.wait(60)
-
-
-def _send(connection: http.client.HTTPConnection, number: int, shopper: int) -> None:
-    body = json.dumps(_tap(number, shopper, datetime.now(UTC)))
-    connection.request("POST", "/events/taps", body, {"content-type": "application/json"})
-    answer = json.loads(connection.getresponse().read())
-    if answer.get("taken") != 1:
-        raise LimnerError(f"an event was not taken: {answer}")
-
-
-def _connected(port: int) -> http.client.HTTPConnection:
-    """A connection; waits until somebody listens."""
-    for _ in range(600):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        try:
-            connection.connect()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return connection
-    raise LimnerError("the worker did not start")
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return cast("int", found.getsockname()[1])

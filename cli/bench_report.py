@@ -17,7 +17,9 @@ def command(name: str, options: Mapping[str, Any]) -> str:
     """The command that repeats a run: every option, defaults too, as the defaults may change."""
     words = ["limner bench", name]
     for option, value in options.items():
-        if value is not None:
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{option.replace('_', '-')}")
+        elif value is not None:
             words.append(f"--{option.replace('_', '-')} {value}")
     return " ".join(words)
 

@@ -215,12 +215,24 @@ def stream(
     shoppers: Annotated[int, typer.Option(min=10, help="Entities that they are of.")] = 2_000,
     rate: Annotated[int, typer.Option(min=1, help="Events a second, by HTTP, with texts.")] = 100,
     seconds: Annotated[int, typer.Option(min=1, help="For so long.")] = 15,
+    triton: Annotated[bool, typer.Option(help="Encode their texts with all-MiniLM-L6-v2 on a Triton, too.")] = True,
+    project_folder: ProjectOption = None,
     json: FileOption = None,
 ) -> int:
-    """Send events to a worker: as fast as it takes them, and at a rate, to see when each can be read."""
-    from limner.benchmarks import stream
+    """Send events to a worker: as fast as it takes them, and at a rate, to see when each can be read.
 
-    return measured(stream.run, json, events=events, shoppers=shoppers, rate=rate, seconds=seconds)
+    Triton is installed in the project if it is not yet.
+    """
+    from limner.benchmarks import stream
+    from limner.benchmarks.encode import MINILM
+    from limner.cli import project
+
+    root = project.find(project_folder) if triton else None
+
+    def run(folder: Path, events: int, shoppers: int, rate: int, seconds: int, **_named: Any) -> "Report":
+        return stream.run(folder, events, shoppers, rate, seconds, MINILM if triton else None, root)
+
+    return measured(run, json, events=events, shoppers=shoppers, rate=rate, seconds=seconds, triton=triton)
 
 
 @app.command("serve", short_help="Profiles read over HTTP, beside feast serve.")
