@@ -27,6 +27,10 @@ from limner.workers.windows.entities import KNOWN, TIME
 from limner.workers.windows.timeline import tick_at_or_before
 
 
+class ReplacedError(LimnerError):
+    """A history was replaced while it was read."""
+
+
 @dataclass(frozen=True)
 class Member:
     """A view that another is made of: the history of exactly the definition that was applied."""
@@ -93,7 +97,10 @@ def check_covered(members: Sequence[Member], view: str, grid: Grid, start: int, 
 
 
 def stage_member(request: MemberRequest) -> Prepared:
-    """Write a member's rows to one Parquet file a shard, as `prepare` does with those of a source."""
+    """Write a member's rows to one Parquet file a shard, as `prepare` does with those of a source.
+
+    ReplacedError where a run takes them away meanwhile.
+    """
     import duckdb
 
     parts = History(request.member.folder).parts()
@@ -117,7 +124,7 @@ def stage_member(request: MemberRequest) -> Prepared:
             )
         except duckdb.IOException as error:
             text = f"the history of {request.member.view} was replaced while it was read ({error}): run this again"
-            raise LimnerError(text) from error
+            raise ReplacedError(text) from error
         files, kept = [], 0
         for number in range(request.shards):
             file = request.stage / f"shard-{number:04d}.parquet"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from limner.language.features import Latest, Scored
 from limner.language.windows import Window
 from limner.workers import report
@@ -101,18 +103,22 @@ def stage_rows(
 def _histories(plan: ViewPlan, interval: Interval, stage: Path, context: RunContext) -> dict[str, Prepared]:
     """The rows of the members' histories. LimnerError where one does not cover the interval."""
     check_covered(plan.members, plan.name, plan.view.grid, interval.start, interval.end)
+    until = {member.view: interval.end for member in plan.members}
+    return stage_members(plan, interval.start, until, stage, context)
+
+
+def stage_members(
+    plan: ViewPlan, start: int, until: Mapping[str, int], stage: Path, context: RunContext
+) -> dict[str, Prepared]:
+    """The rows of the members' histories that hold at `start` (µs), or come after it, by member up to `until`."""
     keys = plan.specs.entities[plan.view.entity].join_keys
     requests = [
         MemberRequest(
             member=member,
             join_keys={key: keys[key] for key in plan.join_keys},
-            columns={
-                each.feature.latest: arrow_type(each)
-                for each in plan.computed
-                if each.source == member.view and isinstance(each.feature, Latest)
-            },
-            base=tick_at_or_before(plan.view.grid, interval.start),
-            until=interval.end,
+            columns=taken_of(plan, member.view),
+            base=tick_at_or_before(plan.view.grid, start),
+            until=until[member.view],
             shards=context.shards,
             stage=stage / member.view,
             memory_limit=context.memory_limit,
@@ -120,6 +126,15 @@ def _histories(plan: ViewPlan, interval: Interval, stage: Path, context: RunCont
         for member in plan.members
     ]
     return dict(context.workers.map(_stage_member, requests, in_flight=1))
+
+
+def taken_of(plan: ViewPlan, member: str) -> dict[str, pa.DataType]:
+    """The outputs that a view takes of a member, and their types."""
+    return {
+        each.feature.latest: arrow_type(each)
+        for each in plan.computed
+        if each.source == member and isinstance(each.feature, Latest)
+    }
 
 
 def _stage_member(request: MemberRequest) -> tuple[str, Prepared]:

@@ -17,6 +17,7 @@ from limner.workers.intervals import Interval
 from limner.workers.plan import ViewPlan
 from limner.workers.staged import stage_rows, windows_of
 from limner.workers.stream.due import Due
+from limner.workers.stream.members import Left, member_rows, member_tables
 from limner.workers.stream.rows import RowStore, entities_of, keys_of
 from limner.workers.text.terms import TermsModel
 from limner.workers.text.vectors import Vectors
@@ -43,6 +44,8 @@ class Step:
 class LiveView:
     """The rows that the windows of one view may hold, and the next instants at which they change.
 
+    Of a view over views they are the history rows of its members: those that others make in a micro-batch, too.
+
     `cursor` (µs): all changes up to it are computed.
     """
 
@@ -55,13 +58,16 @@ class LiveView:
         vectors: Vectors,
         known: Callable[[pa.Table], Bools],
     ) -> None:
-        """`tables`: by source the rows in reach of `start`, those that become known later too, in canonical order.
+        """`tables`: by source (or member) the rows in reach of `start`, those that become known later too, in canonical
+        order.
 
         `known`: of entities (a table of join keys), those with a history row.
         """
         self.plan = plan
         self.cursor = start
-        self._vectors, self._known = vectors, known
+        self._members = {member.view for member in plan.members}
+        # Of whom members know something there are rows, however long nothing has changed.
+        self._vectors, self._known = vectors, None if plan.members else known
         self._task = Task(
             plan.join_keys,
             plan.outputs,
@@ -73,7 +79,10 @@ class LiveView:
             hidden=plan.hidden,
             fits=fits,
         )
-        self._stores = {name: RowStore(table, plan.join_keys, self._stays(name)) for name, table in tables.items()}
+        self._stores = {
+            name: RowStore(table, plan.join_keys, self._stays(name), newest=bool(plan.members))
+            for name, table in tables.items()
+        }
         self._due = Due()
         owners = sorted(entities_of((store.base for store in self._stores.values()), plan.join_keys))
         rank = {key: code for code, key in enumerate(owners)}
@@ -113,6 +122,10 @@ class LiveView:
         self._due.pass_by(step.until)
         self.cursor = step.until
 
+    def rows_of(self, changes: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """The rows that history rows of a micro-batch, by view, are to this view: those of its members."""
+        return {name: member_rows(self.plan, name, rows) for name, rows in changes.items() if name in self._members}
+
     @property
     def next_due(self) -> int | None:
         """The next instant (µs) at which something changes without an event."""
@@ -127,16 +140,26 @@ class LiveView:
 
 
 def boot(
-    plan: ViewPlan, start: int, vectors: Vectors, known: Callable[[pa.Table], Bools], stage: Path, context: RunContext
+    plan: ViewPlan,
+    start: int,
+    vectors: Vectors,
+    known: Callable[[pa.Table], Bools],
+    stage: Path,
+    context: RunContext,
+    left: Mapping[str, Left | None],
 ) -> LiveView:
     """A view as of `start` (µs), from its sources' files; texts without a vector are encoded.
 
-    `context` must have one shard. Raises LimnerError as a run does.
+    One over views is made of its members' histories, and of what is `left` of each. `context` must have one shard.
+    Raises LimnerError as a run does.
     """
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     fits = fits_by(plan, start, plan.folder / plan.fingerprint, stage / "fits", context)
-    staged = stage_rows(plan, Interval(start, FAR, base=False, reasons=()), stage, context, tell=False)
-    tables = {name: pq.read_table(each.shards[0]) for name, each in staged.prepared.items()}
+    if plan.members:
+        tables = member_tables(plan, start, stage, context, left)
+    else:
+        staged = stage_rows(plan, Interval(start, FAR, base=False, reasons=()), stage, context, tell=False)
+        tables = {name: pq.read_table(each.shards[0]) for name, each in staged.prepared.items()}
     shutil.rmtree(stage)
     return LiveView(plan, tables, start, fits, vectors, known)

@@ -20,10 +20,12 @@ class RowStore:
     `stays` says when rows are in which windows.
     """
 
-    def __init__(self, table: pa.Table, keys: Sequence[str], stays: Callable[[Events], Stays]) -> None:
-        """Rows sorted by `keys`, then canonically."""
+    def __init__(
+        self, table: pa.Table, keys: Sequence[str], stays: Callable[[Events], Stays], *, newest: bool = False
+    ) -> None:
+        """Rows sorted by `keys`, then canonically. `newest`: of those that are known, an entity's last one is enough."""
         self.keys = tuple(keys)
-        self._stays = stays
+        self._stays, self._newest = stays, newest
         self._settle(table.combine_chunks())
 
     def __len__(self) -> int:
@@ -48,7 +50,10 @@ class RowStore:
     def add(self, new: pa.Table) -> None:
         """Keep rows that became known after all that are there."""
         for row, key in enumerate(keys_of(new, self.keys), self._recent_rows):
-            self._recent.setdefault(key, []).append(row)
+            rows = self._recent.setdefault(key, [])
+            if self._newest:
+                rows.clear()
+            rows.append(row)
         self._parts.append(new)
         self._recent_rows += len(new)
 
@@ -66,6 +71,8 @@ class RowStore:
         needed = _column(table, KNOWN) > instant
         for stay in stays.windows.values():
             needed |= stay.leave > instant
+        if self._newest:
+            needed &= ~_followed(table, self.keys, instant)
         self._settle(table.filter(pa.array(needed)).combine_chunks())
 
     def due(self, table: pa.Table, after: int) -> tuple[Ints, Ints]:
@@ -145,3 +152,10 @@ def _fresh(table: pa.Table, keys: Sequence[str]) -> Bools:
         column = table[key].to_numpy(zero_copy_only=False)
         fresh[1:] |= column[1:] != column[:-1]
     return fresh
+
+
+def _followed(table: pa.Table, keys: Sequence[str], instant: int) -> Bools:
+    """[rows] whether a row of a sorted table is followed by one of its entity that is known at an instant (µs)."""
+    found = np.zeros(len(table), bool)
+    found[:-1] = ~_fresh(table, keys)[1:] & (_column(table, KNOWN)[1:] <= instant)
+    return found

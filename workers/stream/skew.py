@@ -26,6 +26,7 @@ from limner.workers.online.rows import Row, Wrong, count
 from limner.workers.plan import ViewPlan
 from limner.workers.staged import stage_rows
 from limner.workers.stream.export import settle
+from limner.workers.stream.members import left_of, member_tables
 from limner.workers.stream.state import FILE, State
 from limner.workers.text.vectors import stored_vectors
 from limner.workers.windows.compute import Task, compute
@@ -58,8 +59,9 @@ def skew(plan: ViewPlan, place: Place, context: RunContext, sample: int, seed: i
     out. A view over views is computed from the histories of its members. LimnerError where nothing is served, or a
     source fails. `context` must have one shard.
     """
-    settle(plan.data, plan.name, plan.fingerprint, 0)
-    at, schema, database = _computed(plan), schema_of(plan), open_database(place)
+    at, schema = _computed(plan), schema_of(plan)
+    settle(plan.data, plan.name, plan.fingerprint, 0)  # all events up to then are in the files
+    database = open_database(place)
     try:
         before = _fetch(database, plan, lambda keys: _chosen(keys, sample, seed))
         rows = _values(plan, at, context)
@@ -124,8 +126,7 @@ def _values(plan: ViewPlan, at: int, context: RunContext) -> pa.Table:
     stage.mkdir(parents=True)
     try:
         fits = fits_by(plan, at, plan.folder / plan.fingerprint, stage / "fits", context)
-        staged = stage_rows(plan, Interval(at, at, base=True, reasons=()), stage, context, tell=False)
-        tables = {name: pq.read_table(each.shards[0]) for name, each in staged.prepared.items()}
+        tables = _rows(plan, at, stage, context)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     task = Task(
@@ -140,3 +141,16 @@ def _values(plan: ViewPlan, at: int, context: RunContext) -> pa.Table:
         fits=fits,
     )
     return compute(tables, task, stored_vectors(plan.data / "embeddings", plan.encoders)).base
+
+
+def _rows(plan: ViewPlan, at: int, stage: Path, context: RunContext) -> dict[str, pa.Table]:
+    """The rows known at `at`, by source or member; of members that follow events those not yet in their histories, too."""
+    if plan.members and (plan.data / FILE).exists():
+        state = State(plan.data)
+        try:
+            left = {each.view: left_of(state, each.view, each.fingerprint) for each in plan.members}
+        finally:
+            state.close()
+        return member_tables(plan, at, stage, context, left)
+    staged = stage_rows(plan, Interval(at, at, base=True, reasons=()), stage, context, tell=False)
+    return {name: pq.read_table(each.shards[0]) for name, each in staged.prepared.items()}

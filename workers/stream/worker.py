@@ -21,6 +21,7 @@ import pyarrow as pa
 from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
 from limner.workers.history.manifest import History
+from limner.workers.history.served import served
 from limner.workers.online.locate import Place
 from limner.workers.plan import ViewPlan
 from limner.workers.stream.choose import Streamed
@@ -31,7 +32,8 @@ from limner.workers.stream.followed import BusyError, Followed
 from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.intake import Intake, Taken, dead_letter
 from limner.workers.stream.live import LiveView, Step, boot
-from limner.workers.stream.serving import Serving
+from limner.workers.stream.members import left_of
+from limner.workers.stream.serving import MovedError, Serving
 from limner.workers.stream.state import FILE, State
 from limner.workers.stream.turns import Turns
 from limner.workers.stream.vectors import LiveVectors, Made
@@ -148,10 +150,14 @@ class Worker:
 
     def _happen(self, begun: Begun) -> Told:
         steps: list[tuple[LiveView, Step]] = []
-        for view in self._views:
-            new = begun.rows[view.plan.name]
+        changes: dict[str, pa.Table] = {}
+        for view in self._views:  # members first
+            new = begun.rows[view.plan.name] | view.rows_of(changes)
             if new or (view.next_due or begun.until + 1) <= begun.until:
-                steps.append((view, view.advance(new, begun.until)))
+                step = view.advance(new, begun.until)
+                steps.append((view, step))
+                if len(step.changes):
+                    changes[view.plan.name] = step.changes
         self.at("computed")
         with self._state.transaction():
             self._commit(begun, steps)
@@ -234,6 +240,9 @@ class Worker:
         """Write online what is not there yet; returns the rows. LimnerError where a store fails: call it again."""
         with self.turns.alone():
             written = self._send()
+        for view, fingerprint in self.streamed.waiting.items():
+            if served(self.data / "history" / view) != fingerprint:
+                raise MovedError(f"view {view!r} can follow events now: start the stream again")
         self.at("sent")
         return written
 
@@ -251,11 +260,13 @@ class Worker:
             for source, intake in self._intakes.items():
                 assert intake.source.stream is not None
                 self._state.forget(source, self._state.instant() - 2 * intake.source.stream.lateness.micros)
-            for each in self._followed.values():
-                try:
-                    each.flush()
-                except BusyError:
-                    done = False
+            written: set[str] = set()
+            for name, each in self._followed.items():
+                if written.issuperset(each.plan.view.views):  # a history is never ahead of those of its members
+                    with suppress(BusyError):
+                        each.flush()
+                        written.add(name)
+            done &= len(written) == len(self._followed)
         self._vectors.written()
         return done
 
@@ -299,17 +310,20 @@ class Worker:
         with exporting(self.data) as files:
             with self.turns.alone():
                 starts = self._take_up()
+                plans = self.streamed.plans
+                lefts = {name: left_of(self._state, name, plan.fingerprint) for name, plan in plans.items()}
                 export_of(self._state, self.data)
                 files.hold()
             for name, start in starts.items():
                 plan, known = self.streamed.plans[name], self._followed[name].serving.knows
                 vectors = self._vectors.of(plan.encoders)
-                self._views.append(boot(plan, start, vectors, known, self._scratch / name, self.context))
+                self._views.append(boot(plan, start, vectors, known, self._scratch / name, self.context, lefts))
 
     def _take_up(self) -> dict[str, int]:
         """Up to when (µs) each view is computed; nothing happens meanwhile."""
         state, alone = self._state, not self.turns.others()
-        state.only_views((name, plan.fingerprint) for name, plan in self.streamed.plans.items())
+        plans = {name: plan.fingerprint for name, plan in self.streamed.plans.items()}
+        state.only_views((plans | dict(self.streamed.waiting)).items())
         starts: dict[str, int] = {}
         for name, plan in self.streamed.plans.items():
             serving = Serving(self.place, plan, state, self.turns)

@@ -63,11 +63,11 @@ act = (
 class Play:
     """A world, its worker, and all that came."""
 
-    def __init__(self, root: Path, before: list[Come]) -> None:
+    def __init__(self, root: Path, before: list[Come], world: type[World] = World) -> None:
         self.came: list[tuple[str, dict[str, Any]]] = []
         self.taken: dict[str, set[str]] = {"clicks": {"c0"}, "visits": {"0"}}
         rows = [self._row(each, -each.delay - 61) for each in before]
-        self.world = World(root, rows)
+        self.world = world(root, rows)
         for source, row in rows:
             self.taken[source].add(str(row.get("event_id", row.get("visit"))))
         self.world.now = BEGIN + SECOND

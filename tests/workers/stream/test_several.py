@@ -42,9 +42,9 @@ acts = st.builds(
 class Together(Play):
     """A world with several workers; the one that takes events is `worker`."""
 
-    def __init__(self, root: Path, before: list[Come]) -> None:
+    def __init__(self, root: Path, before: list[Come], world: type[World] = World) -> None:
         self.workers: list[Worker] = []
-        super().__init__(root, before)
+        super().__init__(root, before, world)
 
     def start(self) -> None:
         """One more."""

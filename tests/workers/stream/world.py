@@ -11,6 +11,7 @@ from limner.workers.context import RunContext
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
+from limner.workers.members import Member
 from limner.workers.online.loading import load, schema_of, state_of
 from limner.workers.online.opening import open_database, open_writer
 from limner.workers.plan import ViewPlan
@@ -113,23 +114,32 @@ class World:
         """The view's plan; `data` is the folder of its history below the root."""
         from limner.language.columns import cleaned
         from limner.language.fingerprint import fingerprint
-        from limner.language.outputs import computed, local_zone
+        from limner.language.outputs import computed, local_zone, output_names
 
         specs = self.specs
         raw = {name: describe(source, self.root) for name, source in specs.sources.items()}
         spec = specs.views[view]
         columns = {each: cleaned(specs, each, raw) for each in spec.reads}
-        outputs = computed(spec, columns, {"tiny": DIM}, local_zone(specs, spec), {})
+        members = {each: self.plan(each, data) for each in spec.views}
+        taken = {each: member.outputs for each, member in members.items()}
+        outputs = sorted(
+            computed(spec, columns, {"tiny": DIM}, local_zone(specs, spec), taken), key=lambda output: output.name
+        )
+        written = set(output_names(spec))
         uses = {"tiny": MODEL} if view == "now" else {}
         return ViewPlan(
             specs=specs,
             name=view,
             raw=raw,
-            outputs=tuple(sorted(outputs, key=lambda output: output.name)),
+            outputs=tuple(output for output in outputs if output.name in written),
+            hidden=tuple(output for output in outputs if output.name not in written),
             encoders=cast("Any", uses),
             fingerprint=fingerprint(specs, view, {"tiny": MODEL.fingerprint}),
             root=self.root,
             data=self.root / data,
+            members=tuple(
+                Member(each, member.fingerprint, member.folder / member.fingerprint) for each, member in members.items()
+            ),
         )
 
     def materialize(self, until: int | None = None, data: str = "data") -> None:
@@ -195,7 +205,7 @@ class World:
             for view, plan in plans.items()
         }
 
-    def oracle(self, view: str) -> Oracle:
+    def oracle(self, view: str) -> Any:
         """Brute force over all events that were taken."""
         tables = {}
         for name, rows in self.log().items():
