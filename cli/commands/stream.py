@@ -157,6 +157,9 @@ def _follow(
     try:
         with Worker(root, settings.data, online_place(root), found, context) as worker:
             console.print(f"following {', '.join(found.sources)}: {', '.join(found.plans)}", markup=False)
+            if found.waiting:
+                text = "what they are made of has changed: run `limner materialize incremental`"
+                console.print(f"not yet {', '.join(found.waiting)}; {text}", markup=False)
             told = follow(worker, events, stop.is_set, lambda text: console.print(text, markup=False), pace, once=once)
     except BaseException as error:
         ledger.finish_run(run_id, "failed", str(error) or type(error).__name__)

@@ -45,10 +45,18 @@ source: taps
 every: 1d
 features: {taps: {count: "*"}}
 ---
+feature_view: habit
+entity: user
+views: [live]
+every: event
+features:
+  mean: {ratio: [live.spend, live.taps_1h]}
+  often: {expression: live.taps_1h > 3}
+---
 profile: all
-features: [live, daily]
+features: [live, daily, habit]
 """
-REFS = ["live:taps_1h", "live:taps_lifetime", "live:spend", "live:last"]
+REFS = ["live:taps_1h", "live:taps_lifetime", "live:spend", "live:last", "habit:mean", "habit:often"]
 
 
 def tap(n: int, user: int, at: datetime) -> dict[str, Any]:
@@ -97,8 +105,8 @@ def test_feast_answers_online_what_its_training_set_says_of_that_instant(project
         served.append((datetime.now(UTC), [{k: v[n] for k, v in answer.items() if k != "user_id"} for n in range(2)]))
     assert "4 events taken, 1 came again" in capfd.readouterr().out
     assert served[-1][1] == [
-        {"taps_1h": 4, "taps_lifetime": 5, "spend": 32.0, "last": "t12"},
-        {"taps_1h": 4, "taps_lifetime": 4, "spend": 28.0, "last": "t11"},
+        {"taps_1h": 4, "taps_lifetime": 5, "spend": 32.0, "last": "t12", "mean": 8.0, "often": True},
+        {"taps_1h": 4, "taps_lifetime": 4, "spend": 28.0, "last": "t11", "mean": 7.0, "often": True},
     ]
     for _ in range(2):
         rows = [{"user_id": user, "event_timestamp": at} for at, _ in served for user in (1, 2)]

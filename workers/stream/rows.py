@@ -23,7 +23,7 @@ class RowStore:
     def __init__(
         self, table: pa.Table, keys: Sequence[str], stays: Callable[[Events], Stays], *, newest: bool = False
     ) -> None:
-        """Rows sorted by `keys`, then canonically. `newest`: of those that are known, an entity's last one is enough."""
+        """Rows sorted by `keys`, then canonically. `newest`: of those that are known, an entity's last one is all."""
         self.keys = tuple(keys)
         self._stays, self._newest = stays, newest
         self._settle(table.combine_chunks())
