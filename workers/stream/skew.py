@@ -144,7 +144,7 @@ def _values(plan: ViewPlan, at: int, context: RunContext) -> pa.Table:
 
 
 def _rows(plan: ViewPlan, at: int, stage: Path, context: RunContext) -> dict[str, pa.Table]:
-    """The rows known at `at`, by source or member; of members that follow events those not yet in their histories, too."""
+    """The rows known at `at`, by source or member; of members those too that a worker has not yet written."""
     if plan.members and (plan.data / FILE).exists():
         state = State(plan.data)
         try:

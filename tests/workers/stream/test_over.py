@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.workers.history.lock import view_lock
+from limner.workers.online.loading import load
 from limner.workers.online.opening import open_writer
+from limner.workers.run import materialize
 from limner.workers.stream import rows
 from limner.workers.stream.rows import entities_of
 from limner.workers.stream.serving import MovedError
@@ -31,8 +33,8 @@ def test_a_view_over_views_changes_with_its_members_and_as_time_passes(tmp_path:
         worker.step([raw("clicks", click(3, at=1.5, kind="Buy")), raw("visits", visit(1, user=3, at=1))])
         worker.send()
         world.check(world.now)
-        for _ in range(22):
-            world.now += 2 * SECOND
+        for _ in range(9):
+            world.now += 5 * SECOND
             worker.step([])
             worker.send()
             world.check(world.now)
@@ -41,7 +43,7 @@ def test_a_view_over_views_changes_with_its_members_and_as_time_passes(tmp_path:
     assert world.histories() == world.histories("again")
 
 
-@many(5)
+@many(4)
 @given(before=st.lists(come, max_size=4), acts=st.lists(act, min_size=1, max_size=7))
 def test_what_is_online_is_what_brute_force_says(before: list[Come], acts: list[Do]) -> None:
     """After every micro-batch, in the end the history of one run, whatever happens to the worker."""
@@ -53,7 +55,7 @@ def test_what_is_online_is_what_brute_force_says(before: list[Come], acts: list[
         play.finish()
 
 
-@many(4)
+@many(3)
 @given(before=st.lists(come, max_size=3), acts=st.lists(acts, min_size=1, max_size=6))
 def test_workers_together_do_what_one_would_do(before: list[Come], acts: list[Act]) -> None:
     """One tells the others what changed in members, too."""
@@ -65,21 +67,21 @@ def test_workers_together_do_what_one_would_do(before: list[Come], acts: list[Ac
         play.finish()
 
 
-def test_skew_computes_members_anew_and_tells_a_wrong_value(tmp_path: Path) -> None:
+def test_skew_computes_of_members_what_is_online_and_tells_a_wrong_value(tmp_path: Path) -> None:
     """Of a view over views that follows events, and of one that a run has computed."""
     world = OverWorld(tmp_path)
     world.now = BEGIN + SECOND
     world.materialize()
     plans = {view: world.plan(view) for view in world.specs.views}
-    assert skew(plans["top"], world.place, context(), 100, plans).agrees
+    assert skew(plans["top"], world.place, context(), 100, 0).agrees
     with world.worker() as worker:
         world.now += SECOND
         worker.step([raw("clicks", click(n, user=n, at=1.5)) for n in range(1, 4)])
         worker.send()
         for view in ("over", "top"):
-            found = skew(plans[view], world.place, context(), 100, plans)
+            found = skew(plans[view], world.place, context(), 100, 0)
             assert found.agrees
-            assert (found.compared, found.at) == (4, world.now)
+            assert (found.differences.compared, found.at) == (4, world.now)
         plan = plans["over"]
         with open_writer(world.place) as writer:
             generation = writer.served("over")
@@ -88,9 +90,8 @@ def test_skew_computes_members_anew_and_tells_a_wrong_value(tmp_path: Path) -> N
             name, key = generation.table, generation.schema.encode
             other = f"SELECT value FROM {name} WHERE key = ?"
             execute(f"UPDATE {name} SET value = ({other}) WHERE key = ?", (key([99]), key([1])))
-        found = skew(plan, world.place, context(), 100, plans)
-        assert set(found.features) == {"keen", "taste", "risk"}
-        assert (found.missing, found.strange) == (0, 0)
+        told = skew(plan, world.place, context(), 100, 0).differences
+        assert (set(told.features), told.missing, told.strange) == ({"keen", "taste", "risk"}, 0, 0)
 
 
 def test_a_new_version_of_a_model_is_taken_up_once_it_is_served(tmp_path: Path) -> None:
@@ -165,6 +166,27 @@ def test_a_worker_that_starts_while_a_run_holds_a_member(tmp_path: Path) -> None
         worker.step([])
         assert worker.flush()
     world.materialize(data="again")
+    assert world.histories() == world.histories("again")
+
+
+def test_members_that_a_run_has_taken_further_are_caught_up_with(tmp_path: Path) -> None:
+    """A run of them alone; and what falls due in them since then."""
+    world = OverWorld(tmp_path, [("clicks", click(1, at=0.5)), ("visits", visit(1, at=1.5, user=2))])
+    world.now = BEGIN + SECOND
+    world.materialize()
+    for view in ("now", "short"):
+        world.now += 6 * SECOND
+        plan = world.plan(view)
+        result = materialize(plan, BEGIN, world.now, context())
+        with open_writer(world.place) as writer:
+            load(writer, plan, result.history, "", result.latest())
+    with world.worker() as worker:
+        worker.step([raw("clicks", click(2, at=12, user=2))])
+        worker.send()
+        world.check(worker._state.instant())
+        assert worker.flush()
+        until = worker._state.instant()
+    world.materialize(until, data="again")
     assert world.histories() == world.histories("again")
 
 
