@@ -38,7 +38,6 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
 from limner.workers.ledger.tables import Status
-from limner.workers.online.checking import due
 from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.report import Reporter
@@ -233,7 +232,7 @@ class LimnerEngine(ComputeEngine):
             if switching.needed(sink):
                 online = switching.add(sink, history, locks.pop_all(), progress)
             elif plan.view.online:
-                check = due(sink.notes, self._project.settings.check_online, at)
+                check = sink.check_due(self._project.settings.check_online, at)
                 online = sink.write(history, result.latest(), progress, checked=check)
                 if check:
                     mended = mend_online(sink, history, at, context.reporter)

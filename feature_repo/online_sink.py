@@ -19,6 +19,7 @@ from limner.workers.differences import Differences
 from limner.workers.history.files import replace
 from limner.workers.history.latest import latest_rows
 from limner.workers.history.manifest import History
+from limner.workers.online.checking import Checking, due
 from limner.workers.online.checking import checked as mark_checked
 from limner.workers.online.database import Waiting
 from limner.workers.online.healing import heal
@@ -46,6 +47,10 @@ class Sink:
     def notes(self) -> Path:
         """The folder where it is written down what the store holds."""
         return self.plan.data / "online" / self.plan.name
+
+    def check_due(self, when: Checking, now: int) -> bool:
+        """Whether a run that begins now (µs UTC) is to look at every row; never in a store that is not ours."""
+        return isinstance(self.store, LimnerOnlineStore) and due(self.notes, when, now)
 
     def write(
         self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress, *, checked: bool = False
@@ -86,12 +91,7 @@ class Sink:
         return served is not None and served.schema.fingerprint == self.plan.fingerprint
 
     def mend(self, history: History, begun: int) -> Differences:
-        """Put right what is online and not what the history says; `begun` (µs) is when the run began.
-
-        Nothing is compared in a store that is not ours.
-        """
-        if not isinstance(self.store, LimnerOnlineStore):
-            return Differences()
+        """Put right what is online and not what the history says; `begun` (µs) is when the run began."""
         place = online_place(self.config)
         database = open_database(place)
         try:

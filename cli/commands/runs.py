@@ -38,7 +38,7 @@ def listed(root: Path, limit: int) -> list[dict[str, Any]]:
 
 
 def render(rows: list[dict[str, Any]]) -> None:
-    """Print a line a run, and below it why it failed."""
+    """Print a line a run, and below it why it failed, and what it mended."""
     console = output.console()
     for row in rows:
         ended = row["finished_at"]
@@ -49,6 +49,21 @@ def render(rows: list[dict[str, Any]]) -> None:
         console.print(line, markup=False, soft_wrap=True)
         for reason in (row["error"] or "").splitlines():
             console.print(f"    {reason}", markup=False, soft_wrap=True)
+        for view, told in _mended(row["summary"]):
+            console.print(f"    {view}: mended {told}", markup=False, soft_wrap=True)
+
+
+def _mended(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """View, and which rows of what a run put right in it."""
+    found = []
+    for view, told in summary.items():
+        for key, what in (("stream", "history rows of the stream"), ("online_checked", "online rows")):
+            each = told.get(key) if isinstance(told, dict) else None
+            if isinstance(each, dict) and each.get("rows"):
+                counts = each["features"] | {word: each[word] for word in ("missing", "strange") if each[word]}
+                words = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+                found.append((view, f"{each['rows']:,} of {each['compared']:,} {what}: {words}"))
+    return found
 
 
 def _short(instant: str | None) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.feast_project import OWN, apply, events, make_project
+from feast import FeatureStore
+from integration.feast_project import DAY, FIRST, OWN, apply, events, make_project
 
+from limner.workers.online.checking import check_online
 from limner.workers.online.locate import REDIS_TYPE, RedisPlace
 from limner.workers.online.redis_state import Names, connect
 from limner.workers.online.store import Store
@@ -64,6 +66,9 @@ def test_a_run_that_is_asked_to_mends_and_tells(root: Path, limner: Limner) -> N
     assert told["features"]["last_order"] == 1
     assert told["examples"]["last_order"]["entity"] == {"user_id": 1}
     assert "mended online values that were not what the history says: 2 of 8 rows (2 entities)" in ended.err
+    (line,) = [line for line in limner("-C", root, "runs").out.splitlines() if "mended" in line]
+    assert line.strip().startswith("activity: mended 2 of 8 online rows: ")
+    assert line.endswith(", missing 1")
     ended = limner("-C", root, *RUN, "--check-online", "--json")
     assert json.loads(ended.out)["summary"]["activity"]["online_checked"] == {"compared": 8, "rows": 0}
     assert "mended" not in ended.err
@@ -89,6 +94,20 @@ def test_a_run_a_day_looks_by_itself(root: Path, limner: Limner) -> None:
     settings.write_text(text.replace("shards: 2", "shards: 2, check_online: sometimes"))
     ended = limner("-C", root, *RUN)
     assert "check_online: found 'sometimes', expected one of daily, always, never" in ended.err
+
+
+def test_feasts_own_run_tells_it_as_a_warning(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody else listens there."""
+    store = FeatureStore(str(root / "feature_repo"))
+    start, end = FIRST, FIRST + 50 * DAY
+    store.materialize(start, end)
+    before = profiles(root)
+    meddle(root)
+    with check_online(asked=True):
+        store.materialize(start, end)
+    assert profiles(root) == before
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "limner"]
+    assert told.startswith("activity: mended online values that were not what the history says: 2 of 8 rows")
 
 
 @pytest.fixture
