@@ -35,6 +35,23 @@ by_role = Permission(name="by_role", types=[FeatureView, FeatureService], name_p
                      policy=RoleBasedPolicy(roles=["reader"]), actions=READ)
 by_group = Permission(name="by_group", types=[FeatureView], name_patterns=["taste"],
                       policy=GroupBasedPolicy(groups=["tasters"]), actions=READ)
+pushing = Permission(name="pushing", types=[FeatureView], name_patterns=["taps-events"],
+                     policy=RoleBasedPolicy(roles=["tapper"]), actions=[AuthzedAction.WRITE_ONLINE])
+"""
+TAPS = """
+source: taps
+path: data/taps
+format: jsonl
+event_timestamp: at
+created_timestamp: received
+clean: {cast: {user_id: int}}
+stream: {id: tap, lateness: 1d}
+---
+feature_view: tapping
+entity: user
+source: taps
+every: event
+features: {taps: {count: "*"}}
 """
 ACTIVITY = {"features": ["activity:orders_7d", "activity:newest"], "entities": {"user_id": [1, 3, 99]}}
 TASTE = {"features": ["taste:likes"], "entities": {"user_id": [1, 3]}}
@@ -61,6 +78,9 @@ def guarded(root: Path, tmp_path_factory: pytest.TempPathFactory, issuer: Issuer
             f"\nauth: {{type: oidc, client_id: {CLIENT}, auth_discovery_url: '{issuer.discovery}', "
             f"audience: {AUDIENCE}, issuer: '{issuer.url}'}}\n"
         )
+    (shop / "specs" / "taps.yaml").write_text(TAPS)
+    (shop / "data" / "taps").mkdir(parents=True)
+    (shop / "data" / "taps" / "a.jsonl").write_text('{"tap": 1, "user_id": 1, "at": "2026-01-01", "received": null}\n')
     feast_apply(repo)
     return shop
 
@@ -112,6 +132,20 @@ def test_who_may_read_what_is_as_in_feast_serve(limner: Server, feast: Server, i
     values = ask(limner, ACTIVITY, users["reader"])[1]
     assert values["user_id"]["values"] == [1, 3, 99]
     assert values["orders_7d"]["statuses"] == ["PRESENT", "PRESENT", "NOT_FOUND"]
+
+
+def test_who_may_push_events_is_who_may_write_the_view_that_receives_them(feast: Server, issuer: Issuer) -> None:
+    """`POST /push` asks for WRITE_ONLINE and WRITE_OFFLINE, as it is told to; nobody takes the events here."""
+    df = {"tap": [2], "user_id": [1], "at": ["2026-01-02"]}
+    for role, to, wanted in (
+        ("reader", "online", 403),
+        ("tapper", "online", 503),
+        ("tapper", "online_and_offline", 403),
+    ):
+        token = {"authorization": f"Bearer {issuer.token('ada', (role,))}"}
+        status, told, _ = feast.post("/push", {"push_source_name": "taps", "df": df, "to": to}, **token)
+        assert status == wanted, (role, to, told)
+    assert feast.post("/push", {"push_source_name": "taps", "df": df})[0] == 401
 
 
 def forged(issuer: Issuer) -> dict[str, str]:

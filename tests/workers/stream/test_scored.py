@@ -63,7 +63,7 @@ def test_a_stream_says_what_a_run_says(method: str, tmp_path: Path) -> None:
             lines = [_line(len(before) + place + n, row, written=False) for n, row in enumerate(some)]
             assert worker.step([Raw("reviews", line.encode()) for line in lines]).taken == len(some)
             worker.send()
-        assert skew(plan, tmp_path / "online.db", context_, 100).agrees
+        assert skew(plan, tmp_path / "online.db", context_, 100, 0).agrees
         assert worker.flush()
     again = replace(plan, data=tmp_path / "again")
     until = history.coverage()
