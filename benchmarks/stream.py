@@ -15,6 +15,7 @@ import yaml
 from limner.benchmarks.freshness import POLL, freshness
 from limner.benchmarks.project import BenchProject
 from limner.benchmarks.report import Report
+from limner.benchmarks.stream_workers import rates
 from limner.benchmarks.triton import own_triton
 from limner.language.errors import LimnerError
 from limner.language.repo import load
@@ -72,6 +73,7 @@ _TEXT = """  taste: {embed: "{kind} {words}", encoder: terms, over: 1d}
 """
 _KINDS = ["milk", "bread", "tea", "soap", "fish", "rice", "wine", "salt"]
 _BATCH = 1000
+_TURNS = 3
 BOUNDS = {50: 100.0, 99: 1000.0}
 """By percentile, how soon an event is to be seen online, ms."""
 
@@ -96,6 +98,14 @@ def run(
     report.measure("events taken, computed and online, one worker, no texts", "events/s", wall)
     report.measure("the same, of one core's time", "events/s", cpu)
     report.compare("events/s over 2,000, no texts", wall, [2_000.0] * len(wall), target=1)
+    one, two = list[float](), list[float]()
+    for turn in range(_TURNS):
+        for workers, into in ((1, one), (2, two)):
+            root = project(folder / f"redis-{turn}-{workers}", _SPECS, shoppers)
+            into.extend(rates(root, workers, events // 2, partial(_shared_tap, shoppers)))
+    report.measure("from Redis Streams, one worker", "events/s", one)
+    report.measure("from Redis Streams, two workers of one project", "events/s", two)
+    report.compare("two workers over one, from Redis Streams", two, one)
     name = f"POST /events to a changed online answer, {{}}, {rate} events/s"
     texts = project(folder / "texts", _SPECS + _TEXT, shoppers)
     _tell(report, name.format("texts included"), "texts included", freshness(texts, tap, shoppers, rate, seconds))
@@ -179,6 +189,10 @@ def _context(root: Path, triton: TritonSettings | None = None) -> Iterator[RunCo
         yield RunContext(InProcess(), encode, silent, ledger, run_id, shards=1)
     finally:
         ledger.close()
+
+
+def _shared_tap(shoppers: int, n: int, at: datetime) -> dict[str, Any]:
+    return tap(n, n * 7919 % shoppers, at)
 
 
 def _sustained(root: Path, events: int, shoppers: int) -> tuple[list[float], list[float]]:

@@ -13,13 +13,12 @@ from typing import Any
 from limner.benchmarks.valkey import valkey
 from limner.language.errors import LimnerError
 
+_ROUNDS = 2
 _PATIENCE = 300.0  # seconds
 _POLL = 0.005
 
 
-def rates(
-    root: Path, workers: int, events: int, rounds: int, tap: Callable[[int, datetime], dict[str, Any]]
-) -> list[float]:
+def rates(root: Path, workers: int, events: int, tap: Callable[[int, datetime], dict[str, Any]]) -> list[float]:
     """Events a second by round: from the first that is read to the last that is acknowledged.
 
     `tap` makes the n-th event of the source `taps`; an acknowledged event is durable and online.
@@ -32,12 +31,12 @@ def rates(
         stack.callback(client.close)
         command = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "stream", "--from", url]
         for _ in range(workers):
-            worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+            worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(worker.wait, 60)
             stack.callback(worker.terminate)
         _until(lambda: _waiting(client) == workers)
         found = []
-        for number in range(-1, rounds):  # the first one warms them up
+        for number in range(-1, _ROUNDS):  # the first one warms them up
             now = datetime.now(UTC)
             count = events if number >= 0 else 1_000
             bodies = [json.dumps(tap((number + 2) * 10**6 + n, now)) for n in range(count)]

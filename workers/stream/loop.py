@@ -37,7 +37,7 @@ def follow(
     """Take events until `stop`, or with `once` until there are no more; then write out what there is.
 
     A store or an encoder that fails is told of and tried again: no event is taken meanwhile. MovedError where another
-    definition of a view is served.
+    definition of a view is served, or a run has read files that the worker has not.
     """
     total, taking = Told(), _Taking(worker, source, pace.most, tell, once=once)
     flushed = beat = time.monotonic()
@@ -51,6 +51,7 @@ def follow(
         if moment - beat > _HEARTBEAT:
             beat = moment
             worker.catch_up()
+            worker.look()
             _patiently(worker.send, stop, tell)
         if moment - flushed > min(pace.flush / 2, _HEARTBEAT):
             flushed = moment

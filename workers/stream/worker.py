@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.context import RunContext
-from limner.workers.history.manifest import History
+from limner.workers.history.manifest import STREAM, History
 from limner.workers.history.served import served
 from limner.workers.online.locate import Place
 from limner.workers.plan import ViewPlan
@@ -29,6 +29,7 @@ from limner.workers.stream.cleaned import Cleaner
 from limner.workers.stream.events import Raw
 from limner.workers.stream.export import export_of, exporting, exporting_now
 from limner.workers.stream.followed import BusyError, Followed
+from limner.workers.stream.foreign import Files, Runs, files_of, runs_of
 from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.intake import Intake, Taken, dead_letter
 from limner.workers.stream.live import LiveView, Step, boot
@@ -80,6 +81,7 @@ class Worker:
     _views: list[LiveView] = field(default_factory=list)
     _followed: dict[str, Followed] = field(default_factory=dict)
     _intakes: dict[str, Intake] = field(default_factory=dict)
+    _foreign: tuple[Runs, Files] = (frozenset(), ())
     _opened: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> "Worker":
@@ -236,6 +238,18 @@ class Worker:
                 spelled.update(known)
         return overtaken
 
+    def look(self) -> None:
+        """MovedError where a run has read files that this worker has not: it has to begin with them, too.
+
+        Until a run has, they are in no history, and nobody's.
+        """
+        runs, files = self._foreign
+        if (found := runs_of(each.history for each in self._followed.values())) == runs:
+            return
+        if files_of(self.streamed, self.root, f"{STREAM}{self._state.name}-") != files:
+            raise MovedError("a run has read files that were not there when this worker began: begin with them again")
+        self._foreign = found, files
+
     def send(self) -> int:
         """Write online what is not there yet; returns the rows. LimnerError where a store fails: call it again."""
         with self.turns.alone():
@@ -314,6 +328,8 @@ class Worker:
                 lefts = {name: left_of(self._state, name, plan.fingerprint) for name, plan in plans.items()}
                 export_of(self._state, self.data)
                 files.hold()
+            runs = runs_of(each.history for each in self._followed.values())
+            self._foreign = runs, files_of(self.streamed, self.root, f"{STREAM}{self._state.name}-")
             for name, start in starts.items():
                 plan, known = self.streamed.plans[name], self._followed[name].serving.knows
                 vectors = self._vectors.of(plan.encoders)

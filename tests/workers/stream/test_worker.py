@@ -1,11 +1,13 @@
 """A worker and its state: what is online after each micro-batch, and what a worker that dies leaves behind."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from limner.workers.history.manifest import History
 from limner.workers.stream.events import Raw
+from limner.workers.stream.serving import MovedError
 from limner.workers.stream.worker import Worker
 from tests.workers.stream.world import BEGIN, SECOND, World, click, raw, visit
 
@@ -168,3 +170,29 @@ def test_histories_of_a_stream_stay_in_few_segments(tmp_path: Path) -> None:
     assert [segment.files[0].startswith("stream") for segment in history.manifest().segments] == [False]
     world.materialize(data="again")
     assert world.histories() == world.histories("again")
+
+
+def test_files_that_somebody_else_brings_count_when_a_run_has_read_them(tmp_path: Path) -> None:
+    """The worker begins with them again: what the run has mended is not undone."""
+    world = World(tmp_path)
+    world.now = BEGIN + 2 * SECOND
+    world.materialize()
+    with world.worker() as worker:
+        world.now += SECOND
+        worker.step([raw("clicks", click(1, at=1))])
+        worker.flush()
+        late = click(2, at=-1) | {"received": click(0, at=2.5)["at"]}
+        (world.data / "clicks" / "brought.jsonl").write_text(json.dumps(late) + "\n")
+        worker.look()  # no run has read it
+        world.now += SECOND
+        world.materialize(mends=True)
+        with pytest.raises(MovedError, match="begin with them again"):
+            worker.look()
+    with world.worker() as worker:
+        world.now += SECOND
+        worker.step([raw("clicks", click(3, at=3))])
+        worker.look()
+        world.check(world.now)
+        assert world.online("now")[1]["clicks_1m"] == 3
+        world.materialize()
+        worker.look()
