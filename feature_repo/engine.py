@@ -37,11 +37,10 @@ from limner.workers.context import RunContext
 from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
-from limner.workers.ledger.tables import Status
 from limner.workers.online.loading import state_of
 from limner.workers.online.opening import open_writer
 from limner.workers.report import Reporter
-from limner.workers.text.encode import encode_with
+from limner.workers.running import running
 
 
 class LimnerEngineConfig(FeastConfigBaseModel):
@@ -188,28 +187,17 @@ class LimnerEngine(ComputeEngine):
         ledger = Ledger(settings.ledger)
         start = min(interval.micros(task.start_time) for task in tasks) if tasks else None
         end = max(interval.micros(task.end_time) for task in tasks) if tasks else None
-        run_id = ledger.start_run("materialize", names, start, end)
-        status: Status = "failed"
-        error: str | None = None
+        cluster = partial(Cluster, settings)
+        reporter = only_warnings if report.current() is report.silent else report.current()
         try:
-            with Cluster(settings) as cluster:
-                yield RunContext(
-                    workers=cluster,
-                    encode_with=partial(encode_with, settings.triton),
-                    reporter=only_warnings if report.current() is report.silent else report.current(),
-                    ledger=ledger,
-                    run_id=run_id,
-                    shards=settings.shards or max(4, 2 * cluster.cpus),
-                    memory_limit=settings.memory_limit,
-                )
-            interrupted = any(isinstance(failure, KeyboardInterrupt) for failure in failures.values())
-            status = "interrupted" if interrupted else "failed" if failures else "done"
-            error = "; ".join(f"{view}: {failure}" for view, failure in failures.items()) or None
-        except BaseException as raised:
-            error = str(raised)
-            raise
+            with running(settings, ledger, cluster, "materialize", names, start, end, reporter) as run:
+                run.summary = summary
+                yield run.context
+                if failures:
+                    interrupted = any(isinstance(failure, KeyboardInterrupt) for failure in failures.values())
+                    run.status = "interrupted" if interrupted else "failed"
+                    run.error = "; ".join(f"{view}: {failure}" for view, failure in failures.items())
         finally:
-            ledger.finish_run(run_id, status, error, summary)
             ledger.close()
 
     def _one(

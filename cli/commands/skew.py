@@ -1,7 +1,6 @@
 """`limner skew`: whether what is online is what a run would compute."""
 
 import secrets
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,39 +78,31 @@ def compared(root: Path, views: list[str], sample: int, seed: int) -> "list[Skew
     """The differences of each view. LimnerError for a view that is not served, or has no online values."""
     from limner.language.closure import from_closure
     from limner.language.errors import LimnerError
-    from limner.workers.context import RunContext
     from limner.workers.history.served import pointers
     from limner.workers.history.version import read_version
     from limner.workers.ledger import Ledger
     from limner.workers.online.locate import online_place
     from limner.workers.plan import plan_view
-    from limner.workers.report import silent
+    from limner.workers.running import running
     from limner.workers.stream.skew import skew as skew_of
     from limner.workers.tasks import InProcess
-    from limner.workers.text.encode import encode_with
 
     settings = project.settings(root)
     served = pointers(settings.data / "history")
     ledger, found = Ledger(settings.ledger), []
-    run_id = ledger.start_run("skew", views or sorted(served))
     try:
-        encode = partial(encode_with, settings.triton)
-        context = RunContext(InProcess(), encode, silent, ledger, run_id, 1, settings.memory_limit)
-        for name in views or sorted(served):
-            if name not in served:
-                raise LimnerError(f"view {name!r} is not served; there is {', '.join(sorted(served)) or 'none'}")
-            version = read_version(settings.data / "history" / name / served[name].fingerprint)
-            specs = from_closure(version.closure) if version is not None else None
-            if specs is not None and specs.views[name].online:
-                plan = plan_view(specs, name, root, settings.data)
-                found.append(skew_of(plan, online_place(root), context, sample, seed))
-            elif views:
-                raise LimnerError(f"view {name!r} has no online values (`online: false`)")
-    except BaseException as error:
-        ledger.finish_run(run_id, "failed", str(error))
-        raise
-    else:
-        ledger.finish_run(run_id, "done", summary={each.view: {"seed": seed, **_json(each)} for each in found})
+        with running(settings, ledger, InProcess, "skew", views or sorted(served)) as run:
+            for name in views or sorted(served):
+                if name not in served:
+                    raise LimnerError(f"view {name!r} is not served; there is {', '.join(sorted(served)) or 'none'}")
+                version = read_version(settings.data / "history" / name / served[name].fingerprint)
+                specs = from_closure(version.closure) if version is not None else None
+                if specs is not None and specs.views[name].online:
+                    plan = plan_view(specs, name, root, settings.data)
+                    found.append(skew_of(plan, online_place(root), run.context, sample, seed))
+                elif views:
+                    raise LimnerError(f"view {name!r} has no online values (`online: false`)")
+            run.summary.update({each.view: {"seed": seed, **_json(each)} for each in found})
     finally:
         ledger.close()
     return found

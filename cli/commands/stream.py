@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -132,41 +131,29 @@ def _follow(
     shared: bool,
 ) -> "Told":
     from limner.language.repo import load
-    from limner.workers.context import RunContext
     from limner.workers.online.locate import online_place
-    from limner.workers.report import silent
+    from limner.workers.running import running
     from limner.workers.stream.choose import streamed
     from limner.workers.stream.loop import follow
     from limner.workers.stream.worker import Worker
     from limner.workers.tasks import InProcess
-    from limner.workers.text.encode import encode_with
 
     console = output.side_console()
     found = streamed(load(settings.specs), root, settings.data, views)
     events = _with_pushes(source, found, settings.data, shared=shared)
-    run_id = ledger.start_run(f"stream --from {source}", sorted(found.plans))
-    context = RunContext(
-        workers=InProcess(),
-        encode_with=partial(encode_with, settings.triton),
-        reporter=silent,
-        ledger=ledger,
-        run_id=run_id,
-        shards=1,
-        memory_limit=settings.memory_limit,
-    )
     try:
-        with Worker(root, settings.data, online_place(root), found, context) as worker:
+        with (
+            running(settings, ledger, InProcess, f"stream --from {source}", sorted(found.plans)) as run,
+            Worker(root, settings.data, online_place(root), found, run.context) as worker,
+        ):
             console.print(f"following {', '.join(found.sources)}: {', '.join(found.plans)}", markup=False)
             if found.waiting:
                 text = "what they are made of has changed: run `limner materialize incremental`"
                 console.print(f"not yet {', '.join(found.waiting)}; {text}", markup=False)
             told = follow(worker, events, stop.is_set, lambda text: console.print(text, markup=False), pace, once=once)
-    except BaseException as error:
-        ledger.finish_run(run_id, "failed", str(error) or type(error).__name__)
-        raise
+            run.summary.update(summary_of(told))
     finally:
         events.close()
-    ledger.finish_run(run_id, "done", summary=summary_of(told))
     return told
 
 

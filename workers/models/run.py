@@ -1,6 +1,7 @@
 """`limner fit`: the versions of a model that are due, in a run of the ledger."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -8,19 +9,17 @@ from limner.language.columns import check
 from limner.language.errors import LimnerError
 from limner.language.repo import Specs, load
 from limner.language.suggest import did_you_mean
-from limner.workers.context import RunContext
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.serving import add
 from limner.workers.ledger import Ledger, ModelVersion
-from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
 from limner.workers.models.fitting import Fitted, due, fit, there
 from limner.workers.models.pins import definition_of, with_pins
 from limner.workers.models.versions import Version, folder_of
 from limner.workers.report import Reporter
+from limner.workers.running import running
 from limner.workers.settings import EngineSettings
 from limner.workers.sources.describe import describe
-from limner.workers.text.encode import encode_with
 
 
 def fit_model(
@@ -75,35 +74,17 @@ def _run(
 ) -> tuple[Fitted, ...]:
     from limner.workers.cluster import Cluster
 
-    run_id = ledger.start_run("fit", [name], None, max(cut_offs))
-    status: Status = "failed"
-    error: str | None = None
     done: list[Fitted] = []
-    try:
-        with Cluster(settings) as cluster:
-            context = RunContext(
-                workers=cluster,
-                encode_with=partial(encode_with, settings.triton),
-                reporter=reporter,
-                ledger=ledger,
-                run_id=run_id,
-                shards=settings.shards or max(4, 2 * cluster.cpus),
-                memory_limit=settings.memory_limit,
-                tuning_workers=settings.tuning_workers,
-                serve=partial(add, TritonHome(root), settings.triton),
-            )
-            for cut_off in cut_offs:
-                made = fit(specs, name, cut_off, root, settings.data, context, allow_suspicious=allow_suspicious)
-                done.append(made)
-                if made.registered:
-                    ledger.register(_row(made.version, settings.data, run_id))
-        status = "done"
-    except BaseException as raised:
-        status = "interrupted" if isinstance(raised, KeyboardInterrupt) else "failed"
-        error = str(raised)
-        raise
-    finally:
-        ledger.finish_run(run_id, status, error, {name: {"versions": [each.version.id for each in done]}})
+    cluster = partial(Cluster, settings)
+    with running(settings, ledger, cluster, "fit", [name], None, max(cut_offs), reporter) as run:
+        run.summary[name] = {"versions": []}
+        context = replace(run.context, serve=partial(add, TritonHome(root), settings.triton))
+        for cut_off in cut_offs:
+            made = fit(specs, name, cut_off, root, settings.data, context, allow_suspicious=allow_suspicious)
+            done.append(made)
+            run.summary[name]["versions"].append(made.version.id)
+            if made.registered:
+                ledger.register(_row(made.version, settings.data, context.run_id))
     return tuple(done)
 
 

@@ -19,14 +19,13 @@ from limner.workers.evaluation.versions.asked import Asked, Told
 from limner.workers.evaluation.versions.kinds import evaluate
 from limner.workers.history.lock import view_lock
 from limner.workers.ledger import Ledger
-from limner.workers.ledger.tables import Status
 from limner.workers.members import text_of
 from limner.workers.models.pins import definition_of, with_pins
 from limner.workers.models.versions import Version, folder_of, registered
 from limner.workers.report import Reporter
+from limner.workers.running import running
 from limner.workers.settings import EngineSettings
 from limner.workers.sources.describe import describe
-from limner.workers.text.encode import encode_with
 
 REPORT = "report.html"
 
@@ -67,21 +66,11 @@ def evaluate_model(
     if out is not None and len(chosen) > 1:
         raise LimnerError(f"--out is for one report, and there are {len(chosen)} versions: name one with --version")
     ledger = Ledger(settings.ledger)
-    run_id = ledger.start_run("evaluate", [name], None, known_by)
-    status: Status = "failed"
-    error: str | None = None
     done: list[Evaluated] = []
     try:
-        with Cluster(settings) as cluster:
-            context = RunContext(
-                workers=cluster,
-                encode_with=partial(encode_with, settings.triton),
-                reporter=reporter,
-                ledger=ledger,
-                run_id=run_id,
-                shards=settings.shards or max(4, 2 * cluster.cpus),
-                memory_limit=settings.memory_limit,
-            )
+        cluster = partial(Cluster, settings)
+        with running(settings, ledger, cluster, "evaluate", [name], None, known_by, reporter) as run:
+            run.summary[name] = {"versions": []}
             for each in chosen:
                 done.append(
                     evaluated(
@@ -89,20 +78,15 @@ def evaluate_model(
                         each,
                         root,
                         settings.data,
-                        context,
+                        run.context,
                         known_by=known_by,
                         draws=draws,
                         out=out,
                         alone=not every,
                     )
                 )
-        status = "done"
-    except BaseException as raised:
-        status = "interrupted" if isinstance(raised, KeyboardInterrupt) else "failed"
-        error = str(raised)
-        raise
+                run.summary[name]["versions"].append(each.id)
     finally:
-        ledger.finish_run(run_id, status, error, {name: {"versions": [each.version.id for each in done]}})
         ledger.close()
     return tuple(done)
 
