@@ -8,8 +8,7 @@ and others (A Simple but Tough-to-Beat Baseline for Sentence Embeddings, 2017): 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from limner.language.errors import LimnerError
 from limner.language.term_encoders import Word2Vec
+from limner.workers.alone import alone
 
 Float32s = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -152,21 +152,3 @@ def _pairs(tokens: Ints, text: Ints, window: int, random: np.random.Generator) -
         parts += [pair, pair[:, ::-1]]
     found = np.concatenate(parts)
     return np.ascontiguousarray(found[random.permutation(len(found))])
-
-
-@contextmanager
-def alone(seed: int) -> Iterator[None]:
-    """Torch as a run of its own: one thread, its own chance, and left as it was."""
-    import torch
-
-    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
-    strict = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.random.set_rng_state(state)
-        torch.use_deterministic_algorithms(strict)
-        torch.set_num_threads(threads)

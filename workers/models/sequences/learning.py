@@ -1,12 +1,11 @@
 """Learning a network of what follows what, with torch; what it learned are arrays for `network`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from limner.workers.alone import alone
 from limner.workers.models.sequences.events import Events, Following
 from limner.workers.models.sequences.modules import Arrays, Reads, network
 from limner.workers.models.sequences.vocabulary import NONE, OTHER, START, gaps
@@ -111,21 +110,3 @@ def _mean_loss(net: Any, stretches: _Stretches) -> float:
             loss, size = _loss(net, stretches, np.arange(begin, min(begin + 256, len(stretches.read))))
             total, count = total + float(loss) * size, count + size
     return total / max(count, 1)
-
-
-@contextmanager
-def alone(seed: int) -> Iterator[None]:
-    """Torch as a run of its own: one thread, its own chance, and left as it was."""
-    import torch
-
-    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
-    strict = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.random.set_rng_state(state)
-        torch.use_deterministic_algorithms(strict)
-        torch.set_num_threads(threads)

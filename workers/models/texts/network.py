@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from limner.language.learning.classifier import Classifier
+from limner.workers.alone import alone
 from limner.workers.derive.values import Array
 from limner.workers.models.texts.convolution import PAD, places, tokens
 from limner.workers.models.texts.learned import Convolution
-from limner.workers.text.skipgram import alone
 
 WIDTHS, FILTERS, VECTOR = (2, 3, 4), 64, 64
 KNOWN, LONGEST = 5000, 256  # tokens there are vectors for, the most frequent ones; tokens of a text that are read

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limner.workers.alone import alone
 from limner.workers.models.sequences.events import Events, following
 from limner.workers.models.sequences.fixed import clipped, rounded, sigmoid, softmax, tanh
 from limner.workers.models.sequences.gru import Gru
 from limner.workers.models.sequences.learned import NETWORKS, Content, contents, encoder, files, read_encoder
-from limner.workers.models.sequences.learning import alone
 from limner.workers.models.sequences.modules import Reads, network
 from limner.workers.models.sequences.vocabulary import GAPS, gaps
 from limner.workers.models.versions import Version, register
