@@ -51,7 +51,7 @@ class Skew:
         return self.differences.none
 
 
-def skew(plan: ViewPlan, place: Place, context: RunContext, sample: int, seed: int) -> Skew:
+def skew(plan: ViewPlan, place: Place, context: RunContext, sample: int, seed: int = 0) -> Skew:
     """Compare the online values of at most `sample` entities with a computation from all rows.
 
     `seed` chooses them: an entity is chosen or not whatever others there are, as far as the sample reaches. The instant

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
 from limner.workers.members import Member
+from limner.workers.online.database import Writer
+from limner.workers.online.healing import heal
 from limner.workers.online.loading import load, schema_of, state_of
 from limner.workers.online.opening import open_database, open_writer
 from limner.workers.plan import ViewPlan
@@ -22,6 +25,7 @@ from limner.workers.stream import choose
 from limner.workers.stream.choose import Streamed
 from limner.workers.stream.events import Raw
 from limner.workers.stream.state import FILE, State
+from limner.workers.stream.unwritten import unwritten
 from limner.workers.stream.worker import Worker
 from limner.workers.tasks import InProcess
 from tests.oracle.cleaning import Table
@@ -154,6 +158,15 @@ class World:
             if data == "data":
                 with open_writer(self.place) as writer:
                     load(writer, plan, result.history, before, result.latest())
+                    self._agree(writer, plan, result.history)
+
+    def _agree(self, writer: Writer, plan: ViewPlan, history: History) -> None:
+        """What a run finds when it looks at what is online: nothing to mend, whatever workers have written since."""
+        database = open_database(self.place)
+        rows = partial(unwritten, plan)
+        told = heal(writer, database, plan, history, begun=self.now, now=self.now, unwritten=rows)
+        database.close()
+        assert told.none, told
 
     def worker(self, at: Callable[[str], object] = lambda _: None) -> Worker:
         """A worker, to be entered."""
