@@ -101,8 +101,8 @@ def run(
     one, two = list[float](), list[float]()
     for turn in range(_TURNS):
         for workers, into in ((1, one), (2, two)):
-            root = project(folder / f"redis-{turn}-{workers}", _SPECS, shoppers)
-            into.extend(rates(root, workers, events // 2, partial(_shared_tap, shoppers)))
+            shared = project(folder / f"redis-{turn}-{workers}", _SPECS, shoppers)
+            into.extend(rates(shared, workers, events // 2, partial(_shared_tap, shoppers)))
     report.measure("from Redis Streams, one worker", "events/s", one)
     report.measure("from Redis Streams, two workers of one project", "events/s", two)
     report.compare("two workers over one, from Redis Streams", two, one)
