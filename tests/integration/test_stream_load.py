@@ -5,10 +5,12 @@
 is the long form; the suite runs a short one.
 """
 
+import http.client
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -133,3 +135,46 @@ def _until(true: Any, seconds: float = 120) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_workers_behind_one_port(project: Path) -> None:  # noqa: F811
+    """Who posts need not know how many there are, and sends again what was not answered: each event counts once."""
+    apply(project / "feature_repo")
+    materialize(project)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "limner.cli.main", "-C", str(project), "stream", "--workers", "2", "--json"]
+    group = subprocess.Popen([*command, "--from", f"http://127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True)
+    try:
+        _until(lambda: _posted(port, 1))
+        _until(lambda: len(_listening(project)) == 2)
+        for number in range(2, 60):
+            if number == 20:
+                os.kill(_children(group.pid)[0], signal.SIGKILL)
+            _until(lambda number=number: _posted(port, number))
+    finally:
+        group.send_signal(signal.SIGTERM)
+        told, _ = group.communicate(timeout=120)
+    assert group.returncode == 0
+    assert json.loads(told)["dead"] == 0
+    _each_once(project, 59)
+
+
+def _posted(port: int, number: int) -> bool:
+    """Each on a connection of its own: the kernel chooses who answers."""
+    body = json.dumps(tap(number, number % 7, datetime.now(UTC)))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/events/taps", body, {"content-type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return bool(answer.get("taken") or answer.get("repeated"))
+
+
+def _listening(root: Path) -> list[Path]:
+    """Workers that are there."""
+    return list((root / "data" / "stream").glob("work-*"))
