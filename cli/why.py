@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 from limner.cli import output, project
 from limner.cli import why_rows as rows
 from limner.cli import why_texts as texts
+from limner.cli.why_heading import heading
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from limner.workers.models.segment_why import SegmentWhy
     from limner.workers.models.why import Why
 
@@ -46,48 +49,36 @@ def as_data(found: "Why | SegmentWhy") -> dict[str, Any]:
 
 def render(key: str, found: "Why") -> None:
     """Print a line a feature, the one that moved the score most first; scores are log-odds."""
-    from rich.table import Table
-
-    console = output.console()
-    console.print(
-        f"[bold]{key} · {found.view}.{found.feature} = {found.probability:.4g}[/bold] · as of "
-        f"{output.instant(found.instant)} · model {found.model}, version {found.version}, cut-off "
-        f"{output.instant(found.cut_off)}",
-        soft_wrap=True,
-    )
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_column()
-    table.add_column()
-    table.add_column(justify="right")
+    heading(key, found, f"{found.view}.{found.feature} = {found.probability:.4g}")
+    table = _table()
     table.add_row("base", "", f"{found.base:+.3f}")
     for part in found.parts:
         filled = "" if part.stands_for is None else f" (the median, {output.brief(part.stands_for)}, stands for it)"
         table.add_row(part.feature, f"{output.brief(part.value)}{filled}", f"{part.adds:+.3f}")
     table.add_row("score", "", f"{found.score:+.3f}")
-    console.print(table)
+    output.console().print(table)
 
 
 def render_segment(key: str, found: "SegmentWhy") -> None:
     """Print which segment it is and which is next, then a line a feature; squared distances, in scaled units."""
-    from rich.table import Table
-
-    console = output.console()
-    console.print(
-        f"[bold]{key} · {found.view}.{found.feature}: segment {found.id} ({found.name})[/bold] · as of "
-        f"{output.instant(found.instant)} · model {found.model}, version {found.version}, cut-off "
-        f"{output.instant(found.cut_off)}",
-        soft_wrap=True,
-    )
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_column()
-    table.add_column()
-    table.add_column(justify="right")
+    heading(key, found, f"{found.view}.{found.feature}: segment {found.id} ({found.name})")
+    table = _table()
     for part in found.parts:
         named = ", ".join(f"{name} {by:+.3f}" for name, by in part.places)
         value = named or output.brief(part.value)
         table.add_row(part.feature, "null (something stands for it)" if part.missing else value, f"{part.adds:+.3f}")
     table.add_row("together", _against(found), f"{sum(part.adds for part in found.parts):+.3f}")
-    console.print(table)
+    output.console().print(table)
+
+
+def _table() -> "Table":
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_column()
+    table.add_column()
+    table.add_column(justify="right")
+    return table
 
 
 def _against(found: "SegmentWhy") -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from limner.cli import output
+from limner.cli.why_heading import heading
 
 if TYPE_CHECKING:
     from limner.workers.models.sequences.why import RowsBehind
@@ -24,12 +25,7 @@ def render(key: str, found: "RowsBehind") -> None:
     from rich.table import Table
 
     console = output.console()
-    console.print(
-        f"[bold]{key} · {found.view}.{found.feature} = {escape(output.brief(found.value))}[/bold] · as of "
-        f"{output.instant(found.instant)} · model {found.model}, version {found.version}, cut-off "
-        f"{output.instant(found.cut_off)}",
-        soft_wrap=True,
-    )
+    heading(key, found, f"{found.view}.{found.feature} = {escape(output.brief(found.value))}")
     what = f"moves {found.about}" if found.about else "moves"
     table = Table(escape(what), "when", *map(escape, found.rows[0].words), box=None, padding=(0, 2))
     for each in found.rows[:_MOST]:

@@ -10,7 +10,7 @@ from limner.language.learning.classifier import Classifier
 from limner.workers.evaluation.baselines import TermsAndLine, majority
 from limner.workers.evaluation.drift import by_month
 from limner.workers.evaluation.entities import least
-from limner.workers.evaluation.evaluate import of_classes
+from limner.workers.evaluation.evaluate import Evaluation, of_classes
 from limner.workers.evaluation.versions.asked import Asked, Basis, Told
 from limner.workers.evaluation.weighted import Array
 from limner.workers.members import text_of
@@ -47,21 +47,7 @@ def classifier(asked: Asked) -> Told:
     chosen = _chosen(asked, kind)
     with threadpool_limits(1):  # sums of several threads depend on their number
         later, after, notes = part_of(chosen.later, chosen.after)
-        contenders = {asked.model.model: after}
-        terms = terms_of(chosen.learned, later, len(kind.names))
-        if terms is not None:
-            contenders["TF-IDF of characters and a line"] = terms
-        contenders["majority"] = majority(chosen.learned.label.astype(np.intp), len(kind.names), len(later))
-        there = len(np.unique(later.label)) == len(kind.names)
-        evaluation = of_classes(
-            later.label.astype(np.intp),
-            kind.names,
-            contenders,
-            np.arange(len(later)),
-            decides="" if there else "accuracy",
-            draws=asked.draws,
-            seed=asked.version.seed,
-        )
+        evaluation = measured(asked, kind.names, chosen.learned, later, after)
     instants = np.concatenate([chosen.learned.known, chosen.later.known])
     scores = np.concatenate([score(chosen.before), score(chosen.after)])
     return Told(
@@ -134,6 +120,27 @@ def part_of(later: Texts, after: Array) -> tuple[Texts, Array, list[str]]:
     if kept.all():
         return later, after, []
     return later.of(kept), after[kept], [f"measured on some texts: {kept.sum():,} of {len(kept):,}"]
+
+
+def measured(
+    asked: Asked, names: tuple[str, ...], learned: Texts, later: Texts, said: Array, *, terms: bool = True
+) -> Evaluation:
+    """What the version `said` of later texts, (texts, classes), beside those who learned of earlier ones."""
+    contenders = {asked.model.model: said}
+    found = terms_of(learned, later, len(names)) if terms else None
+    if found is not None:
+        contenders["TF-IDF of characters and a line"] = found
+    contenders["majority"] = majority(learned.label.astype(np.intp), len(names), len(later))
+    there = len(np.unique(later.label)) == len(names)
+    return of_classes(
+        later.label.astype(np.intp),
+        names,
+        contenders,
+        np.arange(len(later)),
+        decides="" if there else "accuracy",
+        draws=asked.draws,
+        seed=asked.version.seed,
+    )
 
 
 def terms_of(learned: Texts, asked: Texts, classes: int) -> Array | None:

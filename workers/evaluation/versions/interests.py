@@ -3,11 +3,9 @@
 import numpy as np
 
 from limner.language.errors import LimnerError
-from limner.workers.evaluation.baselines import majority
 from limner.workers.evaluation.drift import by_month
-from limner.workers.evaluation.evaluate import of_classes
 from limner.workers.evaluation.versions.asked import Asked, Told
-from limner.workers.evaluation.versions.classifier import few_of, part_of, probabilities, said, score, terms_of
+from limner.workers.evaluation.versions.classifier import few_of, measured, part_of, probabilities, said, score
 from limner.workers.members import text_of
 from limner.workers.models.texts.fitting import known_texts
 from limner.workers.models.texts.training import FEW
@@ -52,22 +50,8 @@ def interests(asked: Asked) -> Told:
     before, after = (probabilities(asked, scorer, each)[:, columns] for each in (earlier, later))
     before, after = (each / each.sum(axis=1, keepdims=True) for each in (before, after))
     with threadpool_limits(1):  # sums of several threads depend on their number
-        later, measured, cut = part_of(later, after)
-        contenders = {name: measured}
-        learned = None if few else terms_of(earlier, later, len(columns))
-        if learned is not None:
-            contenders["TF-IDF of characters and a line"] = learned
-        contenders["majority"] = majority(earlier.label.astype(np.intp), len(columns), len(later))
-        there = len(np.unique(later.label)) == len(columns)
-        evaluation = of_classes(
-            later.label.astype(np.intp),
-            classes.names,
-            contenders,
-            np.arange(len(later)),
-            decides="" if there else "accuracy",
-            draws=asked.draws,
-            seed=asked.version.seed,
-        )
+        later, said_of, cut = part_of(later, after)
+        evaluation = measured(asked, classes.names, earlier, later, said_of, terms=not few)
     if len(columns) < len(kind.names):
         notes.append(f"measured among the {len(columns)} tags of {len(kind.names)} that {classes.label.column} tells")
     scores, instants = score(after), first
