@@ -19,10 +19,13 @@ from limner.feature_repo.online_store import LimnerOnlineStore, online_place
 from limner.feature_repo.project import Project
 from limner.feature_repo.quiet import hush
 from limner.language.errors import LimnerError
+from limner.workers.encoder.home import TritonHome
+from limner.workers.encoder.serving import drop
 from limner.workers.history.lock import view_lock
 from limner.workers.history.served import Pointer, forget, pointers
 from limner.workers.history.version import read_version
 from limner.workers.online.opening import open_database, open_writer
+from limner.workers.text.scorers import served_name
 
 Kind = Literal["history", "online values", "embeddings", "fit", "model version", "stage", "half removed"]
 _OF_ANY = ("embeddings", "fit", "model version")  # any view may use them
@@ -142,6 +145,9 @@ def _remove(here: _Project, item: Item) -> None:
     if item.kind == "online values":
         with open_writer(online_place(here.store.config)) as writer:
             writer.drop_unserved(item.view)
+    if item.kind == "model version" and item.path is not None:  # of a tuned one Triton may still have it loaded
+        name = served_name(item.path.parent.name, item.path.name)
+        drop(TritonHome(here.project.root), here.project.settings.triton, name)
     if item.path is not None:
         if item.kind == "history" and item.view not in here.views:
             forget(here.data / "history", [item.view])

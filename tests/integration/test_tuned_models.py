@@ -1,6 +1,5 @@
 """Tuned encoders and a real Triton: loaded without a restart, asked by views, refused without harm; by two workers."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,7 +14,7 @@ from limner.language.errors import LimnerError
 from limner.workers.cluster import Cluster
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.resolve import EncoderModel
-from limner.workers.encoder.serving import add, health
+from limner.workers.encoder.serving import add, drop, health
 from limner.workers.encoder.transport import GrpcTransport
 from limner.workers.evaluation.versions.run import evaluated
 from limner.workers.ledger import Ledger
@@ -63,11 +62,7 @@ def root(triton: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     place = project(tmp_path_factory.mktemp("tuned"), reviews(count=250))
     assert _fit(triton, place).registered
     yield place
-    transport = GrpcTransport(triton.settings.url)
-    model = _served(place)
-    transport.unload(model.name)
-    shutil.rmtree(triton.home.repository / model.name)
-    transport.close()
+    drop(triton.home, triton.settings, _served(place).name)
 
 
 def _served(root: Path) -> EncoderModel:
@@ -142,6 +137,19 @@ def test_a_version_that_triton_refuses_does_no_harm(triton: TritonServer, root: 
         add(triton.home, triton.settings, broken)
     assert not (triton.home.repository / "mood.broken").exists()
     assert triton.client(model).encode(["it was great"]).failures == {}
+
+
+def test_a_version_that_nobody_asks_any_more_goes(triton: TritonServer, root: Path) -> None:
+    """From the server and from its repository; it can be served again."""
+    model = _served(root)
+    transport = GrpcTransport(triton.settings.url)
+    assert drop(triton.home, triton.settings, model.name)
+    assert health(model, transport).state == "missing"
+    assert not (triton.home.repository / model.name).exists()
+    assert not drop(triton.home, triton.settings, model.name)
+    assert "is served by Triton" in add(triton.home, triton.settings, model)
+    assert health(model, transport).ok
+    transport.close()
 
 
 def test_two_workers_learn_what_one_learns(triton: TritonServer, root: Path, tmp_path: Path) -> None:

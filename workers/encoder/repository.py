@@ -123,7 +123,7 @@ def quantize(model: EncoderModel, home: TritonHome, folder: Path) -> None:
 
 def drop_unused_exports(home: TritonHome) -> None:
     """Remove exports that no repository folder links to any more."""
-    for place in home.exports.iterdir():
+    for place in home.exports.glob("*"):
         if all(path.stat().st_nlink == 1 for path in place.iterdir()):
             shutil.rmtree(place)
 

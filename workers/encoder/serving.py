@@ -13,7 +13,7 @@ from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.install import require_installed
 from limner.workers.encoder.locking import exclusive
-from limner.workers.encoder.repository import Serving, build
+from limner.workers.encoder.repository import Serving, build, drop_unused_exports
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.encoder.transport import Fault, GrpcTransport, Transport, TransportError
@@ -108,7 +108,7 @@ def add(home: TritonHome, settings: TritonSettings, model: EncoderModel, say: Sa
                 build(model, home, None, say)
                 ensure_served(model, transport, say, reload=False)
             except (TransportError, TritonFailed) as error:
-                _take_back(model, home, transport)
+                _take_back(model.name, home, transport)
                 raise TritonFailed(
                     f"Triton at {settings.url} refuses {model.name}: {error}\nWhat it serves stays as it is; its log "
                     f"is {home.log}"
@@ -118,10 +118,26 @@ def add(home: TritonHome, settings: TritonSettings, model: EncoderModel, say: Sa
     return f"is served by Triton at {settings.url} as {model.name}"
 
 
-def _take_back(model: EncoderModel, home: TritonHome, transport: Transport) -> None:
+def drop(home: TritonHome, settings: TritonSettings, name: str) -> bool:
+    """Unload a model that nobody asks any more, and remove it from the repository; False where it is not there."""
+    if not (home.repository / name).is_dir():
+        return False
+    transport = GrpcTransport(settings.url) if len(settings.addresses) == 1 and settings.host in LOCAL else None
+    try:
+        with exclusive(home.lock):
+            _take_back(name, home, transport)
+            drop_unused_exports(home)
+    finally:
+        if transport is not None:
+            transport.close()
+    return True
+
+
+def _take_back(name: str, home: TritonHome, transport: Transport | None) -> None:
     with suppress(TransportError):
-        transport.unload(model.name)
-    shutil.rmtree(home.repository / model.name, ignore_errors=True)
+        if transport is not None and transport.live():
+            transport.unload(name)
+    shutil.rmtree(home.repository / name, ignore_errors=True)
 
 
 def build_all(home: TritonHome, models: Sequence[EncoderModel], say: Say = lambda line: None) -> list[str]:
