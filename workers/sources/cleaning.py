@@ -19,7 +19,7 @@ from limner.workers.sources.fates import Fates
 from limner.workers.sources.meeting import meeting
 from limner.workers.sources.normalize import normalizer
 from limner.workers.sources.physical import FLOATS, logical_type
-from limner.workers.sources.scan import CLAIM, Bounds, Scan
+from limner.workers.sources.scan import CLAIM, EVER, Bounds, Scan
 from limner.workers.sources.texts import register
 from limner.workers.sources.values import SQL_TYPES, read_as, reads_always
 from limner.workers.sources.workbench import Workbench
@@ -183,11 +183,12 @@ class Cleaning:
         )
         sql = (
             f"SELECT *, NULL::INTEGER AS __fate, __known IS NULL OR __known > {bounds.known_after} AS __new{named} "
-            f"FROM ({sql}) WHERE (__known IS NULL OR __known <= {bounds.until})"
+            f"FROM ({sql})"
         )
-        if bounds.lower is not None:
-            sql += f" AND (__known IS NULL OR {in_reach(bounds)})"
-        return sql if bounds.before is None else f"{sql} AND __ts < {bounds.before}"
+        held = [] if bounds.until >= EVER else [f"(__known IS NULL OR __known <= {bounds.until})"]
+        held += [] if bounds.lower is None else [f"(__known IS NULL OR {in_reach(bounds)})"]
+        held += [] if bounds.before is None else [f"__ts < {bounds.before}"]
+        return f"{sql} WHERE {' AND '.join(held)}" if held else sql
 
     def _judge_reading(self, sql: str) -> str:
         cases = []

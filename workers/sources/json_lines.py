@@ -30,10 +30,14 @@ def json_scan(columns: Sequence[str], files: Sequence[Path], filename: str | Non
     return f"read_json([{listed}], {_LINES}, records = true, columns = {{{typed}}}{more})"
 
 
+def json_objects(files: Sequence[Path]) -> str:
+    """A SQL table expression of one column, `json`: the lines."""
+    return f"read_json_objects([{', '.join(map(file_literal, files))}], {_LINES})"
+
+
 def json_columns(database: "DuckDBPyConnection", source: Source, files: Sequence[Path]) -> list[str]:
     """Every key of any line, sorted; all lines are read. LimnerError says which line cannot be, and why."""
-    listed = ", ".join(map(file_literal, files))
-    keys = f"SELECT unnest(json_keys(json)) AS key FROM read_json_objects([{listed}], {_LINES})"
+    keys = f"SELECT unnest(json_keys(json)) AS key FROM {json_objects(files)}"
     with reading_lines(source, files, "looking at its columns"):
         names = [str(row[0]) for row in database.execute(f"SELECT DISTINCT key FROM ({keys}) ORDER BY key").fetchall()]
     twice = [name for name in names if [other.lower() for other in names].count(name.lower()) > 1]

@@ -22,6 +22,8 @@ from limner.workers.sources.workbench import Workbench
 from limner.workers.sql import literal, quoted
 
 _CLAIMED = ("low", "high", "jump")
+EVER = 1 << 61
+"""µs: no row happens or becomes known later."""
 CLAIM = tuple(f"__limner_{name}" for name in _CLAIMED)
 """What a row's folders say of its time: local µs from `low` to before `high`, or the instant `jump`; null: nothing."""
 

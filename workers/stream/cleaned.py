@@ -10,8 +10,8 @@ from limner.workers.plan import ViewPlan
 from limner.workers.sources.at_once import AtOnce, Clean
 from limner.workers.sources.prepare import PrepareRequest, prepare
 from limner.workers.sources.rows import Lasting
+from limner.workers.sources.scan import EVER
 from limner.workers.staged import NEVER
-from limner.workers.stream.live import FAR
 
 
 class Cleaner:
@@ -48,8 +48,9 @@ class Cleaner:
         if prepared.quarantine_file is not None:
             name = _id(plan, source)
             column = f"raw.{name}" if name in ("reason", "source") else name
-            set_aside = pq.read_table(prepared.quarantine_file, columns=[column, "reason"])
-            quarantined = [(str(row[column]), row["reason"]) for row in set_aside.to_pylist()]
+            set_aside = pq.read_table(prepared.quarantine_file).to_pylist()
+            # rows of what is looked up are no events
+            quarantined = [(str(row[column]), row["reason"]) for row in set_aside if row["source"] == source]
         texts = {column: pq.read_table(file).to_pylist() for column, file in prepared.texts.items()}
         return Clean(
             rows=pq.read_table(prepared.shards[0]),
@@ -77,7 +78,7 @@ def _request(plan: ViewPlan, source: str, file: Path, stage: Path) -> PrepareReq
         measures=reading.measures,
         lower=None,
         known_after=NEVER,
-        until=FAR,
+        until=EVER,
         total_order=reading.order_matters,
         shards=1,
         root=plan.root,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -13,10 +13,13 @@ from limner.language.models import Source
 from limner.workers.sources.duck import connection
 from limner.workers.sources.files import files_of
 from limner.workers.sources.instants import Instants, datetime_of, everyday_micros
-from limner.workers.sources.json_lines import json_columns, json_scan
+from limner.workers.sources.json_lines import json_objects, json_scan, reading_lines
 from limner.workers.sql import quoted
 from limner.workers.stream.events import Event, Reader, RefusedError
 from limner.workers.stream.state import State
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
 
 AHEAD = 60_000_000  # µs: how far another clock may be ahead of ours
 
@@ -44,6 +47,7 @@ class Intake:
         self._opened = connection(None, threads=1)
         self._database = self._opened.__enter__()
         self._instants = Instants(self._database)
+        self._lines: DuckDBPyRelation | None = None
 
     @property
     def spelled(self) -> dict[str, str]:
@@ -136,13 +140,20 @@ class Intake:
             return str(error)
         return None
 
+    def _parsed(self, file: Path) -> "DuckDBPyRelation":
+        """A query of the one file there is, which looks at each line; it fails where a file of the source would."""
+        if self._lines is None:
+            self._lines = self._database.sql(f"SELECT count(json_keys(json)) FROM {json_objects([file])}")
+        return self._lines
+
     def _unreadable(self, lines: Sequence[tuple[str, str]], file: Path) -> list[str]:
         """The ids of lines that would make a file unreadable: none, as far as anybody knows."""
         if not lines:
             return []
         _write(file, (line for _, line in lines))
         try:
-            json_columns(self._database, self.source, [file])
+            with reading_lines(self.source, [file], "looking at its lines"):
+                self._parsed(file).fetchall()
         except LimnerError:
             if len(lines) == 1:
                 return [lines[0][0]]

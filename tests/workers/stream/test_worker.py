@@ -7,6 +7,7 @@ import pytest
 
 from limner.workers.history.manifest import History
 from limner.workers.stream.events import Raw
+from limner.workers.stream.intake import Intake
 from limner.workers.stream.serving import MovedError
 from limner.workers.stream.worker import Worker
 from tests.workers.stream.world import BEGIN, SECOND, World, click, raw, visit
@@ -196,3 +197,26 @@ def test_files_that_somebody_else_brings_count_when_a_run_has_read_them(tmp_path
         assert world.online("now")[1]["clicks_1m"] == 3
         world.materialize()
         worker.look()
+
+
+def test_rows_of_what_is_looked_up_are_no_events(tmp_path: Path) -> None:
+    """An item that is there twice is in the quarantine of runs; it is nobody's dead letter."""
+    world = World(tmp_path)
+    with (world.data / "items.csv").open("a") as file:
+        file.write("a,Again\n")
+    world.now = BEGIN + SECOND
+    world.materialize()
+    with world.worker() as worker:
+        told = worker.step([raw("clicks", click(1, at=0))])
+        assert (told.taken, told.dead, told.quarantined) == (1, 0, {})
+
+
+def test_a_line_that_no_reader_of_files_takes_is_found(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    intake = Intake(world.specs.sources["clicks"], world.root, [])
+    lines = [(str(n), '{"a": 1}') for n in range(5)]
+    lines[3] = ("3", '{"a": ')
+    file = tmp_path / "lines.jsonl"
+    assert intake._unreadable(lines, file) == ["3"]
+    assert intake._unreadable(lines[:3], file) == []
+    intake.close()
