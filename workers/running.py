@@ -38,7 +38,7 @@ def running(
     end: int | None = None,
     reporter: Reporter = silent,
 ) -> Iterator[Running]:
-    """Run a command on `names` over (start, end] (µs); in this process, there is one shard.
+    """Run a command on `names` over (start, end] (µs). With `InProcess` as workers there is one shard.
 
     What is raised is recorded as a failure, Ctrl-C as an interruption.
     """
@@ -47,7 +47,6 @@ def running(
     error: str | None = None
     try:
         with workers() as there:
-            alone = isinstance(there, InProcess)
             run = Running(
                 RunContext(
                     workers=there,
@@ -55,7 +54,7 @@ def running(
                     reporter=reporter,
                     ledger=ledger,
                     run_id=run_id,
-                    shards=1 if alone else settings.shards or max(4, 2 * there.cpus),
+                    shards=1 if workers is InProcess else settings.shards or max(4, 2 * there.cpus),
                     memory_limit=settings.memory_limit,
                     tuning_workers=settings.tuning_workers,
                 )

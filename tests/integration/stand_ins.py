@@ -20,5 +20,5 @@ def in_process() -> Iterator[None]:
 def marking(in_process: None) -> Iterator[None]:
     """Tasks run in this process, and texts are encoded by a fake that leaves its mark."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limner.feature_repo.engine.encode_with", lambda _settings, model: MarkingEncode(model))
+        patch.setattr("limner.workers.running.encode_with", lambda _settings, model: MarkingEncode(model))
         yield
