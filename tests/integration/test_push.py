@@ -16,7 +16,7 @@ from feast import FeatureStore
 from feast.data_source import PushMode
 from feast.errors import PushSourceNotFoundException
 from integration.feast_project import apply
-from integration.test_stream import REFS, materialize, project, stream, tap
+from integration.test_stream import materialize, project, stream, tap
 
 from limner.feature_repo.errors import FeastFacingError
 from limner.feature_repo.plan import plan
@@ -25,6 +25,7 @@ from limner.workers.stream.inbox import followed
 from tests.serving.world import feast_serve
 
 __all__ = ["project"]
+REFS = ["live:taps_1h", "live:taps_lifetime", "live:spend", "live:last"]
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cli")]
 
 
@@ -59,6 +60,7 @@ def files(root: Path) -> list[dict[str, Any]]:
 
 def test_pushed_events_are_online_at_once_and_then_in_history_and_files(project: Path) -> None:
     """By Python, sync and async, and by `POST /push`; refused ones are told, and none is taken twice."""
+    assert [str(each) for each in plan(project).pushes] == ["push source taps: new"]
     store = apply(project / "feature_repo")
     (view,) = [view for view in store.list_feature_views() if view.stream_source is not None]
     assert (view.name, view.features, view.online, view.stream_source.name) == ("taps-events", [], False, "taps")

@@ -5,7 +5,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from limner.language.errors import UnavailableError
 from limner.workers.stream import inbox
 from limner.workers.stream.inbox import Answer, followed, opened, push
-from limner.workers.stream.inputs import Folder, Told
+from limner.workers.stream.inputs import Batch, Folder, Member, Sharing, Told
 from limner.workers.stream.loop import Pace, follow
 from limner.workers.stream.push_input import Beside, Pushes
 from tests.workers.stream.world import BEGIN, SECOND, World, click, visit
@@ -175,6 +175,59 @@ def test_one_worker_takes_what_is_pushed_to_a_source_in_order(tmp_path: Path) ->
     other.close()
     idle.close()
     assert not followed(tmp_path, "clicks")
+
+
+class Silent:
+    """An input that several workers share in its order, and that has nothing."""
+
+    sharing, name, exhausted = Sharing.ORDER, "silent", True
+
+    def go_on(self, position: str | None, member: Member) -> None:
+        pass
+
+    def take(self, most: int, seconds: float) -> Batch:
+        time.sleep(min(seconds, 0.005))
+        return Batch()
+
+    def done(self, batch: Batch, told: Told) -> None:
+        raise AssertionError("nothing was given")
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def following(world: World) -> Iterator[None]:
+    """A worker beside others, in a thread."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def run() -> None:
+        source = Beside(Pushes(world.data, IDS), Silent())
+        with world.worker() as worker:
+            begun.set()
+            follow(worker, source, stop.is_set, print, Pace())
+        source.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(60)
+    yield
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_beside_an_input_that_workers_share_one_takes_what_is_pushed_and_another_goes_on(world: World) -> None:
+    """Who pushes notices nothing when the one goes."""
+    with ExitStack() as second:
+        with following(world):
+            assert push(world.data, "clicks", bodies([click(1, at=0.5), click(2, at=0.6)])) == Answer()
+            second.enter_context(following(world))
+            assert push(world.data, "clicks", bodies([click(2, at=0.6), click(3, at=0.7)])) == Answer()
+            assert push(world.data, "visits", bodies([visit(1, at=0.7)])) == Answer()
+        assert push(world.data, "clicks", bodies([click(4, at=0.8), click(1, at=0.5)])) == Answer()
+        assert world.online("now")[1]["clicks_1m"] == 4
+    assert sorted(row["event_id"] for row in world.log()["clicks"]) == ["c0", "c1", "c2", "c3", "c4"]
 
 
 def _push_some(data: Path, name: int) -> None:
