@@ -31,9 +31,9 @@ from limner.serving.messages import (
 )
 from limner.serving.metrics import Metrics
 from limner.serving.neighbours import Neighbours
-from limner.serving.security import ApiKeys
 from limner.serving.served import Holder, Served
 from limner.serving.settings import ServeSettings
+from limner.workers.api_keys import ApiKeys
 
 log = logging.getLogger("limner.serve")
 FEW = 128  # keys that are read on the event loop: a thread would cost more than the read

@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 from limner.language.errors import LimnerError
-from limner.serving.security import ApiKeys
 from limner.serving.settings import ServeSettings
+from limner.workers.api_keys import ApiKeys
 from limner.workers.heap import keep_freed
 
 GRACE_SECONDS = 10

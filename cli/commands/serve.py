@@ -26,10 +26,10 @@ def serve(
     project_folder: ProjectOption = None,
 ) -> int:
     """Answer `POST /get-online-features` as `feast serve` does, and leaner routes; GET /docs lists them."""
-    from limner.serving.security import ApiKeys
     from limner.serving.settings import Limits, ServeSettings
     from limner.serving.supervisor import Supervisor, command, sockets
     from limner.serving.worker import serve as serve_here
+    from limner.workers.api_keys import ApiKeys
 
     root = project.find(project_folder)
     limits = Limits(body_bytes=max_body_mib << 20, keys=max_keys, seconds=timeout)

@@ -90,7 +90,7 @@ def _free(source: str) -> None:
     """Nobody else listens there: workers share a port, and would share it with strangers as well."""
     from limner.workers.stream.http_input import HttpEvents
 
-    HttpEvents(source, [], {}).close()
+    HttpEvents(source, {}).close()
 
 
 def run(root: Path, views: list[str], source: str, pace: "Pace", *, once: bool, parent: int | None = None) -> "Told":
@@ -196,9 +196,10 @@ def opened(source: str, found: "Streamed", *, shared: bool = False) -> "Input":
 
         return Kafka(source, list(found.sources))
     if kind == "http" and rest:
+        from limner.workers.stream.http_description import forms
         from limner.workers.stream.http_input import HttpEvents
 
-        return HttpEvents(source, list(found.sources), ids_of(found), shared=shared)
+        return HttpEvents(source, forms(found), shared=shared)
     if kind == "folder" and rest:
         return Folder(Path(rest), list(found.sources))
     raise LimnerError(

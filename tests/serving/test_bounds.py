@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from limner.language.errors import LimnerError
 from limner.serving.metrics import BUCKETS, Metrics
-from limner.serving.security import ApiKeys
+from limner.workers.api_keys import ApiKeys
 from tests.serving.world import Server, free_port, limner_serve
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]

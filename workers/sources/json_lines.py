@@ -36,10 +36,14 @@ def json_objects(files: Sequence[Path]) -> str:
 
 
 def json_columns(database: "DuckDBPyConnection", source: Source, files: Sequence[Path]) -> list[str]:
-    """Every key of any line, sorted; all lines are read. LimnerError says which line cannot be, and why."""
+    """Every key of any line, sorted, but for the empty one: no spec can name it. All lines are read.
+
+    LimnerError says which line cannot be, and why.
+    """
     keys = f"SELECT unnest(json_keys(json)) AS key FROM {json_objects(files)}"
+    sql = f"SELECT DISTINCT key FROM ({keys}) WHERE key <> '' ORDER BY key"
     with reading_lines(source, files, "looking at its columns"):
-        names = [str(row[0]) for row in database.execute(f"SELECT DISTINCT key FROM ({keys}) ORDER BY key").fetchall()]
+        names = [str(row[0]) for row in database.execute(sql).fetchall()]
     twice = [name for name in names if [other.lower() for other in names].count(name.lower()) > 1]
     if twice:
         raise LimnerError(

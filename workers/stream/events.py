@@ -9,6 +9,7 @@ from typing import Any
 from limner.language.models import Source
 
 MOST_BYTES = 1_000_000  # of one event
+MOST_KEYS = 1000  # of all events of a source: each is a column of its files
 DEEPEST = 64  # objects and lists in one another
 # Only a text with an escape, with so long a number or with many brackets can hold what `_check` refuses.
 _ODD = re.compile(r"\\u|[0-9]{19}")
@@ -50,6 +51,8 @@ class Reader:
         if len(body) > MOST_BYTES:
             raise RefusedError(f"larger than {MOST_BYTES} bytes")
         row = _object(body)
+        if "" in row:
+            raise RefusedError("has a key without a name")
         assert self.source.stream is not None
         name = self.source.stream.id
         return Event(_identity(row.get(self.written(name)), name), row)
@@ -64,6 +67,8 @@ class Reader:
                 fresh[lower] = key
             elif known != key:
                 raise RefusedError(f"has the key {key!r}, which is written {known!r}")
+        if fresh and len(self.keys) + len(fresh) > MOST_KEYS:
+            raise RefusedError(f"has keys that are new, and the source has {len(self.keys)} of {MOST_KEYS} already")
         self.keys.update(fresh)
 
     def line(self, event: Event, received: str) -> str:

@@ -67,6 +67,13 @@ def test_keys_that_differ_by_case_only_are_refused(tmp_path: Path) -> None:
         describe(source("d.jsonl"), tmp_path)
 
 
+def test_a_key_without_a_name_is_no_column(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text('{"user": 1, "ts": "2026-01-01", "": 1, "o": {"": 2}}\n')
+    assert list(describe(source("d.jsonl"), tmp_path)) == ["o", "ts", "user"]
+    _, rows = world.prepared(tmp_path, world.specs(source("d.jsonl")), ["o"])
+    assert [row["o"] for row in rows] == ['{"":2}']
+
+
 def test_a_folder_of_parquet_may_hold_json_beside_it(tmp_path: Path) -> None:
     world.write(tmp_path, "events", {"user": [1], "ts": world.micros(1)})
     (tmp_path / "d").mkdir()

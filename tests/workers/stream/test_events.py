@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.language.models import Source
-from limner.workers.stream.events import DEEPEST, Reader, RefusedError
+from limner.workers.stream.events import DEEPEST, MOST_KEYS, Reader, RefusedError
 
 SOURCE = Source.model_validate(
     {"source": "taps", "path": "data/taps", "format": "jsonl", "event_timestamp": "at", "created_timestamp": "received",
@@ -27,6 +27,19 @@ def test_how_deep_an_event_may_be_is_said(depth: int) -> None:
         else:
             with pytest.raises(RefusedError, match="nested more than 64 deep"):
                 Reader(SOURCE, {}).read(event)
+
+
+def test_keys_make_columns() -> None:
+    """Each has a name, and there are so many and no more; what is within them is nobody's column."""
+    reader = Reader(SOURCE, {})
+    with pytest.raises(RefusedError, match="a key without a name"):
+        reader.read(b'{"tap": "t", "": 1}')
+    wide = {"tap": "t"} | {f"k{n}": {"": n} for n in range(MOST_KEYS - 2)}
+    reader.learn(reader.read(json.dumps(wide).encode()))
+    reader.learn(reader.read(b'{"tap": "t", "one more": 1}'))
+    reader.learn(reader.read(b'{"tap": "t", "k7": 1}'))
+    with pytest.raises(RefusedError, match="1000 of 1000 already"):
+        reader.learn(reader.read(b'{"tap": "t", "too many": 1}'))
 
 
 def test_nothing_is_no_event() -> None:

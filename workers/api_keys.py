@@ -41,6 +41,11 @@ class ApiKeys:
             keys += listed
         return cls(keys)
 
+    @classmethod
+    def of_variable(cls, name: str) -> "ApiKeys":
+        """The keys of an environment variable, with spaces between."""
+        return cls(os.environ.get(name, "").split())
+
     def __bool__(self) -> bool:
         return bool(self._hashes)
 
