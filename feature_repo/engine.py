@@ -220,7 +220,7 @@ class LimnerEngine(ComputeEngine):
             if switching.needed(sink):
                 online = switching.add(sink, history, locks.pop_all(), progress)
             elif plan.view.online:
-                check = sink.check_due(self._project.settings.check_online, at)
+                check = sink.check_due(self._project.settings.check_online, at, replaced=result.replaced)
                 online = sink.write(history, result.latest(), progress, checked=check)
                 if check:
                     mended = mend_online(sink, history, at, context.reporter)

@@ -48,9 +48,12 @@ class Sink:
         """The folder where it is written down what the store holds."""
         return self.plan.data / "online" / self.plan.name
 
-    def check_due(self, when: Checking, now: int) -> bool:
-        """Whether a run that begins now (µs UTC) is to look at every row; never in a store that is not ours."""
-        return isinstance(self.store, LimnerOnlineStore) and due(self.notes, when, now)
+    def check_due(self, when: Checking, now: int, *, replaced: bool) -> bool:
+        """Whether a run that begins now (µs UTC) is to look at every row; never in a store that is not ours.
+
+        It must where rows of the history were `replaced`: what is online may be newer than the row that is right now.
+        """
+        return isinstance(self.store, LimnerOnlineStore) and (replaced or due(self.notes, when, now))
 
     def write(
         self, history: History, changed: Iterator[pa.RecordBatch], progress: Progress, *, checked: bool = False

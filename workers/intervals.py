@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from limner.workers.history.manifest import Manifest
+from limner.workers.history.manifest import STREAM, Manifest
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,18 @@ def missing(manifest: Manifest, start: int, end: int, inputs: str | None) -> Int
     if low >= high:
         return None
     return Interval(low, high, base=low <= begin, reasons=tuple(dict.fromkeys(reasons)))
+
+
+def replaces(manifest: Manifest, interval: Interval) -> bool:
+    """Whether rows of earlier runs give way: then the newest row of an entity may be older than the one before.
+
+    Of rows that a stream worker wrote a comparison says whether any differs.
+    """
+    return any(
+        max(each.after, interval.start) < min(each.until, interval.end)
+        for each in manifest.segments
+        if each.inputs != STREAM
+    )
 
 
 def _why(before: str | None, now: str | None) -> str:

@@ -15,6 +15,7 @@ from limner.workers.carry.begin import Beginning, begin
 from limner.workers.carry.kept import RECORD, Handed, write_record
 from limner.workers.context import RunContext
 from limner.workers.derive.rows import Fits
+from limner.workers.differences import Differences
 from limner.workers.fitting import fits_by
 from limner.workers.history.agreement import compare_rows, streamed_parts
 from limner.workers.history.latest import latest_rows
@@ -22,7 +23,7 @@ from limner.workers.history.lock import view_lock
 from limner.workers.history.manifest import History, Segment
 from limner.workers.history.served import serve
 from limner.workers.history.version import Version
-from limner.workers.intervals import Interval, missing
+from limner.workers.intervals import Interval, missing, replaces
 from limner.workers.ledger import TaskKey
 from limner.workers.members import inputs_of
 from limner.workers.plan import ViewPlan
@@ -49,6 +50,7 @@ class RunResult:
     reasons: tuple[str, ...]
     seconds: float
     summary: dict[str, object] = field(default_factory=dict)
+    replaced: bool = False  # earlier rows gave way to others: an entity's newest row may be an older one than before
 
     def latest(self) -> Iterator[pa.RecordBatch]:
         """The newest history row of each entity that changed after `start` (all entities, at the beginning)."""
@@ -66,7 +68,8 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
     settle(plan.data, plan.name, plan.fingerprint, end)
     with view_lock(plan.folder):
         inputs = _inputs(plan)
-        interval = missing(history.manifest(), start, end, inputs)
+        manifest = history.manifest()
+        interval = missing(manifest, start, end, inputs)
         if interval is None:
             switch(plan.folder, plan.fingerprint)
             reasons = ("up to date",)
@@ -76,7 +79,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         try:
-            rows, summary = _extend(plan, history, interval, inputs, stage, context)
+            rows, summary, mended = _extend(plan, history, interval, inputs, stage, context)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
         switch(plan.folder, plan.fingerprint)
@@ -89,6 +92,7 @@ def materialize(plan: ViewPlan, start: int, end: int, context: RunContext, *, sw
         reasons=interval.reasons,
         seconds=time.monotonic() - begun,
         summary=summary,
+        replaced=mended or replaces(manifest, interval),
     )
 
 
@@ -101,7 +105,8 @@ def _inputs(plan: ViewPlan) -> str | None:
 
 def _extend(
     plan: ViewPlan, history: History, interval: Interval, inputs: str | None, stage: Path, context: RunContext
-) -> tuple[int, dict[str, object]]:
+) -> tuple[int, dict[str, object], bool]:
+    """The rows, what the ledger keeps, and whether some of a stream worker's rows differed."""
     fits = fits_by(plan, interval.end, history.folder, stage / "fits", context)
     beginning = begin(plan, history, interval, context.shards)
     try:
@@ -124,21 +129,22 @@ def _extend(
     history.commit(segment, base, _hand_on(plan, history, interval, name, staged) if beginning.keep else ())
     rows = sum(r.changes + r.base for r in results)
     carried = {"carried": beginning.handed is not None, **({"not_carried": beginning.why} if beginning.why else {})}
-    return rows, {**staged.summary(), "history_rows": rows, **carried, **streamed}
+    told = {**staged.summary(), "history_rows": rows, **carried}
+    return rows, told if streamed is None else {**told, "stream": streamed.to_json()}, bool(streamed and streamed.rows)
 
 
 def _streamed(
     plan: ViewPlan, history: History, segment: Segment, stage: Path, context: RunContext
-) -> dict[str, object]:
+) -> Differences | None:
     """How the rows that a stream worker wrote differ from those of the run that are to take their place."""
     worker, run = streamed_parts(history, segment)
     if not worker and not run:
-        return {}
+        return None
     features = [output.name for output in plan.outputs]
     told = compare_rows(worker, run, plan.join_keys, features, stage, context.memory_limit)
     if not told.none:
         context.reporter(report.StreamMended(plan.name, told))
-    return {"stream": told.to_json()}
+    return told
 
 
 def _rows(

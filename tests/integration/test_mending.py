@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from feast import FeatureStore
-from integration.feast_project import DAY, FIRST, OWN, apply, events, make_project
+from integration.feast_project import DAY, FIRST, OWN, Event, apply, events, make_project, write_events
 
 from limner.workers.online.checking import check_online
 from limner.workers.online.locate import REDIS_TYPE, RedisPlace
@@ -94,6 +94,25 @@ def test_a_run_a_day_looks_by_itself(root: Path, limner: Limner) -> None:
     settings.write_text(text.replace("shards: 2", "shards: 2, check_online: sometimes"))
     ended = limner("-C", root, *RUN)
     assert "check_online: found 'sometimes', expected one of daily, always, never" in ended.err
+
+
+def test_where_the_past_is_another_what_is_online_follows(root: Path, limner: Limner) -> None:
+    """Events are taken back: the newest row of some entities is an older one than before, and of one there is none."""
+    assert limner("-C", root, *RUN).code == 0
+    before = profiles(root)
+    more = [Event(user, FIRST + 48 * DAY, 500.0, "plant") for user in (1, 2, 77)]
+    file = write_events(root, "more", more)
+    assert limner("-C", root, *RUN).code == 0
+    store = Store(root)
+    assert store.profile("activity", 77) is not None
+    assert profiles(root) != before
+    file.unlink()
+    ended = limner("-C", root, *RUN, "--json")
+    assert profiles(root) == before
+    assert store.profile("activity", 77) is None
+    told = json.loads(ended.out)["summary"]["activity"]["online_checked"]
+    assert (told["strange"], told["compared"]) == (1, 8)
+    store.close()
 
 
 def test_feasts_own_run_tells_it_as_a_warning(root: Path, caplog: pytest.LogCaptureFixture) -> None:

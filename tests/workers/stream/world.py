@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from limner.language.repo import load_texts
 from limner.workers.context import RunContext
+from limner.workers.differences import Differences
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.history.manifest import History
 from limner.workers.ledger import Ledger
@@ -158,15 +159,16 @@ class World:
             if data == "data":
                 with open_writer(self.place) as writer:
                     load(writer, plan, result.history, before, result.latest())
-                    self._agree(writer, plan, result.history)
+                    told = self._heal(writer, plan, result.history)
+                    assert mends or told.none, told  # whatever workers have written since
 
-    def _agree(self, writer: Writer, plan: ViewPlan, history: History) -> None:
-        """What a run finds when it looks at what is online: nothing to mend, whatever workers have written since."""
+    def _heal(self, writer: Writer, plan: ViewPlan, history: History) -> Differences:
+        """A run does it where it replaced rows, and once a day."""
         database = open_database(self.place)
         rows = partial(unwritten, plan)
-        told = heal(writer, database, plan, history, begun=self.now, now=self.now, unwritten=rows)
+        found = heal(writer, database, plan, history, begun=self.now, now=self.now, unwritten=rows)
         database.close()
-        assert told.none, told
+        return found
 
     def worker(self, at: Callable[[str], object] = lambda _: None) -> Worker:
         """A worker, to be entered."""
