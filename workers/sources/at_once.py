@@ -1,8 +1,8 @@
 """A preparation of few rows: one statement, whose rows stay in memory, and which is run again for the next ones.
 
 `prepare` holds any number of rows in bounded memory. The dozen statements that this takes are longer planned than some
-hundred rows are cleaned. Here the same expressions are one statement. It is not for sources that look something up,
-have an identity map or drop duplicates.
+hundred rows are cleaned. Here the same expressions are one statement. It is not for sources that drop duplicates, have
+an identity map or look something up that has times of its own. Files that are looked up are read once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from limner.language.scope import scope
 from limner.workers.sources.digests import facts_of
 from limner.workers.sources.identity import identity_of
-from limner.workers.sources.load import Loaded
+from limner.workers.sources.load import Loaded, Tally
+from limner.workers.sources.prepare import joins_of
 from limner.workers.sources.request import PrepareRequest, written_texts
 from limner.workers.sources.rows import Lasting, cleaning_of, needed
 from limner.workers.sources.scan import open_scan
@@ -40,7 +41,7 @@ class AtOnce:
     """The statement of one request, whose files may be others each time it is run."""
 
     def __init__(self, request: PrepareRequest, lasting: Lasting, told: str) -> None:
-        """`told`: the raw column by which rows in quarantine are told apart."""
+        """`told`: the raw column by which rows in quarantine are told apart. What is looked up stays in the session."""
         bench, source = lasting.bench, request.specs.sources[request.source]
         raw = request.raw[request.source]
         self._scan = open_scan(bench, source, request.root, request.stage, request.bounds, raw)
@@ -50,7 +51,9 @@ class AtOnce:
         order = cleaning.order(raw=request.total_order)
         carried = [*sorted(cleaning.order_columns(raw=request.total_order)), "__fate", self._told]
         rows = Loaded("__rows", order, carried, cleaning.columns)
-        output = output_of(request, scope(request.specs, request.source, request.raw), rows, [])
+        columns = scope(request.specs, request.source, request.raw)
+        joins = joins_of(request, bench, request.stage, request.bounds, columns, Tally())
+        output = output_of(request, columns, rows, joins)
         facts = facts_of(request, bench)
         self._texts = {name: f"__finished.{name}" for name in request.texts}
         made = {self._texts.get(name, name): fact(quoted("__text." + name)) for name, fact in facts.items()}
@@ -68,9 +71,10 @@ class AtOnce:
     @staticmethod
     def fits(request: PrepareRequest) -> bool:
         """Whether one statement is enough."""
-        own = scope(request.specs, request.source, request.raw).own
-        source = request.specs.sources[request.source]
-        return not source.clean.drop_duplicates and identity_of(request) is None and needed(request) <= own.keys()
+        if request.specs.sources[request.source].clean.drop_duplicates or identity_of(request) is not None:
+            return False
+        others = [request.specs.sources[name] for name in looked_up(request)]
+        return all(other.event_timestamp is None and other.database is None for other in others)
 
     def run(self) -> Clean:
         """Clean the rows that are there now. LimnerError where they cannot be read."""
@@ -88,6 +92,12 @@ class AtOnce:
             pairs = zip(table[name].to_pylist(), table[finished].to_pylist(), strict=True)
             texts[name] = {digest: text for digest, text in pairs if digest is not None}
         return Clean(table.select(self._names), texts, quarantined)
+
+
+def looked_up(request: PrepareRequest) -> tuple[str, ...]:
+    """The sources that may bring a needed column."""
+    own = scope(request.specs, request.source, request.raw).own
+    return () if needed(request) <= own.keys() else tuple(request.specs.sources[request.source].lookup)
 
 
 def _picks(columns: Mapping[str, str]) -> str:

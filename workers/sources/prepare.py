@@ -36,7 +36,7 @@ def prepare(request: PrepareRequest, lasting: Lasting | None = None) -> Prepared
         columns = scope(request.specs, request.source, request.raw)
         rows = load_rows(request, bench, work, bounds, columns, tally, only=_only(request))
         with working(request.source, "joining, sorting and staging its rows"):
-            joins = _joins(request, bench, work, bounds, columns, tally)
+            joins = joins_of(request, bench, work, bounds, columns, tally)
             count_unmatched(bench, joins, tally)
             identity = identity_of(request)
             if identity is not None:
@@ -90,10 +90,10 @@ def _counted(request: PrepareRequest, bench: Workbench, rows: Loaded, seen: Evid
     return seen.model_copy(update={"at": request.keep_at, "rows": found})
 
 
-def _joins(
+def joins_of(
     request: PrepareRequest, bench: Workbench, work: Path, bounds: Bounds, columns: Scope, tally: Tally
 ) -> list[Join]:
-    """Load the dimensions that bring a needed column."""
+    """Load the dimensions that bring a needed column, each into a table. LimnerError where none brings it."""
     missing = sorted(needed(request) - columns.own.keys())
     enrichment = Enrichment(bench, request.specs, request.raw, request.root, work, bounds, "__rows", tally)
     joins = []

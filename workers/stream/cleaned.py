@@ -1,43 +1,75 @@
 """Events of a micro-batch, cleaned for a view as a run cleans the source's files."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from limner.workers.plan import ViewPlan
-from limner.workers.sources.at_once import AtOnce, Clean
+from limner.workers.sources.at_once import AtOnce, Clean, looked_up
+from limner.workers.sources.inputs import inputs_fingerprint
 from limner.workers.sources.prepare import PrepareRequest, prepare
 from limner.workers.sources.rows import Lasting
 from limner.workers.sources.scan import EVER
 from limner.workers.staged import NEVER
 
 
+@dataclass
+class _Known:
+    """How the events of a source are cleaned for a view. `seen`: the files that were looked up in, as they were."""
+
+    request: PrepareRequest
+    fits: bool
+    others: tuple[str, ...]
+    seen: str | None = None
+    statement: AtOnce | None = None
+    session: Lasting | None = None
+
+
 class Cleaner:
-    """Cleans for any view, in one database session."""
+    """Cleans for any view, in database sessions that last."""
 
     def __init__(self, folder: Path, memory_limit: str) -> None:
         """Scratch files are in `folder`."""
+        self._folder, self._memory_limit = folder, memory_limit
         self._stage = folder / "clean"
         self._lasting = Lasting(folder, memory_limit)
-        self._known: dict[tuple[str, str, str], AtOnce | None] = {}
+        self._known: dict[tuple[str, str, str], _Known] = {}
 
     def close(self) -> None:
-        """Close the session."""
+        """Close the sessions."""
         self._lasting.close()
+        for known in self._known.values():
+            if known.session is not None:
+                known.session.close()
 
     def clean(self, plan: ViewPlan, source: str, file: Path) -> Clean:
         """The rows of a view that a file of JSON Lines has: the one file there is of this source.
 
-        LimnerError where it cannot be read.
+        What is looked up is as it is now. LimnerError where something cannot be read.
         """
         key = (plan.name, plan.fingerprint, source)
         if key not in self._known:
             request = _request(plan, source, file, self._stage)
-            self._known[key] = AtOnce(request, self._lasting, _id(plan, source)) if AtOnce.fits(request) else None
+            self._known[key] = _Known(request, AtOnce.fits(request), looked_up(request))
         known = self._known[key]
-        return self._prepared(plan, source, file) if known is None else known.run()
+        return self._statement(known, _id(plan, source)).run() if known.fits else self._prepared(plan, source, file)
+
+    def _statement(self, known: _Known, told: str) -> AtOnce:
+        """The statement; a new one where files that are looked up are not what they were."""
+        request = known.request
+        seen = inputs_fingerprint(request.specs, known.others, request.root)
+        if known.statement is None or seen != known.seen:
+            known.statement = None
+            if known.session is not None:
+                known.session.close()
+                known.session = None
+            if known.others:
+                known.session = Lasting(self._folder, self._memory_limit)
+            known.statement = AtOnce(request, known.session or self._lasting, told)
+            known.seen = seen
+        return known.statement
 
     def _prepared(self, plan: ViewPlan, source: str, file: Path) -> Clean:
         """The same by way of files."""

@@ -36,9 +36,11 @@ EVENTS = world.source(
     where="n is null or n < 1000",
     tie_break=["n"],
     clean=CLEAN,
+    lookup={"items": "kind"},
     stream={"id": "id", "lateness": "1d"},
 )
-COLUMNS = ("amount", "kind", "n", "good", "seen")
+ITEMS = world.source("items", path="items.jsonl", format="jsonl", clean={"quarantine": ["brand = 'None'"]})
+COLUMNS = ("amount", "kind", "n", "good", "seen", "brand")
 texts = st.sampled_from(
     [None, "", " ", "Milk", "BOT", "a  b", "Ärger and  Öl\n", "the milk is good", "a\u2028b", "x" * 300]
 )
@@ -62,7 +64,7 @@ def written(root: Path, rows: Sequence[dict[str, Any]]) -> None:
     (root / "events.jsonl").write_text("".join(lines))
 
 
-@many(12)
+@many(8)
 @given(batches=st.lists(st.lists(row, min_size=1, max_size=12), min_size=1, max_size=3), total_order=st.booleans())
 def test_rows_texts_and_reasons_are_those_of_a_preparation(
     batches: list[list[dict[str, Any]]], total_order: bool
@@ -70,11 +72,14 @@ def test_rows_texts_and_reasons_are_those_of_a_preparation(
     """Run again for other rows in the same file, too."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        written(root, [dict.fromkeys(("who", "at", "received", *COLUMNS, "words"), 1)])
-        plain = RowText(Template("{kind}: {words}"), "query: ")
+        written(root, [dict.fromkeys(("who", "at", "received", *COLUMNS[:-1], "words"), 1)])
+        brands = [("milk", "Acme"), ("a  b", "Bolt"), ("a  b", "Again"), ("x" * 300, "None"), (None, "Nobody")]
+        lines = (json.dumps({"kind": kind, "brand": brand}) + "\n" for kind, brand in brands)
+        (root / "items.jsonl").write_text("".join(lines))
+        plain = RowText(Template("{kind}: {words} {brand}"), "query: ")
         asked = world.request(
             root,
-            world.specs(EVENTS),
+            world.specs(EVENTS, ITEMS),
             COLUMNS,
             texts={
                 "all": plain,
@@ -85,7 +90,7 @@ def test_rows_texts_and_reasons_are_those_of_a_preparation(
             total_order=total_order,
             data=root / "stage",
         )
-        lasting = Lasting(root)
+        lasting, other = Lasting(root), Lasting(root)
         assert AtOnce.fits(asked)
         found = AtOnce(asked, lasting, "id")
         for rows in batches:
@@ -93,25 +98,28 @@ def test_rows_texts_and_reasons_are_those_of_a_preparation(
             clean = found.run()
             shutil.rmtree(asked.stage)
             asked.stage.mkdir()
-            by_files = prepare(asked, lasting)
+            by_files = prepare(asked, other)
             assert clean.rows.equals(pq.read_table(by_files.shards[0]), check_metadata=True)
             for column, file in by_files.texts.items():
                 assert clean.texts[column] == {each["digest"]: each["text"] for each in pq.read_table(file).to_pylist()}
             aside = [] if by_files.quarantine_file is None else pq.read_table(by_files.quarantine_file).to_pylist()
-            assert sorted(clean.quarantined) == sorted((each["id"], each["reason"]) for each in aside)
+            events = [(each["id"], each["reason"]) for each in aside if each["source"] == "events"]
+            assert sorted(clean.quarantined) == sorted(events)
         lasting.close()
+        other.close()
 
 
 def test_what_one_statement_is_not_enough_for_is_told(tmp_path: Path) -> None:
-    """Duplicates and columns of others; a lookup of which nothing is asked does no harm."""
-
-    def fits(one: Source, *columns: str) -> bool:
-        return AtOnce.fits(world.request(tmp_path, world.specs(one, items), columns))
-
-    world.write(tmp_path, "items", {"item": ["a"], "brand": ["Acme"]})
+    """Duplicates, and what is looked up as of a time; a lookup of which nothing is asked does no harm."""
+    world.write(tmp_path, "items", {"item": ["a"], "brand": ["Acme"], "since": world.micros(1)})
     world.write(tmp_path, "events", {"user": [1], "at": world.micros(1), "item": ["a"]})
-    items = world.source("items")
-    looked_up = {"event_timestamp": "at", "lookup": {"items": "item"}}
-    assert fits(world.source(**looked_up), "item")
-    assert not fits(world.source(**looked_up), "brand")
-    assert not fits(world.source(event_timestamp="at", clean={"drop_duplicates": ["item"]}), "item")
+
+    def fits(items: Source, column: str = "brand", **keys: Any) -> bool:
+        events = world.source(event_timestamp="at", lookup={"items": "item"}, **keys)
+        return AtOnce.fits(world.request(tmp_path, world.specs(events, items), [column]))
+
+    timed = world.source("items", event_timestamp="since")
+    assert fits(world.source("items"))
+    assert not fits(timed)
+    assert fits(timed, "item")
+    assert not fits(world.source("items"), clean={"drop_duplicates": ["item"]})

@@ -220,3 +220,17 @@ def test_a_line_that_no_reader_of_files_takes_is_found(tmp_path: Path) -> None:
     assert intake._unreadable(lines, file) == ["3"]
     assert intake._unreadable(lines[:3], file) == []
     intake.close()
+
+
+def test_what_is_looked_up_is_as_it_is_when_an_event_comes(tmp_path: Path) -> None:
+    """Rows that came before keep what was looked up then."""
+    world = World(tmp_path)
+    world.now = BEGIN + SECOND
+    world.materialize()
+    with world.worker() as worker:
+        for brand, brands in (("Acme", 1), ("Acme", 1), ("Ace", 2), ("Acme", 2)):
+            (world.data / "items.csv").write_text(f"item,brand\na,{brand}\n")
+            world.now += SECOND
+            worker.step([raw("clicks", click(world.now, at=1))])
+            worker.send()
+            assert world.online("now")[1]["brands"] == brands
