@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from limner.workers.evaluation.versions import run
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN
+from tests.integration.feast_project import declared
 from tests.running import Limner
 from tests.workers.models.world import SPECS, orders, write
 
@@ -16,11 +16,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project with a model of who stops ordering."""
-    (tmp_path / "feature_repo").mkdir()
-    (tmp_path / "feature_repo" / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (tmp_path / "feature_repo" / "definitions.py").write_text(DEFINITIONS)
-    (tmp_path / "specs").mkdir()
-    (tmp_path / "specs" / "shop.yaml").write_text(SPECS.replace("LEARNER", "logistic"))
+    declared(tmp_path, SPECS.replace("LEARNER", "logistic"))
     write(tmp_path, orders())
     return tmp_path
 

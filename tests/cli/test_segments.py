@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN
+from tests.integration.feast_project import declared
 from tests.running import Limner
 from tests.workers.models.groups import SPECS, bought, write
 
@@ -13,11 +13,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 
 
 def test_segments_are_made_listed_and_explained(tmp_path: Path, limner: Limner) -> None:
-    (tmp_path / "feature_repo").mkdir()
-    (tmp_path / "feature_repo" / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (tmp_path / "feature_repo" / "definitions.py").write_text(DEFINITIONS)
-    (tmp_path / "specs").mkdir()
-    (tmp_path / "specs" / "shop.yaml").write_text(SPECS)
+    declared(tmp_path, SPECS)
     write(tmp_path, bought(users=range(1, 41)))
     here = ("-C", tmp_path)
     for cut_off in ("2026-04-01", "2026-05-01"):

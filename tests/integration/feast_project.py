@@ -137,6 +137,17 @@ def expected(rows: Sequence[Event], user: int, at: datetime) -> dict[str, object
     }
 
 
+def declared(root: Path, specs: str) -> Path:
+    """A project of these specs below `root`, with no data yet; returns its folder of Feast."""
+    repo = root / "feature_repo"
+    repo.mkdir(parents=True)
+    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
+    (repo / "definitions.py").write_text(DEFINITIONS)
+    (root / "specs").mkdir()
+    (root / "specs" / "shop.yaml").write_text(specs)
+    return repo
+
+
 def apply(repo: Path) -> Any:
     """Apply as Feast does and return the store."""
     from feast import FeatureStore

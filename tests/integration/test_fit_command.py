@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN
+from tests.integration.feast_project import declared
 from tests.running import Limner
 from tests.workers.models.world import SPECS, orders, write
 
@@ -15,11 +15,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cli")]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
-    (root / "feature_repo").mkdir()
-    (root / "feature_repo" / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (root / "feature_repo" / "definitions.py").write_text(DEFINITIONS)
-    (root / "specs").mkdir()
-    (root / "specs" / "shop.yaml").write_text(SPECS.replace("LEARNER", "boosting"))
+    declared(root, SPECS.replace("LEARNER", "boosting"))
     write(root, orders())
     return root
 

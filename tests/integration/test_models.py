@@ -16,7 +16,7 @@ from limner.workers.models.speaking import Speaking
 from limner.workers.models.versions import registered
 from limner.workers.models.why import why
 from limner.workers.report import silent
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.integration.feast_project import apply, declared
 from tests.workers.models.world import DAY, FIRST, SPECS, orders, write
 
 pytestmark = [
@@ -34,12 +34,7 @@ def _moment(instant: int) -> datetime:
 
 
 def _project(root: Path) -> Path:
-    repo = root / "feature_repo"
-    repo.mkdir()
-    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (repo / "definitions.py").write_text(DEFINITIONS)
-    (root / "specs").mkdir()
-    (root / "specs" / "shop.yaml").write_text(SPECS.replace("LEARNER", "logistic"))
+    repo = declared(root, SPECS.replace("LEARNER", "logistic"))
     write(root, orders())
     return repo
 

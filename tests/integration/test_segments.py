@@ -17,7 +17,7 @@ from limner.workers.models.segment_why import SegmentWhy
 from limner.workers.models.versions import registered
 from limner.workers.models.why import why
 from limner.workers.report import silent
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.integration.feast_project import apply, declared
 from tests.workers.models.groups import SPECS, bought, kind_of, write
 from tests.workers.models.world import DAY, FIRST
 
@@ -68,12 +68,7 @@ def _explained(root: Path, user: int, online: pd.DataFrame) -> None:
 
 def test_readers_are_told_segments_and_refits_keep_them(tmp_path: Path) -> None:
     """What a reader is told offline and online is what the version says of the features as of the instant."""
-    repo = tmp_path / "feature_repo"
-    repo.mkdir()
-    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (repo / "definitions.py").write_text(DEFINITIONS)
-    (tmp_path / "specs").mkdir()
-    (tmp_path / "specs" / "shop.yaml").write_text(SPECS.replace("[orders, amount]]\n", "[orders, amount, taste]]\n"))
+    repo = declared(tmp_path, SPECS.replace("[orders, amount]]\n", "[orders, amount, taste]]\n"))
     write(tmp_path, bought(users=range(1, 61)))
     first, second, end = FIRST + 90 * DAY, FIRST + 120 * DAY, FIRST + 140 * DAY
     assert {each.view: each.notes for each in plan(tmp_path).views}["told"] == (

@@ -10,7 +10,7 @@ from limner.cli.serving import open_store
 from limner.feature_repo.project import Project
 from limner.workers.models.run import fit_model
 from limner.workers.report import silent
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.integration.feast_project import apply, declared
 from tests.workers.models.sequences.chains import DAY, SPECS, visits, write
 from tests.workers.models.sequences.plain import Plain
 from tests.workers.models.world import FIRST
@@ -26,12 +26,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def test_training_sets_and_profiles_hold_what_the_version_says(tmp_path: Path) -> None:
     """Vectors and maps, through Feast."""
-    repo = tmp_path / "feature_repo"
-    repo.mkdir()
-    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (repo / "definitions.py").write_text(DEFINITIONS)
-    (tmp_path / "specs").mkdir()
-    (tmp_path / "specs" / "shop.yaml").write_text(SPECS.replace("epochs: 6", "epochs: 1"))
+    repo = declared(tmp_path, SPECS.replace("epochs: 6", "epochs: 1"))
     rows, users = visits(users=15), list(range(1, 16))
     write(tmp_path, rows)
     cut_off, end = FIRST + 90 * DAY, FIRST + 120 * DAY

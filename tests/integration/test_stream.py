@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from integration.feast_project import apply, declared
 
 from limner.cli.main import run
 from limner.workers.online.store import Store
@@ -67,11 +67,7 @@ def tap(n: int, user: int, at: datetime) -> dict[str, Any]:
 def project(tmp_path: Path) -> Path:
     """A project, applied and materialized, with one tap of user 1 in its files."""
     root = tmp_path / "shop"
-    (root / "feature_repo").mkdir(parents=True)
-    (root / "feature_repo" / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (root / "feature_repo" / "definitions.py").write_text(DEFINITIONS)
-    (root / "specs").mkdir()
-    (root / "specs" / "shop.yaml").write_text(SPECS)
+    declared(root, SPECS)
     (root / "data" / "taps").mkdir(parents=True)
     before = datetime.now(UTC) - timedelta(hours=2)
     row = tap(0, 1, before) | {"received": before.isoformat()}

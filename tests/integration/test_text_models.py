@@ -16,7 +16,7 @@ from limner.feature_repo.rollback import rollback
 from limner.language.errors import LimnerError
 from limner.workers.models.run import fit_model
 from limner.workers.report import silent
-from tests.integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
+from tests.integration.feast_project import apply, declared
 from tests.workers.models.texts.world import DAY, FIRST, reviews, text, write
 
 pytestmark = [
@@ -35,12 +35,7 @@ def _moment(instant: int) -> datetime:
 
 
 def _project(root: Path) -> Path:
-    repo = root / "feature_repo"
-    repo.mkdir()
-    (repo / "feature_store.yaml").write_text(CONFIG.replace("ONLINE", OWN))
-    (repo / "definitions.py").write_text(DEFINITIONS)
-    (root / "specs").mkdir()
-    (root / "specs" / "shop.yaml").write_text(text("head"))
+    repo = declared(root, text("head"))
     write(root, reviews())
     return repo
 
