@@ -85,15 +85,7 @@ def _learn(
     if staged.texts_failed:
         text = "texts of the population could not be encoded: its fit would not be the same again; see the quarantine"
         raise LimnerError(f"feature view {plan.name}: {text}")
-    task = Task(
-        plan.join_keys,
-        outputs,
-        {**narrow.digests, **narrow.measures},
-        plan.view.grid,
-        instant,
-        instant,
-        fits=dict(fits),
-    )
+    task = narrow.task(instant, instant, fits=dict(fits))
     tasks = [
         FitTask(
             rows={source: prepared.shards[number] for source, prepared in staged.prepared.items()},

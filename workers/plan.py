@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from limner.language.columns import cleaned
 from limner.language.errors import LimnerError
 from limner.language.features import encoders_of
 from limner.language.fingerprint import fingerprint
 from limner.language.members import encoders_below
-from limner.language.models import FeatureView, LogicalType
+from limner.language.models import FeatureView, Grid, LogicalType
 from limner.language.outputs import Output, computed, local_zone, output_names
 from limner.language.repo import Specs
 from limner.workers.members import Member
@@ -17,6 +18,10 @@ from limner.workers.reading import Reading, digests, measures, readings
 from limner.workers.sources.describe import describe
 from limner.workers.text.models import AnyEncoder, encoder_model, learned_from, since_fits
 from limner.workers.text.scorers import scorers
+
+if TYPE_CHECKING:
+    from limner.workers.derive.rows import Fits
+    from limner.workers.windows.compute import Task
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,32 @@ class ViewPlan:
     def measures(self) -> dict[str, str]:
         """Column of the numbers that each text statistic pools; outputs of one measure of one text share a column."""
         return measures(self.computed, self.encoders)
+
+    def task(
+        self,
+        start: int,
+        end: int,
+        *,
+        base: bool = True,
+        fits: "Fits | None" = None,
+        keep: bool = False,
+        grid: Grid | None = None,
+    ) -> "Task":
+        """What is computed of its rows over (start, end] (µs), on its own grid or a coarser one."""
+        from limner.workers.windows.compute import Task  # a plan by itself computes nothing
+
+        return Task(
+            join_keys=self.join_keys,
+            outputs=self.outputs,
+            staged={**self.digests, **self.measures},
+            grid=self.view.grid if grid is None else grid,
+            start=start,
+            end=end,
+            base=base,
+            hidden=self.hidden,
+            fits={} if fits is None else fits,
+            keep=keep,
+        )
 
     @property
     def inputs(self) -> tuple[str, ...]:

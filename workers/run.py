@@ -32,7 +32,6 @@ from limner.workers.sources.inputs import inputs_fingerprint
 from limner.workers.staged import Staged, stage_rows
 from limner.workers.stream.export import settle
 from limner.workers.windows.carried import UnlikeStateError
-from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_before
 
 Switch = Callable[[Path, str], object]
@@ -202,18 +201,7 @@ def _shards(
     how = "base-" if interval.base else "on-" if beginning.handed is not None else ""
     name = f"{interval.start}-{interval.end}-{staged.shards}-{how}{identity}"
     folder = history.folder / name
-    task = Task(
-        plan.join_keys,
-        plan.outputs,
-        {**plan.digests, **plan.measures},
-        plan.view.grid,
-        interval.start,
-        interval.end,
-        interval.base,
-        plan.hidden,
-        fits,
-        beginning.keep,
-    )
+    task = plan.task(interval.start, interval.end, base=interval.base, fits=fits, keep=beginning.keep)
     handed = beginning.handed
     pending, done = [], []
     for number in range(staged.shards):

@@ -21,7 +21,6 @@ from limner.workers.models.examples import Asked, Drawn, ExampleTask, Question, 
 from limner.workers.models.instants import Instants, at_once, coarser, instants, last_told
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.staged import NEVER, stage_rows
-from limner.workers.windows.compute import Task
 from limner.workers.windows.timeline import tick_at_or_after, tick_at_or_before
 
 
@@ -135,10 +134,7 @@ def _asked(plan: ViewPlan, cut_off: int, when: Instants, stage: Path, context: R
     staged = stage_rows(plan, interval, stage, context, tell=False, since=since)
     if staged.texts_failed:
         raise LimnerError(f"feature view {plan.name}: texts could not be encoded: see the quarantine, and fit again")
-    task = Task(
-        plan.join_keys, plan.outputs, {**plan.digests, **plan.measures}, grid, cut_off, cut_off,
-        hidden=plan.hidden, fits=dict(fits),
-    )  # fmt: skip
+    task = plan.task(cut_off, cut_off, fits=dict(fits), grid=grid)
     return [
         Asked({source: each.shards[number] for source, each in staged.prepared.items()}, task, plan.encoders)
         for number in range(staged.shards)

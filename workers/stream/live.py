@@ -22,7 +22,7 @@ from limner.workers.stream.rows import RowStore, entities_of, keys_of
 from limner.workers.text.terms import TermsModel
 from limner.workers.text.vectors import Vectors
 from limner.workers.windows.column import Bools
-from limner.workers.windows.compute import Task, compute
+from limner.workers.windows.compute import compute
 from limner.workers.windows.derived import breaks
 from limner.workers.windows.timeline import Events, Stays, stays
 
@@ -68,17 +68,7 @@ class LiveView:
         self._members = {member.view for member in plan.members}
         # Of whom members know something there are rows, however long nothing has changed.
         self._vectors, self._known = vectors, None if plan.members else known
-        self._task = Task(
-            plan.join_keys,
-            plan.outputs,
-            {**plan.digests, **plan.measures},
-            plan.view.grid,
-            start,
-            start,
-            base=False,
-            hidden=plan.hidden,
-            fits=fits,
-        )
+        self._task = plan.task(start, start, base=False, fits=fits)
         self._stores = {
             name: RowStore(table, plan.join_keys, self._stays(name), newest=bool(plan.members))
             for name, table in tables.items()

@@ -29,7 +29,7 @@ from limner.workers.stream.export import settle
 from limner.workers.stream.members import left_of, member_tables
 from limner.workers.stream.state import FILE, State
 from limner.workers.text.vectors import stored_vectors
-from limner.workers.windows.compute import Task, compute
+from limner.workers.windows.compute import compute
 
 _STAGE = Path("stage") / "skew"  # below the data folder
 
@@ -129,18 +129,7 @@ def _values(plan: ViewPlan, at: int, context: RunContext) -> pa.Table:
         tables = _rows(plan, at, stage, context)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    task = Task(
-        plan.join_keys,
-        plan.outputs,
-        {**plan.digests, **plan.measures},
-        plan.view.grid,
-        at,
-        at,
-        base=True,
-        hidden=plan.hidden,
-        fits=fits,
-    )
-    return compute(tables, task, stored_vectors(plan.data / "embeddings", plan.encoders)).base
+    return compute(tables, plan.task(at, at, fits=fits), stored_vectors(plan.data / "embeddings", plan.encoders)).base
 
 
 def _rows(plan: ViewPlan, at: int, stage: Path, context: RunContext) -> dict[str, pa.Table]:
