@@ -1,10 +1,12 @@
 """The rows of one source that windows may still hold, by entity, in memory."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from limner.workers.windows.column import Bools, Ints
 from limner.workers.windows.entities import KNOWN, TIME
@@ -14,10 +16,20 @@ Key = tuple[Any, ...]
 _RECENT = 20_000  # rows that are looked up one by one, before they are sorted in
 
 
+@dataclass(frozen=True)
+class _Tier:
+    """Rows in canonical order, and where those of an entity are: [first, last)."""
+
+    table: pa.Table
+    index: Mapping[Key, tuple[int, int]]
+
+
 class RowStore:
     """Rows in canonical order within an entity: a row that became known later stands behind its equals.
 
-    `stays` says when rows are in which windows.
+    `stays` says when rows are in which windows. Rows that came lately are looked up one by one; those before are in
+    tiers that were sorted, each at least twice as large as the next: a row is sorted in anew a few times only, however
+    many there are.
     """
 
     def __init__(
@@ -26,19 +38,26 @@ class RowStore:
         """Rows sorted by `keys`, then canonically. `newest`: of those that are known, an entity's last one is all."""
         self.keys = tuple(keys)
         self._stays, self._newest = stays, newest
-        self._settle(table.combine_chunks())
+        self._empty = table.slice(0, 0)
+        self._tiers = [self._tier(table.combine_chunks())]
+        self._forget_recent()
 
     def __len__(self) -> int:
-        return len(self._base) + self._recent_rows
+        return sum(len(tier.table) for tier in self._tiers) + self._recent_rows
 
     def take(self, keys: Sequence[Key], new: pa.Table | None = None) -> pa.Table:
         """The rows of some entities (sorted, once each), with `new` ones of these among them."""
         recent = self._merged()
-        old, old_code = _gather([self._index.get(key, _NONE) for key in keys])
+        parts, codes = [], []
+        for tier in self._tiers:  # the older first
+            old, old_code = _gather([tier.index.get(key, _NONE) for key in keys])
+            parts.append(tier.table.take(pa.array(old)))
+            codes.append(old_code)
         late = [self._recent.get(key, ()) for key in keys]
         late_rows = np.array([row for rows in late for row in rows], np.int64)
         late_code = np.repeat(np.arange(len(keys)), [len(rows) for rows in late])
-        parts, codes = [self._base.take(pa.array(old)), recent.take(pa.array(late_rows))], [old_code, late_code]
+        parts.append(recent.take(pa.array(late_rows)))
+        codes.append(late_code)
         if new is not None:
             rank = {key: number for number, key in enumerate(keys)}
             parts.append(new)
@@ -64,16 +83,21 @@ class RowStore:
 
     def sort_in(self, instant: int) -> None:
         """Sort in what came, and leave out what no window holds or will hold after `instant` (µs)."""
-        table = pa.concat_tables([self._base, *self._parts]).combine_chunks()
-        code = _codes(table, self.keys)
-        table = table.take(pa.array(np.lexsort((_column(table, TIME), code))))
+        tables = [pa.concat_tables(self._parts)]
+        while self._tiers and len(self._tiers[-1].table) < 2 * sum(map(len, tables)):
+            tables.insert(0, self._tiers.pop().table)
+        self._tiers.append(self._tier(self._sorted(pa.concat_tables(tables).combine_chunks(), instant)))
+        self._forget_recent()
+
+    def _sorted(self, table: pa.Table, instant: int) -> pa.Table:
+        table = table.take(pa.array(np.lexsort((_column(table, TIME), _codes(table, self.keys)))))
         stays = self._stays(events_of(table))
         needed = _column(table, KNOWN) > instant
         for stay in stays.windows.values():
             needed |= stay.leave > instant
         if self._newest:
             needed &= ~_followed(table, self.keys, instant)
-        self._settle(table.filter(pa.array(needed)).combine_chunks())
+        return table.filter(pa.array(needed)).combine_chunks()
 
     def due(self, table: pa.Table, after: int) -> tuple[Ints, Ints]:
         """Instants after `after` (µs) at which windows may change by these rows, and the row of each."""
@@ -86,17 +110,17 @@ class RowStore:
 
     @property
     def base(self) -> pa.Table:
-        """The rows that are sorted in."""
-        return self._base
+        """The rows that are sorted in: all of them, before any came."""
+        return pa.concat_tables([tier.table for tier in self._tiers])
 
-    def _settle(self, base: pa.Table) -> None:
-        self._base = base
-        self._index: dict[Key, tuple[int, int]] = {}
-        first = np.flatnonzero(_fresh(base, self.keys))
-        ends = np.append(first, len(base))[1:]
-        owners = keys_of(base.take(pa.array(first)), self.keys)
-        self._index = dict(zip(owners, zip(first.tolist(), ends.tolist(), strict=True), strict=True))
-        self._parts: list[pa.Table] = [base.slice(0, 0)]
+    def _tier(self, table: pa.Table) -> _Tier:
+        first = np.flatnonzero(_fresh(table, self.keys))
+        ends = np.append(first, len(table))[1:]
+        owners = keys_of(table.take(pa.array(first)), self.keys)
+        return _Tier(table, dict(zip(owners, zip(first.tolist(), ends.tolist(), strict=True), strict=True)))
+
+    def _forget_recent(self) -> None:
+        self._parts: list[pa.Table] = [self._empty]
         self._recent: dict[Key, list[int]] = {}
         self._recent_rows = 0
 
@@ -139,9 +163,14 @@ def _gather(spans: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
 
 def _codes(table: pa.Table, keys: Sequence[str]) -> Ints:
     """[rows] the rank of each row's entity."""
-    owners = keys_of(table, keys)
-    rank = {key: number for number, key in enumerate(sorted(set(owners)))}
-    return np.array([rank[key] for key in owners], np.int64)
+    code = np.zeros(len(table), np.int64)
+    for key in keys:
+        encoded = table[key].combine_chunks().dictionary_encode()
+        rank = np.empty(len(encoded.dictionary), np.int64)
+        rank[np.asarray(pc.sort_indices(encoded.dictionary))] = np.arange(len(rank))
+        code = code * max(len(rank), 1) + rank[np.asarray(encoded.indices)]
+        _, code = np.unique(code, return_inverse=True)
+    return code.astype(np.int64, copy=False)
 
 
 def _fresh(table: pa.Table, keys: Sequence[str]) -> Bools:
