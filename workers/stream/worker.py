@@ -23,44 +23,24 @@ from limner.workers.context import RunContext
 from limner.workers.history.manifest import STREAM, History
 from limner.workers.history.served import served
 from limner.workers.online.locate import Place
-from limner.workers.plan import ViewPlan
 from limner.workers.stream.choose import Streamed
-from limner.workers.stream.cleaned import Cleaner
 from limner.workers.stream.events import Raw
 from limner.workers.stream.export import export_of, exporting, exporting_now
 from limner.workers.stream.followed import BusyError, Followed
 from limner.workers.stream.foreign import Files, Runs, files_of, runs_of
 from limner.workers.stream.inputs import Member, Told
-from limner.workers.stream.intake import Intake, Taken, dead_letter
 from limner.workers.stream.live import LiveView, Step, boot
 from limner.workers.stream.members import left_of
+from limner.workers.stream.preparing import Begun, Preparing
 from limner.workers.stream.serving import MovedError, Serving
 from limner.workers.stream.state import FILE, State
 from limner.workers.stream.turns import Turns
 from limner.workers.stream.vectors import LiveVectors, Made
 
-Rows = Mapping[str, Mapping[str, pa.Table]]
-"""Clean rows by view and source."""
-
 
 def now() -> int:
     """µs since 1970 UTC."""
     return time.time_ns() // 1000
-
-
-@dataclass
-class Begun:
-    """A micro-batch that is read, cleaned and encoded, as of `until` (µs), when the last one was of `seen`."""
-
-    until: int
-    seen: int
-    raws: Sequence[Raw]
-    positions: Mapping[str, str]
-    told: Told = field(default_factory=Told)
-    taken: dict[str, Taken] = field(default_factory=dict)
-    made: Made = field(default_factory=Made)
-    dead: list[tuple[str, str]] = field(default_factory=list)
-    rows: dict[str, dict[str, pa.Table]] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,7 +60,6 @@ class Worker:
     at: Callable[[str], object] = lambda _: None
     _views: list[LiveView] = field(default_factory=list)
     _followed: dict[str, Followed] = field(default_factory=dict)
-    _intakes: dict[str, Intake] = field(default_factory=dict)
     _foreign: tuple[Runs, Files] = (frozenset(), ())
     _opened: ExitStack = field(default_factory=ExitStack)
 
@@ -116,17 +95,8 @@ class Worker:
     def begin(self, raws: Sequence[Raw], positions: Mapping[str, str], instant: int | None = None) -> Begun:
         """What can be done while others are at work: read, clean, encode."""
         begun = Begun(self.draw() if instant is None else instant, self._state.instant(), raws, positions)
-        told, dead = begun.told, begun.dead
         try:
-            for source in dict.fromkeys(raw.source for raw in raws):
-                each = begun.taken[source] = self._take(source, raws, begun.until)
-                places = [place for place, raw in enumerate(raws) if raw.source == source]
-                told.again |= {places[place] for place in each.repeated}
-                for place, reason in each.refused:
-                    told.refused[places[place]] = reason
-                    dead.append((source, dead_letter(raws[places[place]].body, reason, begun.until)))
-            for view in self._views:
-                begun.rows[view.plan.name] = self._clean(view.plan, begun.taken, begun.until, begun.made, dead, told)
+            self._preparing.prepare(begun)
         except BaseException:
             self._vectors.forget(begun.made)
             self.turns.give_back(begun.until)
@@ -139,7 +109,7 @@ class Worker:
             with self.turns.turn(begun.until):
                 self.catch_up(begun.made)
                 others = self._state.instant() != begun.seen
-                if others and self._overtaken(begun):
+                if others and self._preparing.overtaken(begun):
                     self._vectors.forget(begun.made)
                     return None
                 if others and not begun.raws and (self.next_due or begun.until + 1) > begun.until:
@@ -184,8 +154,7 @@ class Worker:
         for source, each in begun.taken.items():
             state.add_events(source, each.lines.values())
             state.remember(source, each.at.items())
-            if source in self._intakes:
-                state.add_keys(source, self._intakes[source].spelled.items())
+            state.add_keys(source, self._preparing.spelled(source).items())
         for source, line in begun.dead:
             state.add_dead(source, [line])
         for encoder, vectors in begun.made.vectors.items():
@@ -227,17 +196,6 @@ class Worker:
                 view.cursor = max(view.cursor, progress[1])
         self.turns.has_all(min(view.cursor for view in self._views))
 
-    def _overtaken(self, begun: Begun) -> bool:
-        """Whether another worker has taken one of the events, or spells a key otherwise than they do."""
-        overtaken = False
-        for source, each in begun.taken.items():
-            overtaken |= bool(self._state.seen(source, list(each.lines)))
-            if source in self._intakes:
-                spelled, known = self._intakes[source].spelled, self._state.keys(source)
-                overtaken |= any(spelled.get(lower, key) != key for lower, key in known.items())
-                spelled.update(known)
-        return overtaken
-
     def look(self) -> None:
         """MovedError where a run has read files that this worker has not: it has to begin with them, too.
 
@@ -271,9 +229,9 @@ class Worker:
         with self.turns.alone():
             done = self._export()
             self.at("exported")
-            for source, intake in self._intakes.items():
-                assert intake.source.stream is not None
-                self._state.forget(source, self._state.instant() - 2 * intake.source.stream.lateness.micros)
+            for name, source in self.streamed.sources.items():
+                assert source.stream is not None
+                self._state.forget(name, self._state.instant() - 2 * source.stream.lateness.micros)
             written: set[str] = set()
             for name, each in self._followed.items():
                 if written.issuperset(each.plan.view.views):  # a history is never ahead of those of its members
@@ -318,9 +276,10 @@ class Worker:
         self._scratch = folder / f"work-{self.turns.id}"
         self._scratch.mkdir()
         self._opened.callback(shutil.rmtree, self._scratch, ignore_errors=True)
-        self._cleaner = Cleaner(self._scratch, self.context.memory_limit)
-        self._opened.callback(self._cleaner.close)
         self._vectors = LiveVectors(self.data / "embeddings", self.context.encode_with)
+        limit = self.context.memory_limit
+        self._preparing = Preparing(self.streamed, self.root, self._state, self._vectors, self._scratch, limit)
+        self._opened.callback(self._preparing.close)
         with exporting(self.data) as files:
             with self.turns.alone():
                 starts = self._take_up()
@@ -351,55 +310,8 @@ class Worker:
         instant = max(self.clock(), state.instant() + 1)
         self.turns.later_than(max(state.instant(), *starts.values()))
         self.turns.has_all(min(starts.values()))
-        for name, source in self.streamed.sources.items():
-            plan = next(plan for plan in self.streamed.plans.values() if name in plan.view.reads)
-            keys = [source.rename.get(each, each) for each in plan.raw[name]]
-            intake = self._intakes[name] = Intake(source, self.root, keys)
-            self._opened.callback(intake.close)
-            with state.transaction():
-                if not state.complete(name):
-                    intake.remember_files(state, instant)
-                state.set_source(name, intake.folder)
-            intake.spelled.update(state.keys(name))
+        self._preparing.begin(instant)
         return starts
-
-    def _take(self, source: str, raws: Sequence[Raw], until: int) -> Taken:
-        bodies = [raw.body for raw in raws if raw.source == source]
-        intake = self._intakes.get(source)
-        if intake is None:
-            return Taken(refused=[(place, f"no view follows a source {source!r}") for place in range(len(bodies))])
-        return intake.take(bodies, until, self._state, self._file(source))
-
-    def _file(self, source: str) -> Path:
-        return self._scratch / f"{source}.jsonl"
-
-    def _clean(
-        self,
-        plan: ViewPlan,
-        taken: Mapping[str, Taken],
-        until: int,
-        made: Made,
-        dead: list[tuple[str, str]],
-        told: Told,
-    ) -> dict[str, pa.Table]:
-        """The clean rows of a view, by source; what is quarantined is told in `dead`, vectors are `made`."""
-        found: dict[str, pa.Table] = {}
-        for source, each in taken.items():
-            if source not in plan.view.reads or not each.lines:
-                continue
-            clean = self._cleaner.clean(plan, source, self._file(source))
-            if len(clean.rows):
-                found[source] = clean.rows
-            for id_, reason in clean.quarantined:
-                told.quarantined.setdefault((source, id_), []).append(f"{plan.name}: {reason}")
-                dead.append((source, dead_letter(each.bodies.get(id_, b""), reason, until, view=plan.name)))
-            for encoder, model in plan.encoders.items():
-                reading = next(reading for reading in plan.readings if reading.source == source)
-                texts: dict[bytes, str] = {}
-                for column, (_, used) in reading.texts.items():
-                    texts |= clean.texts[column] if used == encoder else {}
-                self._vectors.make(model, texts, made)
-        return found
 
 
 def _table(vectors: Sequence[tuple[bytes, bytes]]) -> pa.Table:
