@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -22,7 +23,7 @@ def run(root: Path, arguments: Sequence[str]) -> list[str]:
     """
     repo = project.feature_repo(root)
     said = io.StringIO()
-    with quiet(), _same_working_directory(), redirect_stdout(said), translated():
+    with quiet(), same_place(repo), redirect_stdout(said), translated():
         from feast.cli.cli import cli
 
         line = ["--chdir", str(repo), "--log-level", "error", *arguments]
@@ -69,10 +70,17 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _same_working_directory() -> Iterator[None]:
-    """Undo what Feast does to the working directory."""
-    before = Path.cwd()
+def same_place(repo: Path) -> Iterator[None]:
+    """Undo what Feast does to the working directory and to where modules are looked for, and forget those of `repo`:
+    another project has its own.
+    """
+    before, paths = Path.cwd(), [*sys.path]
     try:
         yield
     finally:
         os.chdir(before)
+        sys.path[:] = paths
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).is_relative_to(repo):
+                del sys.modules[name]
