@@ -1,13 +1,13 @@
 """Where a project keeps its online values, read from feature_store.yaml without Feast."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from limner.language.errors import LimnerError
+from limner.workers.environment import mask
 
 STORE_TYPE = "limner.feature_repo.online_store.LimnerOnlineStore"
 REDIS_TYPE = "limner.feature_repo.online_store.LimnerRedisOnlineStore"
@@ -29,7 +29,7 @@ class RedisPlace:
 
     def __str__(self) -> str:
         """Without the password."""
-        return f"{re.sub(r'(?<=:)[^:@/]+(?=@)', '***', self.url)} ({self.prefix}:*)"
+        return f"{mask(self.url)} ({self.prefix}:*)"
 
 
 Place = Path | RedisPlace

@@ -6,13 +6,13 @@ anything new.
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from limner.language.errors import LimnerError
+from limner.workers.environment import mask
 from limner.workers.stream.events import Raw
 from limner.workers.stream.inputs import Batch, Member, Sharing, Told
 
@@ -34,7 +34,7 @@ class RedisStreams:
         """Connect, and make the group where there is none; it begins with the oldest entry."""
         import redis
 
-        self._shown = re.sub(r"(?<=:)[^:@/]+(?=@)", "***", url)
+        self._shown = mask(url)
         self._streams = {f"{PREFIX}{source}".encode(): source for source in sources}
         self._member: Member | None = None
         self._entries: dict[int, list[Entry]] = {}  # by batch, until it is done
@@ -133,8 +133,12 @@ class RedisStreams:
 
         try:
             yield
+        except ValueError:  # which may quote a part of a password
+            raise LimnerError(
+                f"events of {self._shown}: cannot read this URL; in a password, write %2F for / and %3A for :"
+            ) from None
         except redis.RedisError as error:
-            raise LimnerError(f"events of {self._shown}: {error}; see that the server runs") from error
+            raise LimnerError(f"events of {self._shown}: {mask(str(error))}; see that the server runs") from error
 
 
 def _body(fields: Mapping[bytes, bytes]) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from limner.language.errors import LimnerError
 from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.loop import Pace, follow
 from limner.workers.stream.redis_input import RedisStreams
@@ -98,3 +99,11 @@ def test_a_worker_that_dies_leaves_its_events_to_the_next_one(tmp_path: Path, ur
     (entry,) = client.xrange("events:clicks:dead")
     assert json.loads(entry[1][b"event"])["event"] == "no JSON"
     assert client.xpending("events:clicks", "limner")["pending"] == 0
+
+
+@pytest.mark.parametrize("password", ["simple", "with:colon", "with/slash", "with@at"])
+def test_no_message_shows_the_password_of_a_server(password: str) -> None:
+    """Whatever it is made of."""
+    with pytest.raises(LimnerError) as error:
+        RedisStreams(f"redis://:{password}@127.0.0.1:1/0", ["clicks"])
+    assert password not in str(error.value)
