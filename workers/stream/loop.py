@@ -46,7 +46,8 @@ def follow(
         due = worker.next_due is not None and worker.next_due <= worker.clock()
         if batch.events or due:
             _add(total, _patiently(lambda batch=batch: taking.step(batch), stop, tell))  # type: ignore[misc]
-            _patiently(worker.send, stop, tell)
+            if worker.unsent:
+                _patiently(worker.send, stop, tell)
         moment = time.monotonic()
         if moment - beat > _HEARTBEAT:
             beat = moment

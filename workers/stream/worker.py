@@ -58,6 +58,7 @@ class Worker:
     context: RunContext
     clock: Callable[[], int] = now
     at: Callable[[str], object] = lambda _: None
+    unsent: bool = False  # whether `send` has something to do after the last micro-batch
     _views: list[LiveView] = field(default_factory=list)
     _followed: dict[str, Followed] = field(default_factory=dict)
     _foreign: tuple[Runs, Files] = (frozenset(), ())
@@ -144,8 +145,11 @@ class Worker:
         told.taken = sum(len(each.lines) for each in begun.taken.values())
         told.repeated, told.dead, told.letters = len(told.again), len(begun.dead), begun.dead
         told.changed = sum(len(step.changes) for _, step in steps)
-        with suppress(LimnerError):  # `send` says so
+        try:
             self._send()
+            self.unsent = False
+        except LimnerError:  # `send` says so
+            self.unsent = True
         self.at("sent")
         return told
 
@@ -212,6 +216,7 @@ class Worker:
         """Write online what is not there yet; returns the rows. LimnerError where a store fails: call it again."""
         with self.turns.alone():
             written = self._send()
+        self.unsent = False
         for view, fingerprint in self.streamed.waiting.items():
             if served(self.data / "history" / view) != fingerprint:
                 raise MovedError(f"view {view!r} can follow events now: start the stream again")
