@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from limner.language.errors import LimnerError
 from limner.workers.environment import mask
 from limner.workers.ledger.tables import VERSION, LedgerTable, ModelVersion, Schema
+from limner.workers.wal import write_ahead
 
 _BUSY_S = 30  # how long a writer waits for another one
 _CONNECT_S = 10
@@ -60,7 +61,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver would begin transactions on its own, and too late
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from limner.language.errors import LimnerError, UnavailableError
 from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
+from limner.workers.wal import write_ahead
 
 APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQLite store
 FORMAT = 1
@@ -111,7 +112,7 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if (application, version) == (0, 0) and not self.readonly:
             self._create(connection)
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection)
         elif application != APPLICATION or version != FORMAT:
             raise LimnerError(
                 f"{self.path} is not an online store of this version of Limner: "

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from limner.language.errors import UnavailableError
+from limner.workers.wal import write_ahead
 
 FILE = Path("stream") / "inbox.db"  # below the data folder
 MOST_KEPT = 100_000  # events that no worker has taken yet: no more are kept
@@ -45,7 +46,7 @@ def opened(data: Path, *, durable: bool) -> sqlite3.Connection:
     path = data / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
+    write_ahead(connection)
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     for statement in _TABLES.split(";"):
         connection.execute(statement)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from limner.workers.wal import write_ahead
+
 FILE = Path("stream") / "state.db"  # below the data folder
 _BUSY_SECONDS = 60
 _TABLES = """
@@ -46,7 +48,7 @@ class State:
         path = data / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
-        self.connection.execute("PRAGMA journal_mode=WAL")
+        write_ahead(self.connection)
         self.connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
         for statement in _TABLES.split(";"):
             self.connection.execute(statement)

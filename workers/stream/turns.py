@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from limner.language.errors import LimnerError
+from limner.workers.wal import write_ahead
 
 _POLL = 0.001  # seconds
 _PATIENCE = 60.0  # seconds until workers of other definitions have gone
@@ -204,7 +205,7 @@ class Turns:
 
 def _opened(folder: Path) -> sqlite3.Connection:
     database = sqlite3.connect(folder / "turns.db", isolation_level=None, timeout=60, check_same_thread=False)
-    database.execute("PRAGMA journal_mode=WAL")
+    write_ahead(database)
     database.execute("PRAGMA synchronous=OFF")
     for statement in _TABLES.split(";"):
         database.execute(statement)
