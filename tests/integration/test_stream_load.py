@@ -28,7 +28,7 @@ from integration.test_stream import materialize, project, tap  # noqa: F401 - a 
 from limner.workers.online.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
-DEFAULTS = {"SECONDS": 11, "RATE": 300, "KILL": 4}
+DEFAULTS = {"SECONDS": 8, "RATE": 300, "KILL": 3}
 SECONDS, RATE, KILL = (float(os.environ.get(f"LIMNER_LOAD_{name}", default)) for name, default in DEFAULTS.items())
 USERS, WORKERS = 500, 2
 
