@@ -43,6 +43,7 @@ def url() -> Iterator[str]:
     server.stop()
 
 
+@pytest.mark.timeout(SECONDS + 300)
 def test_a_worker_is_killed_now_and_then_under_load(project: Path, url: str) -> None:  # noqa: F811
     """Online, in the files and in the history is each event once; and all was read."""
     import redis
