@@ -3,7 +3,8 @@
 A profile is 20 scalars and a vector of 384; each request asks for other keys, and all contenders for the same ones, on
 one connection that is kept, one request after the other, by the same small client, which parses nothing.
 
-- **Feast's request** is `POST /get-online-features` for all features, to both servers.
+- **Feast's request** is `POST /get-online-features` for all features, to both servers; and to a third one,
+  `feast serve` over Feast's own SQLite store with the same profiles.
 - **a profile** is `GET /profiles/shopper/KEY`; **profiles** are `POST /profiles`, as JSON and as Arrow.
 - **Client** is `limner.Client`, to the dict or the Arrow table.
 - **similar** is `POST /similar`, k = 10, over all profiles.
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from limner.benchmarks.profiles import KEY, VIEW, definitions, features, profile_table, schema
+from limner.benchmarks.profiles import KEY, VIEW, definitions, feast_store, features, profile_table, schema, stock_write
 from limner.benchmarks.project import quiet
 from limner.benchmarks.report import Report
 from limner.benchmarks.turns import in_turns
@@ -48,16 +49,15 @@ def run(folder: Path, profiles: int = 10_000, reads: int = 500, rounds: int = 5)
     with quiet():
         _project(folder, profiles)
         ours = [sys.executable, "-m", "limner.cli.main", "-C", str(folder), "serve", "--port"]
-        feast = [
-            str(Path(sys.executable).with_name("feast")),
-            "-c",
-            str(folder / "feature_repo"),
-            "serve",
-            "--no-access-log",
-        ]
-        with _server([*feast, "-w", "1", "-p"]) as theirs, _server(ours) as own:
+
+        def feast(repo: Path) -> list[str]:
+            return [str(Path(sys.executable).with_name("feast")), "-c", str(repo), "serve", "--no-access-log"]
+
+        _stock_project(folder / "stock", profiles)
+        servers = [[*feast(each), "-w", "1", "-p"] for each in (folder / "feature_repo", folder / "stock")]
+        with _server(servers[0]) as theirs, _server(servers[1]) as stock, _server(ours) as own:
             client = limner.Client(f"http://127.0.0.1:{own}", timeout=60)
-            asks = _asks(theirs, own, client)
+            asks = _asks(theirs, stock, own, client)
             _check(asks)
             for size in (1, 100):
                 _compare(report, {name: ask for name, ask in asks.items() if name.endswith(f" {size}")},
@@ -96,7 +96,13 @@ def _project(folder: Path, profiles: int) -> None:
         writer.replace(schema(), profile_table(profiles).to_batches(4096), loaded="all", as_of=0)
 
 
-def _asks(theirs: int, own: int, client: Any) -> dict[str, Ask]:
+def _stock_project(folder: Path, profiles: int) -> None:
+    """The same values in the store that Feast has of itself."""
+    store = feast_store(folder, {"type": "sqlite", "path": "online.db"})
+    stock_write(store, store.get_feature_view(VIEW), profile_table(profiles))
+
+
+def _asks(theirs: int, stock: int, own: int, client: Any) -> dict[str, Ask]:
     def feast(keys: Sequence[int]) -> dict[str, Any]:
         return {"features": features(), "entities": {KEY: list(keys)}}
 
@@ -106,6 +112,9 @@ def _asks(theirs: int, own: int, client: Any) -> dict[str, Ask]:
     found: dict[str, Ask] = {}
     for size in (1, 100):
         found[f"Feast's request, feast serve, {size}"] = _asker(theirs, "POST /get-online-features", feast)
+        found[f"Feast's request, feast serve over its own SQLite store, {size}"] = _asker(
+            stock, "POST /get-online-features", feast
+        )
         found[f"Feast's request, limner serve, {size}"] = _asker(own, "POST /get-online-features", feast)
     found["a profile, limner serve, 1"] = _asker(own, "GET")
     found["profiles as JSON, limner serve, 100"] = _asker(own, "POST /profiles", lean)
@@ -119,8 +128,11 @@ def _compare(report: Report, asks: dict[str, Ask], size: int, profiles: int, cou
     medians, slowest = _measure(report, str(size), asks, size, profiles, count, rounds)
     stock, ours = f"Feast's request, feast serve, {size}", f"Feast's request, limner serve, {size}"
     report.compare(f"feast serve over limner serve, Feast's request, {size}", medians[stock], medians[ours], target=10)
+    other = f"Feast's request, feast serve over its own SQLite store, {size}"
+    name = f"feast serve over its own SQLite store over limner serve, Feast's request, {size}"
+    report.compare(name, medians[other], medians[ours])
     bound = MEDIAN_MS[size]
-    for name in (name for name in asks if name != stock):
+    for name in (name for name in asks if name not in (stock, other)):
         report.compare(f"median over {bound:g} ms: {name}", medians[name], [bound] * rounds, target=1, better="less")
         if size in SLOWEST_MS:
             most = SLOWEST_MS[size]
@@ -234,10 +246,16 @@ def _more(connection: socket.socket) -> bytes:
 def _check(asks: dict[str, Ask]) -> None:
     """Both servers answer Feast's request alike, and the others with the same values."""
     keys = list(range(0, 150, 3))
-    told: list[Any] = [json.loads(asks[f"Feast's request, {name} serve, 100"](keys)) for name in ("feast", "limner")]  # type: ignore[arg-type]
+    servers = ("feast serve", "limner serve", "feast serve over its own SQLite store")
+    told: list[Any] = [json.loads(asks[f"Feast's request, {name}, 100"](keys)) for name in servers]  # type: ignore[arg-type]
     columns = [dict(zip(each["metadata"]["feature_names"], each["results"], strict=True)) for each in told]
     table: Any = asks["Client.read, 100"](keys)
-    if columns[0] != columns[1] or columns[0]["taste"]["values"] != table.column("taste").to_pylist():
+    values = [{name: each[name]["values"] for name in each} for each in columns]
+    if (
+        columns[0] != columns[1]
+        or values[0] != values[2]
+        or columns[0]["taste"]["values"] != table.column("taste").to_pylist()
+    ):
         raise RuntimeError("the servers do not answer alike")
 
 
