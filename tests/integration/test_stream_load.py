@@ -1,6 +1,7 @@
-"""Workers that are killed while events come all the time: nothing is lost, nothing counts twice.
+r"""Workers that are killed while events come all the time: nothing is lost, nothing counts twice.
 
-    LIMNER_LOAD_SECONDS=600 LIMNER_LOAD_RATE=3900 LIMNER_LOAD_KILL=60 pytest tests/integration/test_stream_load.py -s
+    LIMNER_LOAD_SECONDS=600 LIMNER_LOAD_RATE=4000 LIMNER_LOAD_KILL=60 LIMNER_LOAD_USERS=50000 \
+        pytest tests/integration/test_stream_load.py -k under_load -s
 
 is the long form; the suite runs a short one.
 """
@@ -28,9 +29,11 @@ from integration.test_stream import materialize, project, tap  # noqa: F401 - a 
 from limner.workers.online.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
-DEFAULTS = {"SECONDS": 8, "RATE": 300, "KILL": 3}
-SECONDS, RATE, KILL = (float(os.environ.get(f"LIMNER_LOAD_{name}", default)) for name, default in DEFAULTS.items())
-USERS, WORKERS = 500, 2
+DEFAULTS = {"SECONDS": 8, "RATE": 300, "KILL": 3, "USERS": 500}
+SECONDS, RATE, KILL, USERS = (
+    float(os.environ.get(f"LIMNER_LOAD_{name}", default)) for name, default in DEFAULTS.items()
+)
+WORKERS = 2
 
 
 @pytest.fixture
@@ -107,7 +110,9 @@ def _send(client: Any, stop: threading.Event, sent: list[int]) -> None:
         while sent[0] < due:
             sent[0] += 1
             for number in (sent[0], sent[0] - 50) if sent[0] % 100 == 0 else (sent[0],):
-                pipe.xadd("events:taps", {"event": json.dumps(tap(number, number * 7919 % USERS, datetime.now(UTC)))})
+                pipe.xadd(
+                    "events:taps", {"event": json.dumps(tap(number, number * 7919 % int(USERS), datetime.now(UTC)))}
+                )
         pipe.execute()
         time.sleep(0.02)
 
