@@ -13,7 +13,7 @@ from typing import Any
 from limner.workers.encoder.calibration import INT8, QUANTIZER
 from limner.workers.encoder.errors import TritonFailed, TritonNotInstalled
 from limner.workers.encoder.home import TritonHome
-from limner.workers.encoder.locking import exclusive
+from limner.workers.locking import exclusive
 
 SERVER = "nvidia-pytriton==0.7.0"
 # The stubs of this Triton predate NumPy 2: a string input would kill them. OpenVINO and tokenizers need

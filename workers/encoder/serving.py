@@ -12,11 +12,11 @@ from limner.workers.encoder.client import PROBE
 from limner.workers.encoder.errors import TritonFailed
 from limner.workers.encoder.home import TritonHome
 from limner.workers.encoder.install import require_installed
-from limner.workers.encoder.locking import exclusive
 from limner.workers.encoder.repository import Serving, build, drop_unused_exports
 from limner.workers.encoder.resolve import EncoderModel
 from limner.workers.encoder.settings import TritonSettings
 from limner.workers.encoder.transport import Fault, GrpcTransport, Transport, TransportError
+from limner.workers.locking import exclusive
 
 LOCAL = ("127.0.0.1", "localhost")
 PROBE_SECONDS = 10.0

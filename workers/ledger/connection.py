@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from limner.language.errors import LimnerError
 from limner.workers.environment import mask
 from limner.workers.ledger.tables import VERSION, LedgerTable, ModelVersion, Schema
-from limner.workers.wal import write_ahead
+from limner.workers.sqlite_file import write_ahead
 
 _BUSY_S = 30  # how long a writer waits for another one
 _CONNECT_S = 10

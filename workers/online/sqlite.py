@@ -17,7 +17,7 @@ from limner.language.errors import LimnerError, UnavailableError
 from limner.workers.online.database import Generation, Memo, StateMovedError
 from limner.workers.online.schema import ViewSchema
 from limner.workers.request.program import Program
-from limner.workers.wal import write_ahead
+from limner.workers.sqlite_file import transaction, write_ahead
 
 APPLICATION = 0x4C494D4E  # "LIMN": tells our files from those of Feast's own SQLite store
 FORMAT = 1
@@ -280,18 +280,6 @@ def _version(connection: sqlite3.Connection) -> int:
     """It becomes another one with each commit of another connection."""
     (version,) = connection.execute("PRAGMA data_version").fetchone()
     return int(version)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; waits for another writer up to the busy timeout."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 @contextmanager

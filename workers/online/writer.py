@@ -12,8 +12,9 @@ from limner.language.errors import LimnerError
 from limner.workers.online.database import Generation, Progress, Waiting
 from limner.workers.online.rows import Wrong
 from limner.workers.online.schema import ViewSchema
-from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Snapshot, explained, transaction
+from limner.workers.online.sqlite import REQUEST_VIEWS, Database, Snapshot, explained
 from limner.workers.request.program import Program
+from limner.workers.sqlite_file import transaction
 
 _UPSERT = """
 INSERT INTO {table}(key, event_ts, value) VALUES (?, ?, ?) ON CONFLICT(key) DO

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from limner.language.errors import LimnerError
 from limner.workers.history.files import replace
+from limner.workers.locking import at_once
 from limner.workers.sources.instants import datetime_of
 from limner.workers.stream.state import FILE, State
 from limner.workers.text.cache import write_part
@@ -79,12 +80,7 @@ def exporting(data: Path) -> Iterator[Exporting]:
 def exporting_now(data: Path) -> Iterator[bool]:
     """The same, or False where one would have to wait."""
     with (data / FILE.parent / ".export.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield at_once(handle)
 
 
 def _lines(state: State, table: str, folders: dict[str, Path], prefix: str) -> int:

@@ -4,16 +4,18 @@ Who pushes waits for what became of the events. They are durable before that: wh
 and happen when one is.
 """
 
-import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from limner.language.errors import UnavailableError
-from limner.workers.wal import write_ahead
+from limner.workers import sqlite_file
+from limner.workers.locking import at_once
+from limner.workers.sqlite_file import transaction
 
 FILE = Path("stream") / "inbox.db"  # below the data folder
 MOST_KEPT = 100_000  # events that no worker has taken yet: no more are kept
@@ -43,26 +45,8 @@ class Answer:
 
 def opened(data: Path, *, durable: bool) -> sqlite3.Connection:
     """The file below the data folder; `durable`: what is committed survives a power cut."""
-    path = data / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
-    write_ahead(connection)
-    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
-    return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    level: Literal["FULL", "NORMAL"] = "FULL" if durable else "NORMAL"
+    return sqlite_file.opened(data / FILE, _TABLES, synchronous=level, busy_seconds=_BUSY_SECONDS)
 
 
 def presence(data: Path, source: str) -> Path:
@@ -153,12 +137,9 @@ def followed(data: Path, source: str) -> bool:
     """Whether a worker takes what is pushed to a source."""
     try:
         with presence(data, source).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return not at_once(file)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import IO
 
 from limner.language.errors import LimnerError
+from limner.workers.locking import at_once
+from limner.workers.sqlite_file import transaction
 from limner.workers.stream.events import Raw
-from limner.workers.stream.inbox import FILE, opened, presence, transaction
+from limner.workers.stream.inbox import FILE, opened, presence
 from limner.workers.stream.inputs import Batch, Input, Member, Sharing, Told
 
 _POLL = 0.005  # seconds between looks at the file
@@ -98,12 +100,10 @@ class Pushes:
             if source in self._locks:
                 continue
             file = presence(self._data, source).with_suffix(".taker").open("wb")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if at_once(file):
+                self._locks[source] = self._opened.enter_context(file)
+            else:
                 file.close()
-                continue
-            self._locks[source] = self._opened.enter_context(file)
 
     def _rows(self, most: int) -> list[tuple[int, str, int, int, bytes]]:
         columns = "number, source, push, place, body"

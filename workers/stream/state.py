@@ -4,18 +4,16 @@ history, vectors not yet in the cache, ids, and how far the inputs were read. Al
 What windows hold is not here: it is read from the source's files when a worker starts.
 """
 
-import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 
-from limner.workers.wal import write_ahead
+from limner.workers.sqlite_file import opened, transaction
 
 FILE = Path("stream") / "state.db"  # below the data folder
-_BUSY_SECONDS = 60
 _TABLES = """
 CREATE TABLE IF NOT EXISTS position(input TEXT PRIMARY KEY, position TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS source(name TEXT PRIMARY KEY, folder TEXT NOT NULL, complete INTEGER NOT NULL DEFAULT 0);
@@ -45,13 +43,7 @@ class State:
 
     def __init__(self, data: Path) -> None:
         """Open it, or make it, below the data folder."""
-        path = data / FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
-        write_ahead(self.connection)
-        self.connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a power cut
-        for statement in _TABLES.split(";"):
-            self.connection.execute(statement)
+        self.connection = opened(data / FILE, _TABLES, synchronous="FULL")  # what was acknowledged survives a power cut
         self.connection.execute("INSERT OR IGNORE INTO name VALUES (1, ?)", (uuid.uuid4().hex[:8],))
         self.name: str = self.connection.execute("SELECT name FROM name").fetchone()[0]
 
@@ -59,16 +51,9 @@ class State:
         """Close it."""
         self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+        return transaction(self.connection)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

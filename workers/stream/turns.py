@@ -10,7 +10,6 @@ A worker is alive while it holds the lock of its own file; the operating system 
 import fcntl
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from limner.language.errors import LimnerError
-from limner.workers.wal import write_ahead
+from limner.workers.locking import at_once
+from limner.workers.sqlite_file import opened, transaction
 
 _POLL = 0.001  # seconds
 _PATIENCE = 60.0  # seconds until workers of other definitions have gone
@@ -48,7 +48,7 @@ class Turns:
 
     def close(self) -> None:
         """Be no member any more: instants that were drawn are given back."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute("DELETE FROM ticket WHERE member = ?", (self.id,))
             self._database.execute("DELETE FROM member WHERE id = ?", (self.id,))
         (self._folder / f"member-{self.id}.lock").unlink(missing_ok=True)
@@ -76,7 +76,7 @@ class Turns:
 
     def draw(self, now: int) -> int:
         """An instant later than all that were drawn before, and not before `now`."""
-        with self._transaction():
+        with transaction(self._database):
             row = self._database.execute("SELECT instant FROM clock").fetchone()
             instant = max(now, 0 if row is None else row[0] + 1)
             self.later_than(instant)
@@ -113,7 +113,7 @@ class Turns:
     def in_order(self, seconds: float) -> Iterator[bool]:
         """Be the only one who takes events and draws for them; False where that was not to be had for so long."""
         deadline = time.monotonic() + seconds
-        while not _try(self._order):
+        while not at_once(self._order):
             if time.monotonic() >= deadline:
                 yield False
                 return
@@ -131,7 +131,7 @@ class Turns:
         def mine() -> bool:
             if not handle:
                 opened = path.open("a")
-                if not _try(opened):
+                if not at_once(opened):
                     opened.close()
                     return False
                 handle.append(opened)
@@ -151,7 +151,7 @@ class Turns:
     def due_to_flush(self, seconds: float) -> bool:
         """Whether nobody has begun to write files and histories for so long: who is told so, does."""
         moment = time.monotonic()  # of the machine, not of the process
-        with self._transaction():
+        with transaction(self._database):
             row = self._database.execute("SELECT at FROM flushed").fetchone()
             if row is not None and 0 <= moment - row[0] < seconds:
                 return False
@@ -164,7 +164,7 @@ class Turns:
             with _locked(self._turn):
                 if not any(_held(file) for file in self._folder.glob("member-*.lock")):
                     _remove(self._folder)  # a machine that failed may have left it broken
-                self._database = _opened(self._folder)
+                self._database = opened(self._folder / "turns.db", _TABLES, synchronous="OFF")
                 if (joined := self._joined(follows)) is not None:
                     return joined
                 self._database.close()
@@ -177,7 +177,7 @@ class Turns:
 
     def _joined(self, follows: str) -> tuple[int, IO[str]] | None:
         """Be a member, where all others follow the same; those that died go."""
-        with self._transaction():
+        with transaction(self._database):
             rows = self._database.execute("SELECT id, follows FROM member").fetchall()
             here = [(id_, what) for id_, what in rows if _held(self._folder / f"member-{id_}.lock")]
             for id_ in {id_ for id_, _ in rows} - {id_ for id_, _ in here}:
@@ -191,25 +191,6 @@ class Turns:
             lock = (self._folder / f"member-{id_}.lock").open("a")
             fcntl.flock(lock, fcntl.LOCK_EX)
         return id_, lock
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
-
-
-def _opened(folder: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(folder / "turns.db", isolation_level=None, timeout=60, check_same_thread=False)
-    write_ahead(database)
-    database.execute("PRAGMA synchronous=OFF")
-    for statement in _TABLES.split(";"):
-        database.execute(statement)
-    return database
 
 
 def _remove(folder: Path) -> None:
@@ -230,14 +211,6 @@ def _held(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
-
-
-def _try(handle: IO[str]) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

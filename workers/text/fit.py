@@ -10,8 +10,8 @@ from typing import Any
 
 from limner.language.errors import LimnerError
 from limner.language.term_encoders import Learning, Terms, Tfidf, Word2Vec
-from limner.workers.encoder.locking import exclusive
 from limner.workers.history.files import replace
+from limner.workers.locking import exclusive
 from limner.workers.sources.prepare import PrepareRequest, prepare
 from limner.workers.text import skipgram
 

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from limner.workers.wal import write_ahead
+from limner.workers.sqlite_file import write_ahead
 
 
 def test_a_file_that_somebody_locks_is_waited_for(tmp_path: Path) -> None:
