@@ -7,10 +7,13 @@ everything else there is no plan, and Feast's own server answers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
 
 from limner.feature_repo.feast_app import feast_app
 from limner.feature_repo.quiet import hush
@@ -51,6 +54,14 @@ class Plan:
     views: tuple[PlannedView, ...]
     names: tuple[str, ...]
     versions: tuple[dict[str, Any], ...]
+
+    @cached_property
+    def metadata(self) -> bytes:
+        """What an answer says about its columns, as JSON."""
+        found: dict[str, Any] = {"feature_names": [*(name for name, _ in self.keys), *self.names]}
+        if self.versions:
+            found["feature_view_metadata"] = self.versions
+        return orjson.dumps(found)
 
 
 class Registered:

@@ -8,6 +8,7 @@ import contextlib
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Metrics:
 
     def count(self, name: str, by: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = name + _labels(labels)
+        key = _key(name, *labels.items())
         self._counters[key] = self._counters.get(key, 0) + by
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -107,6 +108,11 @@ def _histograms(seconds: Mapping[str, list[float]]) -> list[str]:
 def _lines(name: str, kind: str, told: str, values: Mapping[str, float]) -> list[str]:
     head = [f"# HELP {name} {told}", f"# TYPE {name} {kind}"]
     return [*head, *(f"{key} {value!r}" for key, value in sorted(values.items()))]
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str, *labels: tuple[str, str]) -> str:
+    return name + _labels(dict(labels))
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ def _found(snapshot: Snapshot, selection: Selection, keys: Sequence[Any], reques
     """As `limner.Store.profile` gives it, a dict a key: join keys first; None where nothing knows the entity."""
     rows = Rows(snapshot, selection.served, keys)
     given = requested(selection.fields, request, len(keys), selection.name)
-    names: dict[str, list[Any]] = {}
+    names: dict[str, Sequence[Any]] = {}
     for view in selection.stored:
         if view in selection.served:
             schema = selection.served[view].schema
@@ -93,16 +93,15 @@ def _found(snapshot: Snapshot, selection: Selection, keys: Sequence[Any], reques
     return [dict(zip(every, row, strict=True)) if each else None for row, each in zip(values, there, strict=True)]
 
 
-def _stored(rows: Rows, view: str, features: Sequence[str]) -> dict[str, list[Any]]:
+def _stored(rows: Rows, view: str, features: Sequence[str]) -> dict[str, Sequence[Any]]:
     """A feature that is declared but not yet computed is null."""
     if view not in rows.served:
         return {feature: [None] * len(rows.keys) for feature in features}
     layout = rows.served[view].schema.layout
-    records = Records(layout, [row and row[1] for row in rows.of(view)])
-    return {
-        feature: records.column(layout.index[feature], LEAN) if feature in layout.index else [None] * len(rows.keys)
-        for feature in features
-    }
+    positions = {feature: layout.index[feature] for feature in features if feature in layout.index}
+    columns = Records(layout, [row and row[1] for row in rows.of(view)]).columns(positions.values(), LEAN)
+    known = dict(zip(positions, columns, strict=True))
+    return {feature: known.get(feature, [None] * len(rows.keys)) for feature in features}
 
 
 def wants_arrow(accept: bytes) -> bool:
