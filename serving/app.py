@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, unquote
 
 import orjson
 
 from limner.feature_repo.feast_app import status_of
 from limner.language.errors import LimnerError
-from limner.serving import feast_answers, health, openapi, profiles
-from limner.serving.asked import ProfilesAsked, SimilarAsked
+from limner.serving import health, openapi, reads
+from limner.serving.asked import SimilarAsked
 from limner.serving.messages import (
     GoneError,
     HttpError,
@@ -24,19 +23,17 @@ from limner.serving.messages import (
     Scope,
     Send,
     body_of,
-    header,
-    is_json,
     parsed,
     refusal,
 )
 from limner.serving.metrics import Metrics
 from limner.serving.neighbours import Neighbours
+from limner.serving.reads import Read
 from limner.serving.served import Holder, Served
 from limner.serving.settings import ServeSettings
 from limner.workers.api_keys import ApiKeys
 
 log = logging.getLogger("limner.serve")
-FEW = 128  # keys that are read on the event loop: a thread would cost more than the read
 T = TypeVar("T")
 Handler = Callable[[Scope, Receive, Send], Awaitable[Reply | None]]
 _OPEN = {"/health", "/health/live", "/health/ready"}  # without a key: who asks is no client
@@ -94,12 +91,45 @@ class App:
             log.exception("%s %s failed", method, route)
             reply = refusal(HttpError(500, "the server failed: its log says how"))
         if reply is not None:
-            if reply.lookups is not None:
-                name, rows, missing = reply.lookups
-                self._metrics.count("limner_keys_total", rows, profile=name)
-                self._metrics.count("limner_missing_keys_total", missing, profile=name)
+            self._count(reply)
             await reply.send(status)
         self._metrics.answered(route, status.sent, time.perf_counter() - begun)
+
+    def at_once(self, scope: Scope, body: bytes) -> Reply | None:
+        """The answer to a whole request, where nobody has to be waited for and nothing is wrong; None: call the app.
+
+        Of `scope` it takes `method`, `raw_path` (with a query), `query_string` and `headers`.
+        """
+        begun, path = time.perf_counter(), scope["raw_path"]
+        route = "/profiles/{name}/{key}" if path.startswith(b"/profiles/") else path.decode("latin-1")
+        try:
+            if len(body) > self._limits.body_bytes or not self._keys.open_to(scope["headers"]):
+                return None
+            read = self._short(route, scope, body)
+            reply = None if read is None or not read.short else read.answer()
+        except Exception:  # noqa: BLE001 - the long way says what is wrong
+            return None
+        if reply is not None:
+            self._count(reply)
+            self._metrics.answered(route, reply.status, time.perf_counter() - begun)
+        return reply
+
+    def _short(self, route: str, scope: Scope, body: bytes) -> Read | None:
+        match scope["method"], route:
+            case "POST", "/get-online-features":
+                served, asked = self._holder.now, reads.of_feast(scope, body, self._limits)
+                return None if asked is None else reads.planned(served, served.registered.known(asked[0]), *asked)
+            case "POST", "/profiles":
+                return reads.many(self._open(), scope, body, self._limits)
+            case "GET", "/profiles/{name}/{key}":
+                return reads.profile(self._open(), scope)
+        return None
+
+    def _count(self, reply: Reply) -> None:
+        if reply.lookups is not None:
+            name, rows, missing = reply.lookups
+            self._metrics.count("limner_keys_total", rows, profile=name)
+            self._metrics.count("limner_missing_keys_total", missing, profile=name)
 
     def _handler(self, route: str, path: str, method: str, scope: Scope) -> Handler:
         if path not in _OPEN and not self._keys.open_to(scope["headers"]):
@@ -118,22 +148,16 @@ class App:
 
     async def _feast(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
         body, served = await body_of(scope, receive, self._limits), self._holder.now
-        told = _loaded(body) if is_json(scope) else None
-        rows, asked = feast_answers.rows_of(told), feast_answers.shape_of(told)
-        if rows > self._limits.keys:
-            raise HttpError(413, f"{rows:,} entities: ask for at most {self._limits.keys:,} at a time")
+        asked, read = reads.of_feast(scope, body, self._limits), None
         if asked is not None:
             shape, entities = asked
             try:
                 plan = served.registered.known(shape)
             except KeyError:
                 plan = await self._in_thread(served.registered.plan, shape)
-            if plan is not None and feast_answers.fits(plan, entities) and served.database.exists():
-                read = served.database.read
-                found, missing = await self._read(
-                    served, rows, lambda: read(lambda snapshot: feast_answers.answer(plan, entities, snapshot))
-                )
-                return Reply(found, lookups=(shape.service or "features", rows * len(plan.views), missing))
+            read = reads.planned(served, plan, shape, entities)
+        if read is not None:
+            return await self._read(read)
         await self._by_feast(served, scope, body, send)
         return None
 
@@ -164,23 +188,11 @@ class App:
             log.exception("Feast failed")
 
     async def _profile(self, scope: Scope, receive: Receive, send: Send) -> Reply:
-        raw = scope["raw_path"].split(b"?")[0].decode("ascii", "replace").split("/")
-        if len(raw) != 4 or not raw[2] or not raw[3]:
-            raise HttpError(404, "a profile is at /profiles/{name}/{key}: percent-encode what is in the key")
-        try:
-            name, key = (unquote(part, errors="strict") for part in raw[2:])
-        except UnicodeDecodeError:
-            raise HttpError(400, "the path is no UTF-8") from None
-        features, arrow = _features(scope["query_string"]), profiles.wants_arrow(header(scope, b"accept"))
-        served = self._open()
-        return await self._read(served, 1, lambda: profiles.one(served, name, key, features, arrow=arrow))
+        return await self._read(reads.profile(self._open(), scope))
 
     async def _profiles(self, scope: Scope, receive: Receive, send: Send) -> Reply:
-        arrow = profiles.wants_arrow(header(scope, b"accept"))
-        asked = ProfilesAsked.of(parsed(scope, await body_of(scope, receive, self._limits)), self._limits)
-        served = self._open()
-        rows = len(asked.keys) if asked.request is None else FEW + 1
-        return await self._read(served, rows, lambda: profiles.many(served, asked, arrow=arrow))
+        body = await body_of(scope, receive, self._limits)
+        return await self._read(reads.many(self._open(), scope, body, self._limits))
 
     async def _similar(self, scope: Scope, receive: Receive, send: Send) -> Reply:
         asked = SimilarAsked.of(parsed(scope, await body_of(scope, receive, self._limits)), self._limits)
@@ -217,9 +229,9 @@ class App:
             )
         return served
 
-    async def _read(self, served: Served, rows: int, read: Callable[[], T]) -> T:
+    async def _read(self, read: Read) -> Reply:
         """Short reads of a local file at once, others in a thread."""
-        return read() if served.local and rows <= FEW else await self._in_thread(read)
+        return read.answer() if read.short else await self._in_thread(read.answer)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._waiting >= self._limits.waiting:
@@ -275,26 +287,3 @@ class _Status:
         if message["type"] == "http.response.start":
             self.sent = message["status"]
         await self._send(message)
-
-
-def _loaded(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return None
-
-
-def _features(query: bytes) -> list[str] | None:
-    """`?features=a,b`. HttpError 422 for anything else in a query."""
-    if not query:
-        return None
-    try:
-        found = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
-    except ValueError:
-        raise HttpError(400, "the query cannot be read") from None
-    if list(found) != ["features"] or len(found["features"]) > 1:
-        raise HttpError(422, "the query is `features=a,b`, or there is none")
-    names = found["features"][0].split(",")
-    if not all(names) or len(set(names)) < len(names):
-        raise HttpError(422, "`features` lists names with commas between, each once")
-    return names

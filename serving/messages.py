@@ -38,11 +38,15 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     lookups: tuple[str, int, int] | None = None
 
+    @property
+    def head(self) -> list[tuple[bytes, bytes]]:
+        """Its headers."""
+        found = [(b"content-type", self.media.encode()), (b"content-length", b"%d" % len(self.body))]
+        return found + [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
     async def send(self, send: Send) -> None:
         """Write it."""
-        head = [(b"content-type", self.media.encode()), (b"content-length", b"%d" % len(self.body))]
-        head += [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": head})
+        await send({"type": "http.response.start", "status": self.status, "headers": self.head})
         await send({"type": "http.response.body", "body": self.body})
 
 

@@ -39,6 +39,7 @@ def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | Non
     import uvicorn
 
     from limner.serving.app import App
+    from limner.serving.protocol import ShortWay
 
     logging.getLogger("limner.serve").setLevel(logging.INFO)
     app = App(settings, ApiKeys.of(settings.key_file), folder=folder, slot=slot)
@@ -49,8 +50,9 @@ def serve(settings: ServeSettings, socket_: socket.socket, *, folder: Path | Non
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=ShortWay,
         ws="none",
+        proxy_headers=False,  # nothing here asks who the client is
         lifespan="on",
         access_log=False,
         log_level="warning",
