@@ -5,6 +5,7 @@ one connection that is kept, one request after the other, by the same small clie
 
 - **Feast's request** is `POST /get-online-features` for all features, to both servers; and to a third one,
   `feast serve` over Feast's own SQLite store with the same profiles.
+- **8 at once** is Feast's request for one profile on each of eight connections, sent before the first answer is read.
 - **a profile** is `GET /profiles/shopper/KEY`; **profiles** are `POST /profiles`, as JSON and as Arrow.
 - **Client** is `limner.Client`, to the dict or the Arrow table.
 - **similar** is `POST /similar`, k = 10, over all profiles.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MEDIAN_MS, SLOWEST_MS = {1: 1.0, 100: 5.0}, {1: 5.0}  # over HTTP
 WRITTEN_MS = {1: 0.3, 100: 1.5}  # what one read in a hundred may take longer than, in process, while rows are written
+AT_ONCE = 8  # connections that ask for a profile each
 ROWS, COMMITS = 50, 20  # rows a commit, commits a second
 ARROW = "application/vnd.apache.arrow.stream"
 Ask = Callable[[Sequence[int]], object]
@@ -64,6 +66,7 @@ def run(folder: Path, profiles: int = 10_000, reads: int = 500, rounds: int = 5)
             for size in (1, 100):
                 _compare(report, {name: ask for name, ask in asks.items() if name.endswith(f" {size}")},
                          size, profiles, reads if size == 1 else max(20, reads // 10), rounds)  # fmt: skip
+            _compare_at_once(report, asks, profiles, max(20, reads // 4), rounds)
             near = _asker(
                 own, "POST /similar", lambda keys: {"view": VIEW, "feature": "taste", "key": keys[0], "k": 10}
             )
@@ -124,6 +127,8 @@ def _asks(theirs: int, stock: int, own: int, client: Any) -> dict[str, Ask]:
             stock, "POST /get-online-features", feast
         )
         found[f"Feast's request, limner serve, {size}"] = _asker(own, "POST /get-online-features", feast)
+    for server, port in (("feast serve", theirs), ("limner serve", own)):
+        found[f"{server}, {AT_ONCE} at once"] = _asker(port, "POST /get-online-features", feast, connections=AT_ONCE)
     found["a profile, limner serve, 1"] = _asker(own, "GET")
     found["profiles as JSON, limner serve, 100"] = _asker(own, "POST /profiles", lean)
     found["profiles as Arrow, limner serve, 100"] = _asker(own, "POST /profiles", lean, ARROW)
@@ -147,6 +152,13 @@ def _compare(report: Report, asks: dict[str, Ask], size: int, profiles: int, cou
             report.compare(
                 f"99th percentile over {most:g} ms: {name}", slowest[name], [most] * rounds, target=1, better="less"
             )
+
+
+def _compare_at_once(report: Report, asks: dict[str, Ask], profiles: int, count: int, rounds: int) -> None:
+    """Servers are asked by many: no core sleeps while its next request is on the way."""
+    names = [f"{server}, {AT_ONCE} at once" for server in ("feast serve", "limner serve")]
+    medians, _ = _measure(report, "at once", {name: asks[name] for name in names}, AT_ONCE, profiles, count, rounds)
+    report.compare(f"feast serve over limner serve, {AT_ONCE} at once", *(medians[name] for name in names))
 
 
 def _measure(
@@ -198,27 +210,39 @@ def _timed(ask: Ask, number: int, size: int, profiles: int, count: int) -> list[
 
 
 def _asker(
-    port: int, route: str, body: Callable[[Sequence[int]], Any] | None = None, accept: str = "application/json"
+    port: int,
+    route: str,
+    body: Callable[[Sequence[int]], Any] | None = None,
+    accept: str = "application/json",
+    connections: int = 1,
 ) -> Ask:
-    """Requests on one connection that is kept; gives the answer's body. LimnerError if it is no 200."""
+    """Requests on connections that are kept; gives the answers' bodies. LimnerError if one is no 200.
+
+    With several connections each key is a request of its own, all of which are sent before the first answer is read.
+    """
     method, _, path = route.partition(" ")
     head = f"host: x\r\naccept: {accept}\r\ncontent-type: application/json\r\n"
-    connection = _connected(port)
+    lines = [_connected(port) for _ in range(connections)]
+
+    def request(keys: Sequence[int]) -> bytes:
+        if body is None:
+            return f"{method} /profiles/{VIEW}/{keys[0]} HTTP/1.1\r\n{head}\r\n".encode()
+        sent = json.dumps(body(keys)).encode()
+        return f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(sent)}\r\n\r\n".encode() + sent
+
+    def exchange(told: Sequence[bytes]) -> bytes:
+        for line, each in zip(lines, told, strict=True):
+            line.sendall(each)
+        return b"".join([_answer(line) for line in lines])
 
     def ask(keys: Sequence[int]) -> bytes:
-        nonlocal connection
-        if body is None:
-            told = f"{method} /profiles/{VIEW}/{keys[0]} HTTP/1.1\r\n{head}\r\n".encode()
-        else:
-            sent = json.dumps(body(keys)).encode()
-            told = f"{method} {path} HTTP/1.1\r\n{head}content-length: {len(sent)}\r\n\r\n".encode() + sent
+        nonlocal lines
+        told = [request(keys)] if connections == 1 else [request([key]) for key in keys]
         try:
-            connection.sendall(told)
-            return _answer(connection)
+            return exchange(told)
         except ConnectionError:  # it waited for its turn longer than the server keeps a connection
-            connection = _connected(port)
-            connection.sendall(told)
-            return _answer(connection)
+            lines = [_connected(port) for _ in lines]
+            return exchange(told)
 
     return ask
 

@@ -16,9 +16,11 @@ def test_both_servers_are_measured(tmp_path: Path) -> None:
     assert [name for name in names if name.startswith("feast serve over limner serve")] == [
         "feast serve over limner serve, Feast's request, 1",
         "feast serve over limner serve, Feast's request, 100",
+        "feast serve over limner serve, 8 at once",
     ]
     assert sum("while 1,000 rows a second are written" in name for name in names) == 2
     assert [ratio.name for ratio in report.ratios if ratio.target is None] == [
         "feast serve over its own SQLite store over limner serve, Feast's request, 1",
         "feast serve over its own SQLite store over limner serve, Feast's request, 100",
+        "feast serve over limner serve, 8 at once",
     ]
