@@ -98,12 +98,14 @@ class App:
     def at_once(self, scope: Scope, body: bytes) -> Reply | None:
         """The answer to a whole request, where nobody has to be waited for and nothing is wrong; None: call the app.
 
-        Of `scope` it takes `method`, `raw_path` (with a query), `query_string` and `headers`.
+        Of `scope` it takes `method`, `raw_path`, `query_string` and `headers`.
         """
         begun, path = time.perf_counter(), scope["raw_path"]
         route = "/profiles/{name}/{key}" if path.startswith(b"/profiles/") else path.decode("latin-1")
         try:
-            if len(body) > self._limits.body_bytes or not self._keys.open_to(scope["headers"]):
+            if not self._holder.now.local or len(body) > self._limits.body_bytes:
+                return None
+            if not self._keys.open_to(scope["headers"]):
                 return None
             read = self._short(route, scope, body)
             reply = None if read is None or not read.short else read.answer()
