@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from limner.feature_repo.quiet import hush_server
 from limner.language.errors import LimnerError, UnavailableError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def feast_app(store: "FeatureStore") -> Any:
         str_to_auth_manager_type,
     )
 
+    hush_server()
     logging.getLogger("fastapi").setLevel(logging.CRITICAL)  # it logs a traceback for each request that is wrong
     settings = store.config.auth_config
     kind = str_to_auth_manager_type(settings.type)

@@ -1,7 +1,10 @@
 """What a server refuses: strangers, bodies without end, clients that stall; and what it tells Prometheus."""
 
+import re
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from limner.language.errors import LimnerError
 from limner.serving.metrics import BUCKETS, Metrics
 from limner.workers.api_keys import ApiKeys
-from tests.serving.world import Server, free_port, limner_serve
+from tests.serving.world import Server, free_port, limner_serve, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]
 KEY, SECOND = "0123456789abcdef-one", "0123456789abcdef-two"
@@ -184,3 +187,25 @@ def test_where_feast_decides_who_may_read_nothing_else_answers(root: Path, tmp_p
         assert server.post("/profiles", ASKED)[0] == 403
         assert server.post("/similar", {"view": "taste", "feature": "likes", "key": 1})[0] == 403
         assert server.ask("GET", "/health")[0] == 200
+
+
+def test_feast_does_not_say_that_all_is_open(root: Path, tmp_path: Path) -> None:
+    """It knows nothing of the keys."""
+    (tmp_path / "keys").write_text(KEY)
+    line = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "serve", "--port", "0",
+            "--api-key-file", str(tmp_path / "keys")]  # fmt: skip
+    with (tmp_path / "told").open("w") as told:
+        process = subprocess.Popen(line, stderr=told, stdout=told)
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r":(\d+) ", (tmp_path / "told").read_text())):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        wait_for(int(found[1]), process)
+    finally:
+        process.terminate()
+        process.wait(30)
+    said = (tmp_path / "told").read_text()
+    assert "serving" in said
+    assert "unauthenticated" not in said
