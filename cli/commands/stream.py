@@ -64,6 +64,10 @@ def stream(
             f"{told['changed']:,} history rows",
             markup=False,
         )
+        if told["dead"]:
+            from limner.workers.stream.export import DEAD
+
+            output.note(f"what was set aside, and why, is in {project.settings(root).data / DEAD}")
     return 0
 
 

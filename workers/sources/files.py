@@ -99,17 +99,29 @@ def _matches(source: Source, path: str, root: Path) -> list[Path]:
     if exact.is_dir():
         found = _in_folder(exact, source.format)
         if not found:
-            kinds = SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ())
-            raise LimnerError(f"source {source.source!r}: the folder {exact} has no files named {', '.join(kinds)}")
+            kinds = ", ".join(SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ()))
+            raise LimnerError(
+                f"source {source.source!r}: the folder {exact} has no files named {kinds}{_first(source, exact)}"
+            )
         return found
     found = [root / match for match in glob.glob(path, root_dir=root, recursive=True)]
     found = [match for match in found if match.is_file()]
     if not found:
         raise LimnerError(
             f"source {source.source!r}: nothing is at {exact}: put the data there, or correct `path` "
-            f"(it is relative to {root})"
+            f"(it is relative to {root}){_first(source, exact.parent if exact.suffix else exact)}"
         )
     return found
+
+
+def _first(source: Source, folder: Path) -> str:
+    """What to do where a source streams, and nothing has come yet."""
+    if source.stream is None:
+        return ""
+    return (
+        f"; to begin with events alone, write one with all its columns, {source.created_timestamp!r} too, as a line of "
+        f"{folder / 'first.jsonl'}: it tells which columns there are"
+    )
 
 
 def _in_folder(folder: Path, kind: Format | None) -> list[Path]:

@@ -174,8 +174,10 @@ def log_folder(source: Source, root: Path) -> Path:
             return whole
         if whole.name in ("*.jsonl", "*") and not set("*?[") & set(str(whole.parent)):
             return whole.parent
+    applied = ", ".join(source.paths)
     raise LimnerError(
-        f"source {source.source!r}: events are written to a folder: give one as path, or a glob such as data/x/*.jsonl"
+        f"source {source.source!r}: events are written to a folder, and its path is {applied} as it was applied: "
+        "give a folder, or a glob such as data/x/*.jsonl, then run `limner apply` and materialize"
     )
 
 

@@ -1,5 +1,6 @@
 """Where files are found, under whatever name, and what is said where they are not."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,6 +65,21 @@ def test_what_is_missing_or_unreadable_is_named_with_what_to_do(tmp_path: Path, 
     (tmp_path / "void.csv").write_bytes(b"")
     with pytest.raises(LimnerError, match=message):
         describe(world.source(path=path, event_timestamp="ts"), tmp_path)
+
+
+def test_a_source_that_streams_is_told_how_to_begin_without_files(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in ("empty", "gone", "gone/*.jsonl"):
+        source = world.source(
+            path=path,
+            event_timestamp="ts",
+            created_timestamp="came",
+            format="jsonl",
+            stream={"id": "n", "lateness": "1d"},
+        )
+        folder = re.escape(str(tmp_path / path.partition("/")[0] / "first.jsonl"))
+        with pytest.raises(LimnerError, match=f"write one with all its columns, 'came' too, as a line of {folder}"):
+            describe(source, tmp_path)
 
 
 def test_files_of_one_folder_may_have_different_columns(tmp_path: Path) -> None:
