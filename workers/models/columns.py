@@ -40,9 +40,7 @@ class Number(_Column):
 
     def of(self, column: pa.Array) -> Array:
         """[rows] float64."""
-        value = of_arrow(column)
-        found: Array = np.where(value.null, np.nan, as_float(value))
-        return found
+        return number(column)
 
 
 class Level(_Column):
@@ -127,6 +125,13 @@ def by_input(inputs: Sequence[str], columns: Sequence[Column], adds: Array) -> A
     places = {name: place for place, name in enumerate(inputs)}
     for at, each in enumerate(columns):
         found[:, places[each.input]] += adds[:, at]
+    return found
+
+
+def number(column: pa.Array | pa.ChunkedArray) -> Array:
+    """[rows] float64, NaN where null; yes is 1 and no 0."""
+    value = of_arrow(column)
+    found: Array = np.where(value.null, np.nan, as_float(value))
     return found
 
 

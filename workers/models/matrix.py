@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from limner.workers.derive.values import Array, as_float, of_arrow
-from limner.workers.models.columns import plain, vector
+from limner.workers.derive.values import Array
+from limner.workers.models.columns import number, plain, vector
 
 
 def matrix(inputs: Sequence[str], columns: Mapping[str, pa.Array]) -> Array:
     """[rows, inputs] float64, NaN for null: numbers as they are, yes and no as 1 and 0."""
-    found = [of_arrow(columns[name]) for name in inputs]
-    return np.stack([np.where(each.null, np.nan, as_float(each)) for each in found], axis=1)
+    return np.stack([number(columns[name]) for name in inputs], axis=1)
 
 
 def places(inputs: Sequence[str], dims: Sequence[int | None], columns: Mapping[str, pa.Array]) -> Array:
