@@ -65,7 +65,7 @@ def run_shard(shard: ShardTask) -> ShardResult:
         carried,
     )
     if shard.state is not None and history.state is not None:
-        state = history.state
+        state = history.state if carried is None else carried.with_changes(history.state)
         for path in shard.known:
             state = state.with_known(pq.read_table(path).select(shard.task.join_keys))
         write_state(shard.state, state)

@@ -39,6 +39,14 @@ features:
   spend: {sum: amount, over: 1h}
   last: {last: tap}
 ---
+feature_view: sums
+entity: user
+source: taps
+every: event
+features:
+  count: {count: "*", over: [1h, lifetime]}
+  total: {sum: amount}
+---
 feature_view: daily
 entity: user
 source: taps
@@ -54,9 +62,10 @@ features:
   often: {expression: live.taps_1h > 3}
 ---
 profile: all
-features: [live, daily, habit]
+features: [live, sums, daily, habit]
 """
 REFS = ["live:taps_1h", "live:taps_lifetime", "live:spend", "live:last", "habit:mean", "habit:often"]
+REFS += ["sums:count_1h", "sums:count_lifetime", "sums:total"]
 
 
 def tap(n: int, user: int, at: datetime) -> dict[str, Any]:
@@ -101,8 +110,10 @@ def test_feast_answers_online_what_its_training_set_says_of_that_instant(project
         served.append((datetime.now(UTC), [{k: v[n] for k, v in answer.items() if k != "user_id"} for n in range(2)]))
     assert "4 events taken, 1 came again" in capfd.readouterr().out
     assert served[-1][1] == [
-        {"taps_1h": 4, "taps_lifetime": 5, "spend": 32.0, "last": "t12", "mean": 8.0, "often": True},
-        {"taps_1h": 4, "taps_lifetime": 4, "spend": 28.0, "last": "t11", "mean": 7.0, "often": True},
+        {"taps_1h": 4, "taps_lifetime": 5, "spend": 32.0, "last": "t12", "mean": 8.0, "often": True}
+        | {"count_1h": 4, "count_lifetime": 5, "total": 32.0},
+        {"taps_1h": 4, "taps_lifetime": 4, "spend": 28.0, "last": "t11", "mean": 7.0, "often": True}
+        | {"count_1h": 4, "count_lifetime": 4, "total": 28.0},
     ]
     for _ in range(2):
         rows = [{"user_id": user, "event_timestamp": at} for at, _ in served for user in (1, 2)]
@@ -137,7 +148,8 @@ def test_workers_that_are_killed_again_and_again_lose_and_double_nothing(project
                 worker.wait()
     assert stream(project, [], "none") == 0
     live = Store(project)
-    assert sum(live.read("live", list(range(5)), ["taps_lifetime"])["taps_lifetime"].to_pylist()) == sent + 1
+    for view, output in (("live", "taps_lifetime"), ("sums", "count_lifetime")):
+        assert sum(live.read(view, list(range(5)), [output])[output].to_pylist()) == sent + 1
     files = [line for file in (project / "data" / "taps").glob("*.jsonl") for line in file.read_text().splitlines()]
     assert sorted(json.loads(line)["tap"] for line in files) == sorted(f"t{n}" for n in range(sent + 1))
 

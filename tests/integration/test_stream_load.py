@@ -85,7 +85,7 @@ def test_a_worker_is_killed_now_and_then_under_load(project: Path, url: str) -> 
     )
     assert killed >= 2
     _each_once(project, sent[0])
-    skew = subprocess.run([*command, "skew", "live"], capture_output=True, text=True, check=False)
+    skew = subprocess.run([*command, "skew", "live", "sums"], capture_output=True, text=True, check=False)
     assert skew.returncode == 0, skew.stdout + skew.stderr
 
 
@@ -97,8 +97,9 @@ def _each_once(root: Path, sent: int) -> None:
     assert duckdb.sql(f"SELECT count(*), count(DISTINCT tap) FROM {scan}").fetchall() == [(sent + 1, sent + 1)]
     counted = dict(duckdb.sql(f"SELECT user_id, count(*) FROM {scan} GROUP BY 1").fetchall())
     users = sorted(counted)
-    online = Store(root).read("live", users, ["taps_lifetime"])["taps_lifetime"].to_pylist()
-    assert dict(zip(users, online, strict=True)) == counted
+    for view, output in (("live", "taps_lifetime"), ("sums", "count_lifetime")):
+        online = Store(root).read(view, users, [output])[output].to_pylist()
+        assert dict(zip(users, online, strict=True)) == counted
 
 
 def _send(client: Any, stop: threading.Event, sent: list[int]) -> None:

@@ -66,7 +66,9 @@ class Direct:
         task = Task(tuple(self.keys), self.outputs, self.staged, self.grid, start, end, carried is None, self.hidden)
         task = replace(task, fits=fits, keep=True)
         tables = self.tables if carried is None else {n: self._moving(n, base, end) for n in self.tables}
-        return compute(tables, task, self._vectors, carried=carried)
+        found = compute(tables, task, self._vectors, carried=carried)
+        assert found.state is not None
+        return found if carried is None else replace(found, state=carried.with_changes(found.state))
 
     def _moving(self, source: str, base: int, end: int) -> pa.Table:
         plain = [o for o in (*self.outputs, *self.hidden) if o.source == source]

@@ -54,13 +54,9 @@ def begin(plan: ViewPlan, history: History, interval: Interval, shards: int) -> 
 
 
 def prevented(plan: ViewPlan) -> str:
-    """What keeps a view from ever going on from sums; "" where nothing does."""
-    if plan.members:
-        return "it is made of views"
-    kinds = [f"{each.name} ({_kind(each)})" for each in plan.computed if not _summed(each)]
-    if kinds:
-        more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
-        return f"{', '.join(kinds[:3])}{more} {'are' if len(kinds) > 1 else 'is'} made of all rows of the window"
+    """What keeps the runs of a view from ever going on from sums; "" where nothing does."""
+    if why := no_sums(plan):
+        return why
     for name in plan.view.reads:
         source = plan.specs.sources[name]
         if source.database is not None:
@@ -70,6 +66,17 @@ def prevented(plan: ViewPlan) -> str:
         if any(key not in scope(plan.specs, name, plan.raw).own for key in plan.join_keys):
             return f"source {name} has its entities from an identity map"
     return ""
+
+
+def no_sums(plan: ViewPlan) -> str:
+    """Why the values of a view cannot be made of sums and of rows that come and go; "" where they can."""
+    if plan.members:
+        return "it is made of views"
+    kinds = [f"{each.name} ({_kind(each)})" for each in plan.computed if not _summed(each)]
+    if not kinds:
+        return ""
+    more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
+    return f"{', '.join(kinds[:3])}{more} {'are' if len(kinds) > 1 else 'is'} made of all rows of the window"
 
 
 def _summed(output: Output) -> bool:

@@ -1,35 +1,37 @@
-"""When entities change without an event: a row leaves a window, or enters one that looks further back."""
+"""When something changes without an event: a row leaves a window, or enters one that looks further back."""
 
 import heapq
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from limner.workers.stream.rows import Key
 from limner.workers.windows.column import Ints
 
+T = TypeVar("T")
 
-class Due:
-    """Instants (µs) and the entities that may change then."""
+
+class Due(Generic[T]):
+    """Instants (µs) and who may change then: entities, or numbers of rows."""
 
     def __init__(self) -> None:
         self._instants: Ints = np.empty(0, np.int64)
-        self._owners: Sequence[Key] = ()
+        self._owners: Sequence[T] = ()
         self._codes: Ints = np.empty(0, np.int64)
         self._place = 0
-        self._heap: list[tuple[int, Key]] = []
+        self._heap: list[tuple[int, T]] = []
 
-    def begin(self, instants: Ints, codes: Ints, owners: Sequence[Key]) -> None:
+    def begin(self, instants: Ints, codes: Ints, owners: Sequence[T]) -> None:
         """Put in place of all that is there: at each instant `owners[code]` changes."""
         order = np.argsort(instants, kind="stable")
         self._instants, self._codes, self._owners, self._place = instants[order], codes[order], owners, 0
         self._heap = []
 
-    def add(self, instant: int, key: Key) -> None:
+    def add(self, instant: int, key: T) -> None:
         """One more."""
         heapq.heappush(self._heap, (instant, key))
 
-    def by(self, instant: int) -> set[Key]:
+    def by(self, instant: int) -> set[T]:
         """Those who change by `instant`; they stay."""
         last = int(np.searchsorted(self._instants, instant, side="right"))
         found = {self._owners[code] for code in np.unique(self._codes[self._place : last]).tolist()}
@@ -47,7 +49,7 @@ class Due:
         first = [int(self._instants[self._place])] if self._place < len(self._instants) else []
         return min([*first, *(at for at, _ in self._heap[:1])], default=None)
 
-    def _walk(self, instant: int) -> list[tuple[int, Key]]:
+    def _walk(self, instant: int) -> list[tuple[int, T]]:
         """The entries of the heap by `instant`."""
         found, places = [], [0]
         while places:

@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limner.workers.plan import ViewPlan
+from limner.workers.staged import windows_of
 from limner.workers.windows.column import Bools, Ints
 from limner.workers.windows.entities import KNOWN, TIME
-from limner.workers.windows.timeline import FOREVER, Events, Stays
+from limner.workers.windows.timeline import FOREVER, Events, Stays, stays
 
 Key = tuple[Any, ...]
 _RECENT = 20_000  # rows that are looked up one by one, before they are sorted in
@@ -38,7 +40,7 @@ class RowStore:
         """Rows sorted by `keys`, then canonically. `newest`: of those that are known, an entity's last one is all."""
         self.keys = tuple(keys)
         self._stays, self._newest = stays, newest
-        self._empty = table.slice(0, 0)
+        self._empty = table.schema.empty_table()  # a slice would keep it all
         self._tiers = [self._tier(table.combine_chunks())]
         self._forget_recent()
 
@@ -62,9 +64,7 @@ class RowStore:
             rank = {key: number for number, key in enumerate(keys)}
             parts.append(new)
             codes.append(np.array([rank[key] for key in keys_of(new, self.keys)], np.int64))
-        table = pa.concat_tables(parts).combine_chunks()
-        order = np.lexsort((_column(table, TIME), np.concatenate(codes)))  # stable: what came later stands behind
-        return table.take(pa.array(order))
+        return in_order(pa.concat_tables(parts).combine_chunks(), np.concatenate(codes))
 
     def add(self, new: pa.Table) -> None:
         """Keep rows that became known after all that are there."""
@@ -91,9 +91,8 @@ class RowStore:
 
     def _sorted(self, table: pa.Table, instant: int) -> pa.Table:
         table = table.take(pa.array(np.lexsort((_column(table, TIME), _codes(table, self.keys)))))
-        stays = self._stays(events_of(table))
         needed = _column(table, KNOWN) > instant
-        for stay in stays.windows.values():
+        for stay in self._stays(events_of(table)).windows.values():
             needed |= stay.leave > instant
         if self._newest:
             needed &= ~_followed(table, self.keys, instant)
@@ -101,12 +100,7 @@ class RowStore:
 
     def due(self, table: pa.Table, after: int) -> tuple[Ints, Ints]:
         """Instants after `after` (µs) at which windows may change by these rows, and the row of each."""
-        stays = self._stays(events_of(table))
-        found = [stays.known, *(each for stay in stays.windows.values() for each in (stay.enter, stay.leave))]
-        instants = np.concatenate(found) if len(table) else np.empty(0, np.int64)
-        rows = np.tile(np.arange(len(table)), len(found))
-        later = (instants > after) & (instants < FOREVER)
-        return instants[later], rows[later]
+        return due(self._stays(events_of(table)), after)
 
     @property
     def base(self) -> pa.Table:
@@ -143,9 +137,29 @@ def entities_of(tables: Iterable[pa.Table], keys: Sequence[str]) -> set[Key]:
     return {key for table in tables for key in keys_of(table, keys)}
 
 
+def stays_of(plan: ViewPlan, source: str) -> Callable[[Events], Stays]:
+    """When rows of a source (or member) are in the windows through which a view looks at them."""
+    windows = windows_of(plan, source)
+    return lambda rows: stays(plan.view.grid, rows, windows)
+
+
 def events_of(table: pa.Table) -> Events:
     """When rows happened and became known; whom they are about is left out."""
     return Events(np.zeros(len(table), np.int64), _column(table, TIME), _column(table, KNOWN))
+
+
+def in_order(table: pa.Table, owners: Ints) -> pa.Table:
+    """Rows by the rank of their owner (shape [rows]), then time; of equal ones what stands behind comes later."""
+    return table.take(pa.array(np.lexsort((_column(table, TIME), owners))))
+
+
+def due(stays: Stays, after: int) -> tuple[Ints, Ints]:
+    """Instants after `after` (µs) at which rows become known, enter or leave a window, and the row of each."""
+    found = [stays.known, *(each for stay in stays.windows.values() for each in (stay.enter, stay.leave))]
+    instants = np.concatenate(found)
+    rows = np.tile(np.arange(len(stays.known)), len(found))
+    later = (instants > after) & (instants < FOREVER)
+    return instants[later], rows[later]
 
 
 def _column(table: pa.Table, name: str) -> Ints:

@@ -29,11 +29,12 @@ from limner.workers.stream.export import export_of, exporting, exporting_now
 from limner.workers.stream.followed import BusyError, Followed
 from limner.workers.stream.foreign import Files, Runs, files_of, runs_of
 from limner.workers.stream.inputs import Member, Told
-from limner.workers.stream.live import LiveView, Step, boot
+from limner.workers.stream.live import LiveView, boot
 from limner.workers.stream.members import left_of
 from limner.workers.stream.preparing import Begun, Preparing
 from limner.workers.stream.serving import MovedError, Serving
 from limner.workers.stream.state import FILE, State
+from limner.workers.stream.step import Step
 from limner.workers.stream.turns import Turns
 from limner.workers.stream.vectors import LiveVectors, Made
 

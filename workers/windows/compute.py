@@ -46,7 +46,7 @@ class Task:
     base: bool = True
     hidden: tuple[OutputSpec, ...] = ()  # computed because others are made of them, not written
     fits: Fits = field(default_factory=dict)  # by output name, as far as they are made
-    keep: bool = False  # hand on what windows hold at the end, of all entities known by then
+    keep: bool = False  # hand on what windows hold at the end
 
     @property
     def plain(self) -> tuple[OutputSpec, ...]:
@@ -68,7 +68,8 @@ class Task:
 class History:
     """`base`: one row an entity already known at the base instant; `changes`: rows of (base, end] that differ.
 
-    Both are sorted by join keys, then event timestamp. `state`: what a run that goes on from `end` may start with.
+    Both are sorted by join keys, then event timestamp. `state`: what windows hold at the end, of entities with a row
+    that moved in the interval, or of all: together with what was handed on, what a run that goes on may start with.
     """
 
     base: pa.Table
@@ -99,7 +100,6 @@ def compute(
     if task.keep:
         nothing = State(pa.schema([rows.field(key) for key in task.join_keys]).empty_table(), {})
         state = together([nothing, *(part.state for part in parts if part.state is not None)])
-        state = state if carried is None else carried.with_changes(state)
     return History(
         base=pa.concat_tables([empty, *(part.base for part in parts)]),
         changes=pa.concat_tables([empty, *(part.changes for part in parts)]),

@@ -36,6 +36,8 @@ def subtract(left: Limbs, right: Limbs) -> Limbs:
 
 def concat(columns: Sequence[Limbs]) -> Limbs:
     """Values one after another."""
+    if len(columns) == 1:
+        return columns[0]
     exponent = min((each.exponent for each in columns), default=0)
     lowered = [_lowered(each, exponent) for each in columns]
     length = max((len(each.limb) for each in lowered), default=1)
@@ -44,15 +46,26 @@ def concat(columns: Sequence[Limbs]) -> Limbs:
 
 def compact(column: Limbs) -> Limbs:
     """The same values in the fewest limbs, each within [-2**30, 2**30); only the last is ever negative."""
-    limb, exponent = carry(carry(column.limb)), column.exponent
+    limb, exponent = _fewest(carry(carry(column.limb))), column.exponent
+    while len(limb) > 1 and not limb[0].any():
+        limb, exponent = limb[1:], exponent + LIMB
+    return Limbs(limb, exponent if limb.any() else 0)
+
+
+def compact_at(column: Limbs, exponent: int) -> Limbs:
+    """The same values, which are compact, in units of `2 ** exponent`, which is not more than the column's."""
+    whole, bits = divmod(column.exponent - exponent, LIMB)
+    limb = _fewest(carry(column.limb << bits))
+    return Limbs(np.concatenate([np.zeros((whole, column.size), np.int64), limb]), exponent)
+
+
+def _fewest(limb: Ints) -> Ints:
     while len(limb) > 1 and (np.abs(limb[-1]) <= 1).all():
         merged = (limb[-1] << LIMB) + limb[-2]
         if ((merged < -(1 << LIMB)) | (merged >= 1 << LIMB)).any():
             break
         limb = np.concatenate([limb[:-2], merged[None]])
-    while len(limb) > 1 and not limb[0].any():
-        limb, exponent = limb[1:], exponent + LIMB
-    return Limbs(limb, exponent if limb.any() else 0)
+    return limb
 
 
 def _alike(left: Limbs, right: Limbs) -> tuple[Limbs, Limbs]:
@@ -64,11 +77,17 @@ def _alike(left: Limbs, right: Limbs) -> tuple[Limbs, Limbs]:
 
 
 def _padded(limb: Ints, length: int) -> Ints:
-    return limb if len(limb) == length else np.pad(limb, ((0, length - len(limb)), (0, 0)))
+    if len(limb) == length:
+        return limb
+    padded = np.zeros((length, limb.shape[1]), np.int64)
+    padded[: len(limb)] = limb
+    return padded
 
 
 def _lowered(column: Limbs, exponent: int) -> Limbs:
     """The same values in units of `2 ** exponent`, which is not more than the column's."""
+    if exponent == column.exponent:
+        return column
     whole, bits = divmod(column.exponent - exponent, LIMB)
     limb = column.limb
     if bits:  # carried, limbs are small enough to be moved up without loss

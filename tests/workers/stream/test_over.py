@@ -17,6 +17,7 @@ from limner.workers.stream import rows
 from limner.workers.stream.rows import entities_of
 from limner.workers.stream.serving import MovedError
 from limner.workers.stream.skew import skew
+from limner.workers.stream.whole import Whole
 from tests.oracle.profiles import many
 from tests.workers.stream.over_world import OverWorld
 from tests.workers.stream.test_properties import FAST, Come, Do, Play, act, come
@@ -201,7 +202,9 @@ def test_only_the_newest_row_of_a_member_is_kept(tmp_path: Path) -> None:
             worker.step([raw("clicks", click(n, at=n, user=n % 2))])
             worker.send()
         views = {view.plan.name: view for view in worker._views}
-        for store in views["over"]._stores.values():
+        held = views["over"].held
+        assert isinstance(held, Whole)
+        for store in held.stores.values():
             assert [len(each) for each in store._recent.values()] == [1] * len(store._recent)
             store.sort_in(world.now)
             assert len(store) == len(entities_of([store.base], ["user_id"]))

@@ -38,7 +38,7 @@ from tests.oracle.pipeline import HashEncode, Memory, visible
 from tests.oracle.worlds import exact
 
 SECOND = 1_000_000
-BEGIN = 1_770_000_000 * SECOND  # a day in 2026
+BEGIN = 1_769_990_370 * SECOND  # half a minute before the first Monday of February 2026
 SPECS = """
 entity: user
 join_keys: {user_id: int}
@@ -51,7 +51,7 @@ created_timestamp: received
 lookup: {items: item}
 tie_break: [n]
 clean:
-  cast: {user_id: int, n: int, amount: float}
+  cast: {user_id: int, n: int, amount: float, price: float}
   text: {kind: {case: lower}}
   quarantine: [amount < 0]
   drop: [kind = 'bot']
@@ -277,7 +277,8 @@ def moment(at: float) -> str:
 def click(n: int, *, user: int = 1, at: float, **more: Any) -> dict[str, Any]:
     """A click, `at` seconds after BEGIN."""
     row = {"event_id": f"c{n}", "n": n, "user_id": user, "at": moment(at), "amount": 5, "kind": "view", "item": "a"}
-    return {**row, **more}
+    price = (n / 7, -1e17 / 3, 0.0, n * 1e-13)[n % 4]  # sums of floats would say in which order they came
+    return {**row, "price": price, **more}
 
 
 def visit(n: int, *, user: int = 1, at: float) -> dict[str, Any]:
