@@ -77,7 +77,7 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, path, method = time.perf_counter(), scope["path"], scope["method"]
-        route = path if path in self._routes else "/profiles/{name}/{key}" if path.startswith("/profiles/") else "other"
+        route = self._route(path)
         status = _Status(send)
         try:
             reply = await self._handler(route, path, method, scope)(scope, receive, status)
@@ -100,8 +100,7 @@ class App:
 
         Of `scope` it takes `method`, `raw_path`, `query_string` and `headers`.
         """
-        begun, path = time.perf_counter(), scope["raw_path"]
-        route = "/profiles/{name}/{key}" if path.startswith(b"/profiles/") else path.decode("latin-1")
+        begun, route = time.perf_counter(), self._route(scope["raw_path"].decode("latin-1"))
         try:
             if not self._holder.now.local or len(body) > self._limits.body_bytes:
                 return None
@@ -115,6 +114,11 @@ class App:
             self._count(reply)
             self._metrics.answered(route, reply.status, time.perf_counter() - begun)
         return reply
+
+    def _route(self, path: str) -> str:
+        if path in self._routes:
+            return path
+        return "/profiles/{name}/{key}" if path.startswith("/profiles/") else "other"
 
     def _short(self, route: str, scope: Scope, body: bytes) -> Read | None:
         match scope["method"], route:

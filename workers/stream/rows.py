@@ -90,7 +90,7 @@ class RowStore:
         self._forget_recent()
 
     def _sorted(self, table: pa.Table, instant: int) -> pa.Table:
-        table = table.take(pa.array(np.lexsort((_column(table, TIME), _codes(table, self.keys)))))
+        table = in_order(table, _codes(table, self.keys))
         needed = _column(table, KNOWN) > instant
         for stay in self._stays(events_of(table)).windows.values():
             needed |= stay.leave > instant

@@ -40,8 +40,7 @@ def test_a_view_over_views_changes_with_its_members_and_as_time_passes(tmp_path:
             worker.send()
             world.check(world.now)
         assert worker.flush()
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 @many(4)
@@ -119,8 +118,7 @@ def test_a_new_version_of_a_model_is_taken_up_once_it_is_served(tmp_path: Path) 
             worker.send()
             world.check(world.now)
         assert worker.flush()
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 def test_a_view_over_views_that_another_run_has_moved_is_taken_up(tmp_path: Path) -> None:
@@ -166,8 +164,7 @@ def test_a_worker_that_starts_while_a_run_holds_a_member(tmp_path: Path) -> None
         world.now += 5 * SECOND
         worker.step([])
         assert worker.flush()
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 def test_members_that_a_run_has_taken_further_are_caught_up_with(tmp_path: Path) -> None:
@@ -187,8 +184,7 @@ def test_members_that_a_run_has_taken_further_are_caught_up_with(tmp_path: Path)
         world.check(worker._state.instant())
         assert worker.flush()
         until = worker._state.instant()
-    world.materialize(until, data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories(until)
 
 
 def test_only_the_newest_row_of_a_member_is_kept(tmp_path: Path) -> None:

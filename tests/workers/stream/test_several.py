@@ -104,8 +104,7 @@ class Together(Play):
         until = self.worker._state.instant()
         while self.worker is not None:
             self.end()
-        self.world.materialize(until, data="again")
-        assert self.world.histories() == self.world.histories("again")
+        self.world.check_histories(until)
 
 
 @many(5)

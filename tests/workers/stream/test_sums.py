@@ -82,8 +82,7 @@ def test_an_event_costs_as_much_as_rows_come_and_go(tmp_path: Path) -> None:
         assert worker.flush()
     assert seen["all"] == [1] * 20
     assert sum(seen["last"]) <= 4 * 20  # each row comes, and leaves three windows
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 def test_who_went_empty_was_known(tmp_path: Path) -> None:
@@ -108,8 +107,7 @@ def test_who_went_empty_was_known(tmp_path: Path) -> None:
         world.check(worker._state.instant())
         assert worker.flush()
         until = worker._state.instant()
-    world.materialize(until, data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories(until)
 
 
 def test_sums_that_are_not_those_of_the_rows_are_made_again(tmp_path: Path) -> None:
@@ -157,5 +155,4 @@ def test_workers_make_up_for_what_others_have_computed(tmp_path: Path, recent: i
         world.check(two._state.instant())
         assert two.flush()
         until = two._state.instant()
-    world.materialize(until, data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories(until)

@@ -45,8 +45,7 @@ def test_an_event_changes_the_profile_at_once_and_time_changes_it_again(tmp_path
             world.check(world.now)
         assert world.online("now")[1]["clicks_5s"] == 0
         assert worker.flush()
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -80,8 +79,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(tmp_path: Path, point
         assert sorted(row["event_id"] for row in world.log()["clicks"]) == ["c0", "c1", "c2", "c3", "c9"]
         assert worker.flush()
         world.check(world.now)
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 def test_what_cannot_be_taken_is_set_aside_with_its_reason(tmp_path: Path) -> None:
@@ -169,8 +167,7 @@ def test_histories_of_a_stream_stay_in_few_segments(tmp_path: Path) -> None:
     assert len(history.manifest().segments) == 2
     world.materialize()
     assert [segment.files[0].startswith("stream") for segment in history.manifest().segments] == [False]
-    world.materialize(data="again")
-    assert world.histories() == world.histories("again")
+    world.check_histories()
 
 
 def test_files_that_somebody_else_brings_count_when_a_run_has_read_them(tmp_path: Path) -> None:

@@ -221,6 +221,11 @@ class World:
             for view, plan in plans.items()
         }
 
+    def check_histories(self, until: int | None = None) -> None:
+        """What workers and runs have written is what one run makes of all files, until now or an instant."""
+        self.materialize(until, data="again")
+        assert self.histories() == self.histories("again")
+
     def oracle(self, view: str) -> Any:
         """Brute force over all events that were taken."""
         tables = {}
