@@ -22,7 +22,7 @@ from limner.workers.online.loading import packed_columns, packed_keys
 from limner.workers.plan import ViewPlan, plan_view
 from limner.workers.request.plan import plan_request
 from limner.workers.request.program import Program
-from limner.workers.sources.describe import describe
+from limner.workers.sources.describe import describe_all
 
 VIEW_TAG = "limner.view"
 FINGERPRINT_TAG = "limner.fingerprint"
@@ -64,7 +64,7 @@ def objects(root: Path) -> dict[str, FeastObject]:
 def compile_project(project: Project) -> Compiled:
     """Load and check all specs against their sources, and compile them. Raises SpecError or LimnerError."""
     specs = load(project.settings.specs)
-    raw = {name: describe(source, project.root) for name, source in specs.sources.items()}
+    raw = describe_all(specs, project.root)
     check(specs, raw)
     specs = with_pins(specs, project.root, project.settings.data)
     plans = {name: plan_view(specs, name, project.root, project.settings.data) for name in sorted(specs.views)}

@@ -34,13 +34,13 @@ def _run(root: Path, chosen: list[str]) -> "list[Outcome]":
     from limner.language.repo import load
     from limner.language.suggest import did_you_mean
     from limner.workers.examples import run_examples
-    from limner.workers.sources.describe import describe
+    from limner.workers.sources.describe import describe_all
 
     specs = load(project.settings(root).specs)
     for name in chosen:
         if name not in specs.views:
             raise LimnerError(f"there is no feature view {name!r}: {did_you_mean(name, specs.views)}")
-    raw = {name: describe(source, root) for name, source in specs.sources.items()}
+    raw = describe_all(specs, root)
     check(specs, raw)
     with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
         return [outcome for name in (chosen or specs.views) for outcome in run_examples(specs, name, raw, Path(folder))]

@@ -29,10 +29,10 @@ def check(root: Path) -> dict[str, int]:
     """Load and check the specs of a project; returns how many of each kind there are."""
     from limner.language.columns import check as check_columns
     from limner.language.repo import load
-    from limner.workers.sources.describe import describe
+    from limner.workers.sources.describe import describe_all
 
     specs = load(project.settings(root).specs)
-    check_columns(specs, {name: describe(source, root) for name, source in specs.sources.items()})
+    check_columns(specs, describe_all(specs, root))
     return {
         "entities": len(specs.entities),
         "sources": len(specs.sources),

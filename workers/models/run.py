@@ -19,7 +19,7 @@ from limner.workers.models.versions import Version, folder_of
 from limner.workers.report import Reporter
 from limner.workers.running import running
 from limner.workers.settings import EngineSettings
-from limner.workers.sources.describe import describe
+from limner.workers.sources.describe import describe_all
 
 
 def fit_model(
@@ -39,7 +39,7 @@ def fit_model(
     Raises SpecError for broken specs, LimnerError where a version cannot be made; those made before it stay.
     """
     specs = load(settings.specs)
-    check(specs, {source: describe(each, root) for source, each in specs.sources.items()})
+    check(specs, describe_all(specs, root))
     if name not in specs.models:
         raise LimnerError(f"there is no model {name!r}: {did_you_mean(name, specs.models)}")
     specs = with_pins(specs, root, settings.data)  # views that are learned from may ask models of texts

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from limner.language.errors import LimnerError
-from limner.workers.sources.describe import describe
+from limner.language.errors import LimnerError, SpecError
+from limner.language.repo import load_texts
+from limner.workers.sources.describe import describe, describe_all
 from limner.workers.sources.files import files_of
 from limner.workers.sources.inputs import input_fingerprint
 from tests.workers.sources import world
@@ -175,3 +176,17 @@ def test_the_fingerprint_of_the_input_changes_with_any_file_of_it(tmp_path: Path
     seen.append(input_fingerprint(specs, "events", tmp_path))
     assert len(set(seen)) == 3
     assert files_of(specs.sources["events"], tmp_path) == [tmp_path / "d/a.parquet", tmp_path / "d/b.parquet"]
+
+
+def test_all_sources_without_files_are_named_with_the_place_that_declares_them(tmp_path: Path) -> None:
+    text = "entity: user\njoin_keys: {user: int}\n"
+    for name in ("one", "two", "three"):
+        text += f"---\nsource: {name}\nentity: user\nevent_timestamp: ts\npath: {name}.parquet\n"
+    put(tmp_path / "two.parquet")
+    with pytest.raises(SpecError) as raised:
+        describe_all(load_texts({"specs/a.yaml": text}), tmp_path)
+    found = [str(problem) for problem in raised.value.problems]
+    assert [each.partition(": put the data")[0] for each in found] == [
+        f"specs/a.yaml:7:7: source one: path: nothing is at {tmp_path}/one.parquet",
+        f"specs/a.yaml:17:7: source three: path: nothing is at {tmp_path}/three.parquet",
+    ]

@@ -25,7 +25,7 @@ from limner.workers.models.versions import Version, folder_of, registered
 from limner.workers.report import Reporter
 from limner.workers.running import running
 from limner.workers.settings import EngineSettings
-from limner.workers.sources.describe import describe
+from limner.workers.sources.describe import describe_all
 
 REPORT = "report.html"
 
@@ -60,7 +60,7 @@ def evaluate_model(
     from limner.workers.cluster import Cluster
 
     specs = load(settings.specs)
-    check(specs, {source: describe(each, root) for source, each in specs.sources.items()})
+    check(specs, describe_all(specs, root))
     specs = with_pins(specs, root, settings.data)  # what a model reads may be said by models of texts
     chosen = _chosen(specs, name, root, settings.data, known_by, version, every=every)
     if out is not None and len(chosen) > 1:
