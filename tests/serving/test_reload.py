@@ -133,8 +133,15 @@ def _lose_a_worker(server: Server) -> None:
 def workers(server: Server) -> set[int]:
     """The processes that serve."""
     assert server.process is not None
-    children = psutil.Process(server.process.pid).children()
-    return {each.pid for each in children if each.status() != psutil.STATUS_ZOMBIE}
+    return {each.pid for each in psutil.Process(server.process.pid).children() if _lives(each)}
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it has not ended: one may end between being listed and being asked."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_project_that_breaks_is_served_as_it_was(tmp_path: Path, limner: Limner) -> None:
