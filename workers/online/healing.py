@@ -81,7 +81,9 @@ class _Healing:
         if not wrong:
             return
         live = {key for table in self.unwritten() for key in self.schema.encode_table(table)}
-        wrong = [each for each in wrong if each.key not in live]
+        self._mend([each for each in wrong if each.key not in live])
+
+    def _mend(self, wrong: Sequence[Wrong]) -> None:
         for each, done in zip(wrong, self.writer.mend(self.generation, wrong), strict=True):
             if done:
                 count(self.told, self.schema, each)
@@ -92,13 +94,27 @@ class _Healing:
         if not tables:
             return
         rows = newest(pa.concat_tables(tables), join_keys)
+        ahead: dict[bytes, Row] = {}
         for batch in rows.to_batches(max_chunksize=_ROWS):
             right = packed(self.schema, batch)
             found = self.fetch(list(right))
             for key, row in right.items():
                 if key in found and found[key][0] == row[0]:
                     count(self.told, self.schema, Wrong(key, found[key], row))
+            ahead |= {key: row for key, row in found.items() if row[0] > self.now + AHEAD}
+        if ahead:
+            self._not_of(ahead, join_keys)
         self.writer.update(self.generation, rows.to_batches())
+
+    def _not_of(self, ahead: Mapping[bytes, Row], join_keys: tuple[str, ...]) -> None:
+        """Put right rows of the future that no worker has sent: it has what it sends, so it is asked after the look."""
+        rows = newest(pa.concat_tables(self.unwritten()), join_keys)
+        for batch in rows.to_batches(max_chunksize=_ROWS):
+            right = packed(self.schema, batch)
+            wrong = [
+                Wrong(key, ahead[key], row) for key, row in right.items() if key in ahead and row[0] < ahead[key][0]
+            ]
+            self._mend(wrong)
 
     def fetch(self, keys: Sequence[bytes]) -> Mapping[bytes, Row]:
         """The rows of some entities."""

