@@ -10,12 +10,12 @@ from limner.language.derived_base import Derived
 from limner.language.durations import MICROS, Duration
 from limner.language.feature_base import repeated
 from limner.language.features import Asking
+from limner.language.formats import TITLES, formats
 from limner.language.learning.rules import broken_model
 from limner.language.models import (
     Encoder,
     Entity,
     FeatureView,
-    Format,
     LearnedModel,
     Model,
     Profile,
@@ -32,11 +32,6 @@ RESERVED = ("event_timestamp", "created_timestamp")
 _URL = re.compile(r"(?P<driver>[a-z][a-z0-9_]*(\+[a-z0-9_]+)?)://(?:[^/?#@]*?(?::(?P<password>[^/?#]*))?@)?[^?#]*"
                   r"(?:\?(?P<query>[^#]*))?")  # fmt: skip
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_SUFFIXES: dict[str, Format] = {
-    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".tsv": "csv",
-    **{ending + packed: "jsonl" for ending in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz")},
-}  # fmt: skip
-_TITLES: dict[Format, str] = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON Lines", "delta": "Delta"}
 
 
 def broken(model: Model, data: dict[str, Any]) -> list[Finding]:  # noqa: PLR0911 - one a kind of document
@@ -57,11 +52,6 @@ def broken(model: Model, data: dict[str, Any]) -> list[Finding]:  # noqa: PLR091
         case LearnedModel():
             return list(broken_model(model))
     raise AssertionError(f"no rules for {type(model).__name__}")
-
-
-def file_format(path: str) -> Format | None:
-    """`parquet`, `csv` or `jsonl` by the end of a path or glob, None where it does not say."""
-    return next((kind for suffix, kind in _SUFFIXES.items() if path.lower().endswith(suffix)), None)
 
 
 def _entity(entity: Entity) -> Iterator[Finding]:
@@ -126,8 +116,9 @@ def _stream(source: Source) -> Iterator[Finding]:
         if getattr(source, key) is None:
             why = "that is when an event happened" if key == "event_timestamp" else "limner stream writes it"
             yield ("stream",), f"stream needs {key}: {why}", True
-    if (source.format or next(map(file_format, source.paths), None)) != "jsonl":
-        yield ("stream",), "stream needs format: jsonl, the form in which events come and are written", True
+    if "jsonl" not in formats(source):
+        beside = f"if not, give events a path beside the others, such as data/{source.source}/*.jsonl"
+        yield ("stream",), f"events are written as JSON Lines: add format: jsonl if the files are; {beside}", True
     for key in ("partitions", "identity"):
         if getattr(source, key):
             yield ("stream",), f"a source with {key} cannot be streamed", True
@@ -167,9 +158,9 @@ def _location(source: Source) -> Iterator[Finding]:
         if source.database is not None or source.table is not None:
             key = "database" if source.database is not None else "table"
             yield (key,), "a source is files (path) or a table (database and table), not both", True
-        kinds = {kind for path in source.paths if (kind := file_format(path)) is not None}
-        if source.format is None and len(kinds) > 1:
-            mixed = listed([_TITLES[kind] for kind in _TITLES if kind in kinds], "and")
+        kinds = formats(source)
+        if len(kinds) > 1 and (source.stream is None or "jsonl" not in kinds):
+            mixed = listed([TITLES[kind] for kind in TITLES if kind in kinds], "and")
             yield ("path",), f"the paths mix {mixed}: make each a source", False
         if source.format == "delta" and len(source.paths) > 1:
             yield ("path",), "a Delta table is one folder: make each table a source", False

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from integration.feast_project import apply, declared
 
@@ -122,6 +124,35 @@ def test_feast_answers_online_what_its_training_set_says_of_that_instant(project
             each for _, some in served for each in some
         ]
         materialize(project)
+
+
+def test_a_history_in_parquet_goes_on_with_events(project: Path, capfd: Any) -> None:
+    """They are written beside it; what came before cannot come again, and no run finds anything to mend."""
+    (project / "data" / "taps").rename(project / "data" / "old")
+    (project / "data" / "old" / "before.jsonl").unlink()
+    now = datetime.now(UTC)
+    times = [now - timedelta(days=40), now - timedelta(minutes=30)]
+    columns = {"tap": ["o1", "o2"], "user_id": [1, 2], "at": times, "amount": [0.1, 2.5]}
+    pq.write_table(pa.table(columns), project / "data" / "old" / "taps.parquet")
+    both = SPECS.replace("path: data/taps\nformat: jsonl", "path: [data/old/*.parquet, data/taps/*.jsonl]")
+    (project / "specs" / "shop.yaml").write_text(both)
+    store = apply(project / "feature_repo")
+    materialize(project)
+    rows = [tap(1, 1, now), tap(2, 2, now), {"tap": "o2", "user_id": 2, "at": times[1].isoformat(), "amount": 2.5}]
+    assert stream(project, rows, "all") == 0
+    assert "2 events taken, 1 came again" in capfd.readouterr().out
+    assert [file.suffix for file in sorted((project / "data" / "taps").iterdir())] == [".jsonl"]
+    answers = store.get_online_features(REFS, [{"user_id": 1}, {"user_id": 2}]).to_df()
+    assert answers["taps_lifetime"].tolist() == answers["count_lifetime"].tolist() == [2, 2]
+    assert answers["total"].tolist() == [1.1, 4.5]
+    assert (answers["spend"].tolist(), answers["last"].tolist()) == ([1.0, 4.5], ["t1", "t2"])
+    asked = pd.DataFrame({"user_id": [1, 2], "event_timestamp": [datetime.now(UTC)] * 2})
+    for _ in range(2):
+        found = store.get_historical_features(asked, REFS).to_df()
+        pd.testing.assert_frame_equal(found[answers.columns], answers, check_dtype=False)
+        materialize(project)
+    assert "mended" not in "".join(capfd.readouterr())
+    assert run(["-C", str(project), "skew"]) == 0
 
 
 def test_workers_that_are_killed_again_and_again_lose_and_double_nothing(project: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.costs.amount import Amount, unknown
+from limner.workers.costs.amount import NOTHING, Amount, unknown
 from limner.workers.sources.database import opened
 from limner.workers.sources.files import found
 
@@ -18,9 +18,11 @@ def count_rows(source: Source, root: Path) -> Amount:
     try:
         if source.database is not None:
             return _table(source, root)
-        files = found(source, root)
-        read = _parquet if files.kind in ("parquet", "delta") else _lines
-        return read(list(files.paths))
+        counted = [
+            (_parquet if kind in ("parquet", "delta") else _lines)(paths)
+            for kind, paths in found(source, root).of.items()
+        ]
+        return sum(counted, NOTHING)
     except (LimnerError, OSError, ValueError) as error:
         return unknown(str(error).partition("\n")[0])
 

@@ -1,6 +1,6 @@
 """Files as SQL: one table expression over the files that are needed, with the columns that all of them have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -11,6 +11,7 @@ from limner.workers.sources.csv_files import csv_scan
 from limner.workers.sources.duck import file_literal, reading
 from limner.workers.sources.files import Files
 from limner.workers.sources.json_lines import json_columns, json_scan
+from limner.workers.sources.line_texts import as_lines, line_texts
 from limner.workers.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def physical_types(
     if files.types is not None:
         return dict(files.types)
     if files.kind == "jsonl":
-        names = list(known) if known is not None else json_columns(database, source, files.paths)
+        names = list(known) if known is not None else _names(database, source, files)
         there = {name.lower() for name in names}
         names += dict.fromkeys(name for name in _spoken_of(source) if name.lower() not in there)
         found = dict.fromkeys(names, "VARCHAR")
     else:
-        base = _base(source, files, (), None)
+        base = _base(database, source, files, (), None)
         if not base:
             text = f"source {source.source!r}: every file is empty, even of a header line: {source.paths[0]}"
             raise LimnerError(text)
@@ -57,7 +58,8 @@ class FileTable:
         """A table expression of `physical` and `extra`; `all_files`: `physical` was found in these files."""
         own = [name for name in self.physical if name not in files.keys]
         plain = not files.keys and not self.extra and files.types is None
-        base = _base(self.source, files, own, None if plain and all_files else FILE) if len(files) else ""
+        path = None if plain and all_files else FILE
+        base = _base(self.database, self.source, files, own, path) if len(files) else ""
         if not base:
             columns = [f"NULL::{kind} AS {quoted(name)}" for name, kind in self._columns().items()]
             return f"(SELECT {', '.join(columns)} WHERE false)"
@@ -106,18 +108,50 @@ def _typed(alias: str, column: str, kind: str) -> str:
     return text if kind == "VARCHAR" else f"TRY_CAST({text} AS {kind})"
 
 
-def _base(source: Source, files: Files, columns: Sequence[str], filename: str | None) -> str:
+def _names(database: "DuckDBPyConnection", source: Source, files: Files) -> list[str]:
+    """Every column of JSON Lines and of what lies beside them. LimnerError where two spell one differently."""
+    kinds = [_described(database, source, scan) for scan in _scans(source, files, None)]
+    others = [name for each in kinds for name in line_texts(each)]
+    lines = files.of.get("jsonl", [])
+    names = list(dict.fromkeys([*others, *(json_columns(database, source, lines) if lines else ())]))
+    spelled = {name.lower(): name for name in names}
+    other = next((name for name in names if spelled[name.lower()] != name), None)
+    if other is not None:
+        text = f"some files have the column {other!r}, some {spelled[other.lower()]!r}: use one spelling"
+        raise LimnerError(f"source {source.source!r}: {text}")
+    return names
+
+
+def _base(
+    database: "DuckDBPyConnection", source: Source, files: Files, columns: Sequence[str], filename: str | None
+) -> str:
     """Rows as the files have them, columns matched by name, those of JSON Lines as named; nothing where all are empty.
 
     `filename`: a column more, the path.
     """
-    if files.kind == "csv":
-        return csv_scan(source, files.paths, filename)
-    if files.kind == "jsonl":
-        return json_scan(columns, files.paths, filename)
-    more = "" if filename is None else f", filename = {literal(filename)}"
-    listed = ", ".join(map(file_literal, files.paths))
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{more})"
+    if files.kind != "jsonl":
+        return next(_scans(source, files, filename), "")
+    lines = files.of.get("jsonl")
+    scans = [json_scan(columns, lines, filename)] if lines else []
+    for scan in _scans(source, files, filename):
+        scans.append(as_lines(scan, _described(database, source, scan), columns, filename))
+    if len(scans) < 2:
+        return "".join(scans)
+    return f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {each}' for each in scans)})"
+
+
+def _scans(source: Source, files: Files, filename: str | None) -> Iterator[str]:
+    """Table expressions over the files that are no JSON Lines, one a format, none of empty files."""
+    for kind, paths in files.of.items():
+        scan = ""
+        if kind == "csv":
+            scan = csv_scan(source, paths, filename)
+        elif kind != "jsonl":
+            more = "" if filename is None else f", filename = {literal(filename)}"
+            listed = ", ".join(map(file_literal, paths))
+            scan = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{more})"
+        if scan:
+            yield scan
 
 
 def _described(database: "DuckDBPyConnection", source: Source, table: str) -> dict[str, str]:
@@ -127,5 +161,8 @@ def _described(database: "DuckDBPyConnection", source: Source, table: str) -> di
 
 
 def _spoken_of(source: Source) -> list[str]:
-    """Columns that `rename` and `cast` name: they are there, though no line has them."""
-    return [*source.rename.values(), *(source.rename.get(name, name) for name in source.clean.cast)]
+    """Columns that are there though no line has them: those that `rename` and `cast` name, and what streams write."""
+    named = [*source.clean.cast]
+    if source.stream is not None and source.created_timestamp is not None:
+        named.append(source.created_timestamp)
+    return [*source.rename.values(), *(source.rename.get(name, name) for name in named)]

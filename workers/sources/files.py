@@ -7,17 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 from limner.language.errors import LimnerError
+from limner.language.formats import SUFFIXES, file_format, formats
 from limner.language.models import Format, Source
 from limner.language.suggest import listed
 from limner.workers.sources.delta import delta_files, is_delta
 from limner.workers.sources.folders import folder_keys
 
-_PACKED = ("", ".gz", ".zst")
-SUFFIXES: dict[Format, tuple[str, ...]] = {
-    "parquet": (".parquet", ".pq"),
-    "csv": (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz"),
-    "jsonl": tuple(ending + packed for ending in (".jsonl", ".ndjson", ".json") for packed in _PACKED),
-}
 _PLAIN: tuple[Format, ...] = ("parquet", "csv")
 """What a folder without `format` is searched for first; JSON is often there for other reasons."""
 
@@ -27,7 +22,7 @@ class Files:
     """Files of one format. `keys` are the columns that folders say (`dt=2026-01-31`): for each the text a file.
 
     `types` are the DuckDB types by column where the format has a schema apart from the files (Delta), in its order;
-    `version` says which state of such a table was read.
+    `version` says which state of such a table was read. `mixed`: JSON Lines, and others that are read as if they were.
     """
 
     kind: Format
@@ -35,6 +30,7 @@ class Files:
     keys: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     types: Mapping[str, str] | None = None
     version: str = ""
+    mixed: bool = False
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -43,6 +39,16 @@ class Files:
         """Some of the files, by their number."""
         keys = {key: tuple(texts[number] for number in numbers) for key, texts in self.keys.items()}
         return replace(self, paths=tuple(self.paths[number] for number in numbers), keys=keys)
+
+    @cached_property
+    def of(self) -> Mapping[Format, list[Path]]:
+        """The files of each format that there is."""
+        if not self.mixed:
+            return {self.kind: list(self.paths)} if self.paths else {}
+        found: dict[Format, list[Path]] = {}
+        for path in self.paths:
+            found.setdefault(file_format(path.name) or self.kind, []).append(path)
+        return found
 
     @cached_property
     def folded(self) -> frozenset[str]:
@@ -66,20 +72,34 @@ def found(source: Source, root: Path) -> Files:
         version, types, paths, keys = delta_files(source, root / source.paths[0])
         return Files("delta", tuple(paths), keys, types, version)
     _refuse_delta(source, root)
-    paths = sorted({file for path in source.paths for file in _matches(source, path, root)})
-    return Files(_format(source, paths), tuple(paths), folder_keys(source, paths, root))
+    there = [path for path in source.paths if not _to_come(source, path, root)] or source.paths
+    paths = sorted({file for path in there for file in _matches(source, path, root)})
+    kind, mixed = _format(source, paths)
+    return Files(kind, tuple(paths), folder_keys(source, paths, root), mixed=mixed)
 
 
-def _format(source: Source, files: list[Path]) -> Format:
-    """The declared format, or the one that the names of all files tell."""
+def _to_come(source: Source, path: str, root: Path) -> bool:
+    """Whether a glob is where events will be written, and other paths say which columns there are."""
+    return (
+        source.stream is not None
+        and file_format(path) == "jsonl"
+        and not (root / path).exists()
+        and not glob.glob(path, root_dir=root, recursive=True)
+    )
+
+
+def _format(source: Source, files: list[Path]) -> tuple[Format, bool]:
+    """The declared format, or the one that the names of all files tell; and whether there are others beside it."""
     if source.format is not None:
-        return source.format
-    formats = {kind for file in files for kind, suffixes in SUFFIXES.items() if file.name.lower().endswith(suffixes)}
-    if len(formats) != 1:
+        return source.format, False
+    there = {kind for file in files if (kind := file_format(file.name)) is not None}
+    if source.stream is not None and "jsonl" in formats(source) and there - {"jsonl"}:
+        return "jsonl", True
+    if len(there) != 1:
         names = ", ".join(file.name for file in files[:3])
         choices = listed([f"`format: {kind}`" for kind in SUFFIXES])
         raise LimnerError(f"source {source.source!r}: is {names} Parquet, CSV or JSON Lines? Add {choices}")
-    return formats.pop()
+    return there.pop(), False
 
 
 def _refuse_delta(source: Source, root: Path) -> None:
@@ -119,7 +139,7 @@ def _first(source: Source, folder: Path) -> str:
     if source.stream is None:
         return ""
     return (
-        f"; to begin with events alone, write one with all its columns, {source.created_timestamp!r} too, as a line of "
+        f"; to begin with events alone, write one with all its columns as a line of "
         f"{folder / 'first.jsonl'}: it tells which columns there are"
     )
 

@@ -76,7 +76,7 @@ class Scan:
     def reading(self, doing: str) -> AbstractContextManager[None]:
         """Turn what DuckDB says of unreadable input into an error that names the source, the file and the place."""
         if self.files is not None and self.files.kind == "jsonl":
-            return reading_lines(self.source, self.files.paths, doing)
+            return reading_lines(self.source, self.files.of.get("jsonl", []), doing)
         return reading(self.source.source, doing)
 
 

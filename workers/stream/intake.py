@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
+from limner.language.formats import file_format
 from limner.language.models import Source
 from limner.workers.sources.duck import connection
-from limner.workers.sources.files import files_of
+from limner.workers.sources.file_scan import FileTable
+from limner.workers.sources.files import found
 from limner.workers.sources.instants import Instants, datetime_of, everyday_micros
-from limner.workers.sources.json_lines import json_objects, json_scan, reading_lines
+from limner.workers.sources.json_lines import json_objects, reading_lines
 from limner.workers.sql import quoted
 from limner.workers.stream.events import Event, Reader, RefusedError
 from limner.workers.stream.state import State
@@ -97,7 +99,9 @@ class Intake:
         assert self.source.event_timestamp is not None
         written = self._reader.written
         name, at = written(self.source.stream.id), written(self.source.event_timestamp)
-        scan = json_scan([name, at], files_of(self.source, self.root), None)
+        scan = FileTable(self._database, self.source, {name: "VARCHAR", at: "VARCHAR"}).sql(
+            found(self.source, self.root)
+        )
         micros = self._instants.micros(quoted(at), "VARCHAR", self.source.timezone)
         rows = f"SELECT {quoted(name)} AS id, coalesce({micros}, {now}) AS happened FROM {scan}"
         earliest = now - self.source.stream.lateness.micros
@@ -168,7 +172,8 @@ def _write(file: Path, lines: Iterable[str]) -> None:
 
 def log_folder(source: Source, root: Path) -> Path:
     """The folder that a source's events are written to: of its path, or that of its glob. LimnerError without one."""
-    for path in source.paths:
+    told = [] if source.format else [path for path in source.paths if file_format(path) == "jsonl"]
+    for path in told or source.paths:
         whole = root / path
         if whole.is_dir() or path.endswith("/"):
             return whole

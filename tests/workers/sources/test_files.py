@@ -79,7 +79,7 @@ def test_a_source_that_streams_is_told_how_to_begin_without_files(tmp_path: Path
             stream={"id": "n", "lateness": "1d"},
         )
         folder = re.escape(str(tmp_path / path.partition("/")[0] / "first.jsonl"))
-        with pytest.raises(LimnerError, match=f"write one with all its columns, 'came' too, as a line of {folder}"):
+        with pytest.raises(LimnerError, match=f"write one with all its columns as a line of {folder}"):
             describe(source, tmp_path)
 
 

@@ -14,6 +14,7 @@ from limner.workers.stream.events import Raw
 from limner.workers.stream.worker import Worker
 from tests.oracle.instants import to_micros
 from tests.oracle.profiles import many
+from tests.workers.stream.mixed_world import MixedWorld
 from tests.workers.stream.test_worker import POINTS, KilledError
 from tests.workers.stream.world import BEGIN, SECOND, World, click, raw, visit
 
@@ -182,6 +183,17 @@ def test_what_is_online_is_what_brute_force_says(before: list[Come], acts: list[
     """After every micro-batch; no event is lost or counted twice; the history is that of a run over the files."""
     with tempfile.TemporaryDirectory(dir=FAST) as folder:
         play = Play(Path(folder), before)
+        for each in acts:
+            play.do(each)
+        play.finish()
+
+
+@many(5)
+@given(before=st.lists(come, max_size=4), acts=st.lists(act, min_size=1, max_size=7))
+def test_so_it_is_beside_files_of_other_formats(before: list[Come], acts: list[Do]) -> None:
+    """What happened before the stream is in Parquet and CSV files."""
+    with tempfile.TemporaryDirectory(dir=FAST) as folder:
+        play = Play(Path(folder), before, MixedWorld)
         for each in acts:
             play.do(each)
         play.finish()
