@@ -182,6 +182,15 @@ def test_a_row_of_the_future_goes_where_only_the_worker_has_the_right_one(either
     assert either.rows("now") == before
 
 
+def test_a_stranger_goes_where_a_row_is_missing_that_only_the_worker_has(either: Shop) -> None:
+    """There are as many rows as there should be."""
+    before = either.rows("now")
+    either.put("now", 1, None)
+    either.put("now", 777, before[3])
+    assert either.heal("now").strange == 1
+    assert either.rows("now") == before
+
+
 def test_damaged_values_are_put_right(either: Shop) -> None:
     """Bytes that are no packed value at all."""
     before = either.rows("now")
