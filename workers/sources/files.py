@@ -11,6 +11,7 @@ from limner.language.formats import SUFFIXES, file_format, formats
 from limner.language.models import Format, Source
 from limner.language.suggest import listed
 from limner.workers.sources.delta import delta_files, is_delta
+from limner.workers.sources.event_path import event_path
 from limner.workers.sources.folders import folder_keys
 
 _PLAIN: tuple[Format, ...] = ("parquet", "csv")
@@ -72,20 +73,13 @@ def found(source: Source, root: Path) -> Files:
         version, types, paths, keys = delta_files(source, root / source.paths[0])
         return Files("delta", tuple(paths), keys, types, version)
     _refuse_delta(source, root)
-    there = [path for path in source.paths if not _to_come(source, path, root)] or source.paths
-    paths = sorted({file for path in there for file in _matches(source, path, root)})
+    events = event_path(source, root) if source.stream is not None else None
+    to_come = None if events is None else events[0]
+    paths = sorted({file for path in source.paths for file in _matches(source, path, root, may_lack=path == to_come)})
+    if not paths:
+        raise LimnerError(_nothing(source, root / source.paths[0], root))
     kind, mixed = _format(source, paths)
     return Files(kind, tuple(paths), folder_keys(source, paths, root), mixed=mixed)
-
-
-def _to_come(source: Source, path: str, root: Path) -> bool:
-    """Whether a glob is where events will be written, and other paths say which columns there are."""
-    return (
-        source.stream is not None
-        and file_format(path) == "jsonl"
-        and not (root / path).exists()
-        and not glob.glob(path, root_dir=root, recursive=True)
-    )
 
 
 def _format(source: Source, files: list[Path]) -> tuple[Format, bool]:
@@ -112,7 +106,8 @@ def _refuse_delta(source: Source, root: Path) -> None:
             )
 
 
-def _matches(source: Source, path: str, root: Path) -> list[Path]:
+def _matches(source: Source, path: str, root: Path, *, may_lack: bool) -> list[Path]:
+    """The files of one path. `may_lack`: a glob may have none yet."""
     exact = root / path
     if exact.is_file():
         return [exact]
@@ -126,12 +121,16 @@ def _matches(source: Source, path: str, root: Path) -> list[Path]:
         return found
     found = [root / match for match in glob.glob(path, root_dir=root, recursive=True)]
     found = [match for match in found if match.is_file()]
-    if not found:
-        raise LimnerError(
-            f"source {source.source!r}: nothing is at {exact}: put the data there, or correct `path` "
-            f"(it is relative to {root}){_first(source, exact.parent if exact.suffix else exact)}"
-        )
+    if not found and not may_lack:
+        raise LimnerError(_nothing(source, exact, root))
     return found
+
+
+def _nothing(source: Source, exact: Path, root: Path) -> str:
+    return (
+        f"source {source.source!r}: nothing is at {exact}: put the data there, or correct `path` "
+        f"(it is relative to {root}){_first(source, exact.parent if exact.suffix else exact)}"
+    )
 
 
 def _first(source: Source, folder: Path) -> str:
@@ -139,7 +138,7 @@ def _first(source: Source, folder: Path) -> str:
     if source.stream is None:
         return ""
     return (
-        f"; to begin with events alone, write one with all its columns as a line of "
+        "; to begin with events alone, write one with all its columns as a line of "
         f"{folder / 'first.jsonl'}: it tells which columns there are"
     )
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from limner.language.errors import LimnerError
-from limner.language.formats import file_format
 from limner.language.models import Source
 from limner.workers.sources.duck import connection
+from limner.workers.sources.event_path import event_path
 from limner.workers.sources.file_scan import FileTable
 from limner.workers.sources.files import found
 from limner.workers.sources.instants import Instants, datetime_of, everyday_micros
@@ -172,13 +172,9 @@ def _write(file: Path, lines: Iterable[str]) -> None:
 
 def log_folder(source: Source, root: Path) -> Path:
     """The folder that a source's events are written to: of its path, or that of its glob. LimnerError without one."""
-    told = [] if source.format else [path for path in source.paths if file_format(path) == "jsonl"]
-    for path in told or source.paths:
-        whole = root / path
-        if whole.is_dir() or path.endswith("/"):
-            return whole
-        if whole.name in ("*.jsonl", "*") and not set("*?[") & set(str(whole.parent)):
-            return whole.parent
+    place = event_path(source, root)
+    if place is not None:
+        return place[1]
     applied = ", ".join(source.paths)
     raise LimnerError(
         f"source {source.source!r}: events are written to a folder, and its path is {applied} as it was applied: "
