@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -10,8 +9,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from limner.benchmarks.ports import free_port
 from limner.language.errors import LimnerError
 from limner.workers.online.store import Store
 
@@ -24,7 +24,7 @@ Tap = Callable[[int, int, datetime], dict[str, Any]]
 
 def freshness(root: Path, tap: Tap, shoppers: int, rate: int, seconds: int) -> list[float]:
     """Seconds from sending an event to reading it, of each of `rate` a second for so long."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "limner.cli.main", "-C", str(root), "stream", "--from", f"http://127.0.0.1:{port}"]
     worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -83,9 +83,3 @@ def _connected(port: int, worker: "subprocess.Popen[bytes]") -> http.client.HTTP
         else:
             return connection
     raise LimnerError("the worker did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return cast("int", found.getsockname()[1])

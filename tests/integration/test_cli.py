@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from integration.tiny_bert import write_tiny_bert
-from integration.triton_server import free_ports
 from running import Limner, hearing_ctrl_c
 
+from limner.benchmarks.ports import free_ports
 from limner.cli.commands.init import create
 from limner.cli.main import run
 

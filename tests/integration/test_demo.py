@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from integration.triton_server import CHECKOUT, free_ports, lend_installation
+from integration.triton_server import CHECKOUT, lend_installation
 
+from limner.benchmarks.ports import free_ports
 from limner.cli.demo_report import HOUSEHOLD
 from limner.workers.online.store import Store
 

@@ -11,9 +11,10 @@ import pytest
 from tokenizers import Tokenizer
 
 from limner import Store
+from limner.benchmarks.ports import free_ports
 from limner.language.repo import load
 from tests.integration.shop import SPECS, START, Shop, make_shop
-from tests.integration.triton_server import TritonServer, free_ports
+from tests.integration.triton_server import TritonServer
 from tests.running import Limner
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from fakes import digests_of, write_texts
 
+from limner.benchmarks.ports import free_ports
 from limner.workers.cluster import Cluster
 from limner.workers.encoder.errors import EncoderUnavailable
 from limner.workers.settings import EngineSettings
 from limner.workers.text.cache import EmbeddingCache
 from limner.workers.text.encode import TritonEncode
 from limner.workers.text.ensure import EnsureResult, ensure
-from tests.integration.triton_server import TritonServer, free_ports
+from tests.integration.triton_server import TritonServer
 
 pytestmark = pytest.mark.integration
 

@@ -15,8 +15,8 @@ import requests
 from integration.feast_project import CONFIG, DEFINITIONS, OWN, apply
 from integration.test_stream import materialize, tap
 
+from limner.benchmarks.ports import free_port
 from limner.cli.main import run
-from tests.workers.stream.kafka_broker import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cli")]
 SPECS = """

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ import pytest
 from integration.feast_project import apply
 from integration.test_stream import materialize, project, tap  # noqa: F401 - a fixture
 
+from limner.benchmarks.ports import free_port
 from limner.benchmarks.valkey import valkey
 from limner.workers.online.store import Store
 
@@ -145,9 +145,7 @@ def test_workers_behind_one_port(project: Path) -> None:  # noqa: F811
     """Who posts need not know how many there are, and sends again what was not answered: each event counts once."""
     apply(project / "feature_repo")
     materialize(project)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "limner.cli.main", "-C", str(project), "stream", "--workers", "2", "--json"]
     group = subprocess.Popen([*command, "--from", f"http://127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True)
     try:

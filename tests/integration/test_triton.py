@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limner.benchmarks.ports import free_ports
 from limner.language.models import Encoder
 from limner.workers.encoder import server, serving
 from limner.workers.encoder.errors import EncoderUnavailable, TritonFailed, TritonNotInstalled
@@ -24,7 +25,7 @@ from limner.workers.encoder.processes import Process
 from limner.workers.encoder.resolve import EncoderModel, resolve
 from limner.workers.encoder.transport import Fault, GrpcTransport, TransportError
 from tests.integration.tiny_bert import write_tiny_bert
-from tests.integration.triton_server import CHECKOUT, TritonServer, free_ports
+from tests.integration.triton_server import CHECKOUT, TritonServer
 
 pytestmark = pytest.mark.integration
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from limner.benchmarks.ports import free_ports
 from limner.cli.main import run
 from limner.workers.encoder import serving
 from limner.workers.encoder.home import TritonHome
 from tests.integration.tiny_bert import write_tiny_bert
-from tests.integration.triton_server import free_ports, lend_installation
+from tests.integration.triton_server import lend_installation
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton_commands")]
 

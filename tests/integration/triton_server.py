@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from limner.benchmarks.ports import free_ports
 from limner.language.models import Encoder
 from limner.workers.encoder import serving
 from limner.workers.encoder.client import TritonEncoder
@@ -87,18 +87,6 @@ class TritonServer:
             return counts[-1]
         finally:
             transport.close()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def lend_installation(root: Path) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from limner.benchmarks.ports import free_port
 from limner.language.errors import LimnerError
 from limner.serving.metrics import BUCKETS, Metrics
 from limner.workers.api_keys import ApiKeys
-from tests.serving.world import Server, free_port, limner_serve, wait_for
+from tests.serving.world import Server, limner_serve, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]
 KEY, SECOND = "0123456789abcdef-one", "0123456789abcdef-two"

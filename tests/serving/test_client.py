@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import limner
+from limner.benchmarks.ports import free_port
 from limner.language.errors import LimnerError, UnavailableError, UnknownNameError
-from tests.serving.world import Server, free_port
+from tests.serving.world import Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("serving")]
 KEYS = [3, 99, 1, 3]

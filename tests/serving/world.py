@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from limner.benchmarks.ports import free_port
 from tests.integration.feast_project import DAY, FIRST, OWN, Event, apply, events, make_project
 
 SPECS = """
@@ -160,13 +160,6 @@ def feast_serve(repo: Path) -> Iterator[Server]:
         yield Server(port, process, again=True)
     finally:
         _end(process)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[Any]", path: str = "/health", seconds: float = 90) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from limner.language.errors import LimnerError
 from limner.language.models import Source
-from limner.workers.sources.duck import file_literal
+from limner.workers.sources.duck import by_name, file_literal
 from limner.workers.sql import literal
 
 
@@ -28,10 +28,7 @@ def csv_scan(source: Source, files: Sequence[Path], filename: str | None = None)
         names = header(source, file, tabs)
         if names:
             groups.setdefault((tabs, names), []).append(file)
-    scans = [_scan(names, tabs, same, filename) for (tabs, names), same in groups.items()]
-    if not scans:
-        return ""
-    return scans[0] if len(scans) == 1 else f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {scan}' for scan in scans)})"
+    return by_name([_scan(names, tabs, same, filename) for (tabs, names), same in groups.items()])
 
 
 def header(source: Source, file: Path, tabs: bool) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One DuckDB connection a preparation: bounded memory, UTC, no network."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 def file_literal(file: Path) -> str:
     """A SQL string that names one file, where DuckDB would take a glob."""
     return literal(glob.escape(str(file)))
+
+
+def by_name(tables: Sequence[str]) -> str:
+    """One table expression of several, columns matched by name; nothing of none."""
+    if len(tables) < 2:
+        return "".join(tables)
+    return f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {table}' for table in tables)})"
 
 
 @contextmanager

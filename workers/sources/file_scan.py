@@ -8,10 +8,11 @@ from uuid import uuid4
 from limner.language.errors import LimnerError
 from limner.language.models import Source
 from limner.workers.sources.csv_files import csv_scan
-from limner.workers.sources.duck import file_literal, reading
+from limner.workers.sources.duck import by_name, file_literal, reading
 from limner.workers.sources.files import Files
 from limner.workers.sources.json_lines import json_columns, json_scan
 from limner.workers.sources.line_texts import as_lines, line_texts
+from limner.workers.sources.naming import check_spelling, written
 from limner.workers.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -114,11 +115,7 @@ def _names(database: "DuckDBPyConnection", source: Source, files: Files) -> list
     others = [name for each in kinds for name in line_texts(each)]
     lines = files.of.get("jsonl", [])
     names = list(dict.fromkeys([*others, *(json_columns(database, source, lines) if lines else ())]))
-    spelled = {name.lower(): name for name in names}
-    other = next((name for name in names if spelled[name.lower()] != name), None)
-    if other is not None:
-        text = f"some files have the column {other!r}, some {spelled[other.lower()]!r}: use one spelling"
-        raise LimnerError(f"source {source.source!r}: {text}")
+    check_spelling(source, names, "files have the column")
     return names
 
 
@@ -135,9 +132,7 @@ def _base(
     scans = [json_scan(columns, lines, filename)] if lines else []
     for scan in _scans(source, files, filename):
         scans.append(as_lines(scan, _described(database, source, scan), columns, filename))
-    if len(scans) < 2:
-        return "".join(scans)
-    return f"({' UNION ALL BY NAME '.join(f'SELECT * FROM {each}' for each in scans)})"
+    return by_name(scans)
 
 
 def _scans(source: Source, files: Files, filename: str | None) -> Iterator[str]:
@@ -165,4 +160,4 @@ def _spoken_of(source: Source) -> list[str]:
     named = [*source.clean.cast]
     if source.stream is not None and source.created_timestamp is not None:
         named.append(source.created_timestamp)
-    return [*source.rename.values(), *(source.rename.get(name, name) for name in named)]
+    return [*source.rename.values(), *(written(source, name) for name in named)]

@@ -97,9 +97,14 @@ class Instants:
         return name
 
 
+def floor_ns(ns: str) -> str:
+    """An expression of microseconds out of one of nanoseconds (BIGINT), cut toward the past."""
+    return f"({ns} - CASE WHEN {ns} % 1000 < 0 THEN {ns} % 1000 + 1000 ELSE {ns} % 1000 END) // 1000"
+
+
 _MACROS = (
     f"limner_in_range(v) AS CASE WHEN v BETWEEN {FIRST} AND {LAST} THEN v END",
-    "limner_floor_ns(ns) AS (ns - CASE WHEN ns % 1000 < 0 THEN ns % 1000 + 1000 ELSE ns % 1000 END) // 1000",
+    f"limner_floor_ns(ns) AS {floor_ns('ns')}",
     "limner_iso(t) AS strftime(t, '%Y-%m-%dT%H:%M:%S') || "
     "CASE WHEN epoch_us(t) % 1000000 = 0 THEN '' ELSE '.' || strftime(t, '%f') END || '+00:00'",
     f"limner_text(t) AS CASE WHEN regexp_matches(t, {literal(_PLAIN)}) THEN t WHEN regexp_matches(t, {literal(_ISO)}) "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from limner.language.errors import LimnerError
 from limner.language.models import Source
 from limner.workers.sources.duck import file_literal, reading
+from limner.workers.sources.naming import check_spelling
 from limner.workers.sql import literal
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ def json_columns(database: "DuckDBPyConnection", source: Source, files: Sequence
     sql = f"SELECT DISTINCT key FROM ({keys}) WHERE key <> '' ORDER BY key"
     with reading_lines(source, files, "looking at its columns"):
         names = [str(row[0]) for row in database.execute(sql).fetchall()]
-    twice = [name for name in names if [other.lower() for other in names].count(name.lower()) > 1]
-    if twice:
-        raise LimnerError(
-            f"source {source.source!r}: some lines have the key {twice[0]!r}, some {twice[1]!r}: use one spelling"
-        )
+    check_spelling(source, names, "lines have the key")
     return names
 
 

@@ -10,6 +10,7 @@ JSON Lines, and `cast` types it: what an event means does not depend on the file
 
 from collections.abc import Mapping, Sequence
 
+from limner.workers.sources.instants import floor_ns
 from limner.workers.sources.physical import FLOATS, NAIVE, ZONED, logical_type
 from limner.workers.sql import quoted
 
@@ -54,7 +55,7 @@ def _number(double: str) -> str:
 def _micros(column: str, physical: str) -> str:
     """A naive timestamp in microseconds: of instants their time in UTC."""
     if physical.endswith("_NS"):
-        return f"make_timestamp((epoch_ns({column}) - (epoch_ns({column}) % 1000 + 1000) % 1000) // 1000)"
+        return f"make_timestamp({floor_ns(f'epoch_ns({column})')})"
     if physical in ZONED:
         return f"make_timestamp(epoch_us({column}))"
     return f"{column}::TIMESTAMP"

@@ -1,6 +1,6 @@
 """Columns by the names that a spec gives them: `rename` comes before everything else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from limner.language.errors import LimnerError
@@ -30,3 +30,12 @@ def renamed(source: Source, columns: Mapping[str, T]) -> dict[str, T]:
 def written(source: Source, name: str) -> str:
     """What the data call the column `name`."""
     return source.rename.get(name, name)
+
+
+def check_spelling(source: Source, names: Iterable[str], have: str) -> None:
+    """LimnerError where two names differ by their case only; `have` says who has them, and what they name."""
+    spelled: dict[str, str] = {}
+    for name in names:
+        other = spelled.setdefault(name.lower(), name)
+        if other != name:
+            raise LimnerError(f"source {source.source!r}: some {have} {other!r}, some {name!r}: use one spelling")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from limner.benchmarks.ports import free_port
+
 
 @dataclass
 class Broker:
@@ -66,12 +68,6 @@ class Broker:
         found = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=10)
         consumer.close()
         return {each.partition: each.offset for each in found if each.offset >= 0}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager
