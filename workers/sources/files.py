@@ -73,11 +73,13 @@ def found(source: Source, root: Path) -> Files:
         version, types, paths, keys = delta_files(source, root / source.paths[0])
         return Files("delta", tuple(paths), keys, types, version)
     _refuse_delta(source, root)
-    events = event_path(source, root) if source.stream is not None else None
-    to_come = None if events is None else events[0]
-    paths = sorted({file for path in source.paths for file in _matches(source, path, root, may_lack=path == to_come)})
-    if not paths:
-        raise LimnerError(_nothing(source, root / source.paths[0], root))
+    by_path = {path: _matches(source, path, root) for path in source.paths}
+    paths = sorted({file for some in by_path.values() for file in some})
+    place = event_path(source, root) if source.stream is not None else None
+    for path, some in by_path.items():
+        events = len(by_path) == 1 or (place is not None and path == place[0])
+        if not some and not (events and paths):  # beside others, where events go there may be nothing yet
+            raise LimnerError(_missing(source, path, root) + (_first(source, path, root) if events else ""))
     kind, mixed = _format(source, paths)
     return Files(kind, tuple(paths), folder_keys(source, paths, root), mixed=mixed)
 
@@ -106,37 +108,33 @@ def _refuse_delta(source: Source, root: Path) -> None:
             )
 
 
-def _matches(source: Source, path: str, root: Path, *, may_lack: bool) -> list[Path]:
-    """The files of one path. `may_lack`: a glob may have none yet."""
+def _matches(source: Source, path: str, root: Path) -> list[Path]:
     exact = root / path
     if exact.is_file():
         return [exact]
     if exact.is_dir():
-        found = _in_folder(exact, source.format)
-        if not found:
-            kinds = ", ".join(SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ()))
-            raise LimnerError(
-                f"source {source.source!r}: the folder {exact} has no files named {kinds}{_first(source, exact)}"
-            )
-        return found
+        return _in_folder(exact, source.format)
     found = [root / match for match in glob.glob(path, root_dir=root, recursive=True)]
-    found = [match for match in found if match.is_file()]
-    if not found and not may_lack:
-        raise LimnerError(_nothing(source, exact, root))
-    return found
+    return [match for match in found if match.is_file()]
 
 
-def _nothing(source: Source, exact: Path, root: Path) -> str:
+def _missing(source: Source, path: str, root: Path) -> str:
+    exact = root / path
+    if exact.is_dir():
+        kinds = ", ".join(SUFFIXES[source.format] if source.format else sum(SUFFIXES.values(), ()))
+        return f"source {source.source!r}: the folder {exact} has no files named {kinds}"
     return (
         f"source {source.source!r}: nothing is at {exact}: put the data there, or correct `path` "
-        f"(it is relative to {root}){_first(source, exact.parent if exact.suffix else exact)}"
+        f"(it is relative to {root})"
     )
 
 
-def _first(source: Source, folder: Path) -> str:
+def _first(source: Source, path: str, root: Path) -> str:
     """What to do where a source streams, and nothing has come yet."""
     if source.stream is None:
         return ""
+    exact = root / path
+    folder = exact.parent if exact.suffix and not exact.is_dir() else exact
     return (
         "; to begin with events alone, write one with all its columns as a line of "
         f"{folder / 'first.jsonl'}: it tells which columns there are"
